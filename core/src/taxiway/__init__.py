@@ -1,0 +1,1 @@
+"""Taxiway: one API, many AI providers, your own keys."""

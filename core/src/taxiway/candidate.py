@@ -1,0 +1,136 @@
+"""Who can serve a call: credentials, the accounts inside them, endpoints, and candidates (an endpoint with an account)."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+from attrs import field, frozen
+
+from taxiway.money import Price
+from taxiway.secret import Secret
+
+Operation: TypeAlias = Literal["chat", "embeddings", "rerank", "count-tokens"]
+"""What is asked for; each has one canonical dialect."""
+
+Section: TypeAlias = Literal["prioritised", "pool", "fallback"]
+"""The order in which credentials are used: a workspace's own, the operator's, those kept for last."""
+
+SECTIONS: tuple[Section, ...] = ("prioritised", "pool", "fallback")
+
+Unit: TypeAlias = Literal["requests", "tokens", "input-tokens", "output-tokens", "images", "audio-seconds", "usd"]
+"""What a quota counts."""
+
+Charge: TypeAlias = Literal["admission", "reserve-max", "usage"]
+"""When a provider counts tokens: an estimate of the prompt at once; input + max_tokens at once; what was used, at the end."""
+
+DEFAULT_WORKSPACE = "default"
+
+
+@frozen(kw_only=True)
+class Limits:
+    """What the owner says that a credential may do. None: learnt from the provider's headers, or unlimited."""
+
+    requests_per_minute: int | None = None
+    requests_per_day: int | None = None
+    tokens_per_minute: int | None = None
+    tokens_per_day: int | None = None
+
+
+@frozen(kw_only=True)
+class Credential:
+    """A provider key that its owner brought, with its settings: a row of the configuration. It holds no secret.
+
+    `key` is a reference (`env:OPENAI_API_KEY`), None for keyless servers; `provider` a slug or a plugin's name.
+    """
+
+    id: str
+    provider: str
+    label: str
+    key: str | None = None
+    settings: Mapping[str, Any] = field(factory=dict)
+    limits: Limits = Limits()
+    section: Section = "prioritised"
+    sort_order: int = 0
+    allowed_models: frozenset[str] | None = None
+    quota_pool: str | None = None
+    workspace: str = DEFAULT_WORKSPACE
+
+
+@frozen(kw_only=True)
+class Account:
+    """One address and key inside a credential. Making one needs no IO.
+
+    `part` tells the accounts of a credential apart, `rank` orders them. `models` maps slugs to the provider's ids where the
+    account declares, deploys or lists what it serves; None: all of its provider's.
+    """
+
+    credential: Credential
+    part: str = ""
+    label: str
+    rank: int = 0
+    secret: Secret | None = None
+    settings: Any = None
+    models: Mapping[str, str] | None = None
+    key: str = field(init=False)
+
+    @key.default
+    def _key(self) -> str:
+        return f"{self.credential.id}/{self.part}" if self.part else self.credential.id
+
+
+@frozen(kw_only=True, eq=False)
+class Endpoint:
+    """One model at one provider. Compared by identity; `key` names it across reloads.
+
+    `id` is what the provider calls the model; `tag` what `order` and `only` may name (`openai`, `google-vertex/us-east5`).
+    `dialects` lists what it speaks for each operation, best first. `parameters` are those known to work (None: nothing is
+    known), by OpenRouter's names. Tokens in `context` and `max_output`; seconds since the epoch in `created`.
+    """
+
+    model: str
+    provider: str
+    provider_name: str
+    id: str
+    tag: str
+    dialects: Mapping[Operation, tuple[str, ...]]
+    name: str = ""
+    description: str = ""
+    created: int = 0
+    price: Price = Price()
+    context: int | None = None
+    max_output: int | None = None
+    parameters: frozenset[str] | None = None
+    unsupported: frozenset[str] = frozenset()
+    inputs: frozenset[str] = frozenset({"text"})
+    outputs: frozenset[str] = frozenset({"text"})
+    reasoning: bool = False
+    prefill: bool = False
+    charges: Charge = "admission"
+    quota_group: str = field()
+    key: str = field(init=False)
+
+    @quota_group.default
+    def _quota_group(self) -> str:
+        return self.id
+
+    @key.default
+    def _key(self) -> str:
+        return f"{self.tag}:{self.id}"
+
+
+@frozen(kw_only=True, eq=False)
+class Candidate:
+    """An endpoint paired with one account: the unit that is tried. `pool` names the quota pool that both draw from."""
+
+    endpoint: Endpoint
+    account: Account
+    section: Section
+    key: str = field(init=False)
+    pool: str = field(init=False)
+
+    @key.default
+    def _key(self) -> str:
+        return f"{self.endpoint.key}@{self.account.key}"
+
+    @pool.default
+    def _pool(self) -> str:
+        return f"{self.account.credential.quota_pool or self.account.key}#{self.endpoint.quota_group}"

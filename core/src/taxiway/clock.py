@@ -1,0 +1,37 @@
+"""Time as a value that is passed in, so that one code serves production, tests and a simulation."""
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where time comes from. All in seconds."""
+
+    def now(self) -> float:
+        """Return the time since the epoch: for records, resets and signatures."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return a time that never goes back, of the running loop: for waits and deadlines."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Return the time since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return the monotonic time; asyncio's and uvloop's `loop.time()` is the same clock."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)

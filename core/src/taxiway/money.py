@@ -1,0 +1,75 @@
+"""Prices and costs, in USD."""
+
+from typing import Final
+
+from attrs import frozen
+
+from taxiway.usage import Usage
+
+# Costs are sums of products of tiny floats; a tenth of a nano-dollar is below every provider's own rounding.
+_DIGITS: Final = 10
+
+
+@frozen(kw_only=True)
+class Price:
+    """What an endpoint charges, in USD per token (`request`: USD per request).
+
+    None means unknown for `input` and `output`; for the other parts it means "as its plain kind" (a cache read as input,
+    reasoning as output, ...). `above` holds dearer prices for long prompts: `(tokens, price)`, of which the one with the
+    highest threshold that the prompt exceeds replaces this one.
+    """
+
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write_5m: float | None = None
+    cache_write_1h: float | None = None
+    reasoning: float | None = None
+    audio_in: float | None = None
+    audio_out: float | None = None
+    image_in: float | None = None
+    image_out: float | None = None
+    request: float = 0.0
+    above: tuple[tuple[int, "Price"], ...] = ()
+
+    def at(self, prompt: int) -> "Price":
+        """Return the price that holds for a prompt of that many tokens."""
+        best, threshold = self, -1
+        for tokens, price in self.above:
+            if threshold < tokens < prompt:
+                best, threshold = price, tokens
+        return best
+
+    @property
+    def known(self) -> bool:
+        """Whether a cost can be computed at all."""
+        return self.input is not None and self.output is not None
+
+    def cost(self, usage: Usage) -> float | None:
+        """Return the cost of `usage` in USD, or None where a price that it needs is unknown: never a silent 0."""
+        price = self.at(usage.prompt) if self.above else self
+        if price.input is None or (price.output is None and usage.completion):
+            return None
+        into, out = price.input, price.output or 0.0
+        total = usage.input * into + usage.output * out + usage.requests * price.request
+        if usage.prompt != usage.input:
+            total += usage.cache_read * _either(price.cache_read, into)
+            total += usage.cache_write_5m * _either(price.cache_write_5m, into)
+            total += usage.cache_write_1h * _either(price.cache_write_1h, _either(price.cache_write_5m, into))
+            total += usage.audio_in * _either(price.audio_in, into)
+            total += usage.image_in * _either(price.image_in, into)
+        if usage.completion != usage.output:
+            total += usage.reasoning * _either(price.reasoning, out)
+            total += usage.audio_out * _either(price.audio_out, out)
+            total += usage.image_out * _either(price.image_out, out)
+        return round(total, _DIGITS)
+
+    def expected(self, prompt: int, output: int) -> float | None:
+        """Return what a call of that many tokens is expected to cost, in USD; None where unknown."""
+        if not self.above and self.input is not None and self.output is not None:
+            return prompt * self.input + output * self.output + self.request
+        return self.cost(Usage(input=prompt, output=output))
+
+
+def _either(price: float | None, plain: float) -> float:
+    return plain if price is None else price

@@ -1,0 +1,190 @@
+"""How attempts and calls end: failures, quota hints, outcomes, and what is recorded of them."""
+
+from typing import Any, Literal, TypeAlias
+
+from attrs import define, field, frozen
+
+from taxiway.candidate import Candidate, Operation, Unit
+from taxiway.errors import TaxiwayError
+from taxiway.usage import Usage
+
+Kind: TypeAlias = Literal[
+    "rate_limited",
+    "quota_exhausted",
+    "credential_invalid",
+    "permission_denied",
+    "token_expired",
+    "clock_skewed",
+    "overloaded",
+    "unavailable",
+    "timeout",
+    "not_found",
+    "unsupported_here",
+    "context_length",
+    "content_policy",
+    "refusal",
+    "payload_too_large",
+    "invalid_request",
+    "cancelled",
+]
+"""What a failure is. The table in `taxiway.failures` says of each what is penalised, what comes next, what the client sees."""
+
+Scope: TypeAlias = Literal["account", "pool", "candidate", "endpoint", "origin", "none"]
+"""What a failure speaks of."""
+
+State: TypeAlias = Literal["done", "interrupted", "failed", "cancelled", "lost"]
+"""How a generation ended. `interrupted`: after its first token; `lost`: the process died, and what is recorded is an estimate."""
+
+
+@frozen(kw_only=True)
+class QuotaHint:
+    """What a provider said of one of its limits, in a reply's headers or a 429's body.
+
+    `pool` None: that of the endpoint's quota group at this account. `window` in seconds, `reset` in seconds since the epoch
+    by the provider's own clock. What was not said is None.
+    """
+
+    unit: Unit
+    pool: str | None = None
+    window: float | None = None
+    limit: float | None = None
+    remaining: float | None = None
+    reset: float | None = None
+    refill: float | None = None
+    confidence: float = 1.0
+
+
+@frozen(kw_only=True)
+class Failure:
+    """Why an attempt failed. `scope` None: what the table says of its kind. `retry_after` in seconds.
+
+    `message` is safe to show: scrubbed. `code` and `status` are the provider's own.
+    """
+
+    kind: Kind
+    message: str
+    code: str | None = None
+    status: int | None = None
+    retry_after: float | None = None
+    scope: Scope | None = None
+    hints: tuple[QuotaHint, ...] = ()
+    field: str | None = None
+
+
+@define(eq=False)
+class Outcome:
+    """How one attempt ended. Times are of the monotonic clock, in seconds; `sent`: whether the request left whole.
+
+    `committed`: a token had reached the client. `failure` None: it served.
+    """
+
+    candidate: Candidate
+    started: float
+    failure: Failure | None = None
+    committed: bool = False
+    usage: Usage | None = None
+    first_token: float | None = None
+    ended: float = 0.0
+    sent: bool = False
+    status: int | None = None
+
+
+@define(eq=False)
+class Bill:
+    """What a call costs so far, and who serves it: what a stamp writes into replies."""
+
+    candidate: Candidate
+    usage: Usage | None
+    cost: float | None
+    is_byok: bool = True
+
+
+@define
+class AttemptRecord:
+    """One attempt as it is kept: no prompt, no key. `account` is the credential's label.
+
+    `price`: USD per token in and out, as planned. `tokens` and `max_output` are what an estimate is made from.
+    """
+
+    number: int
+    endpoint: str
+    provider: str
+    account: str
+    credential: str
+    model: str
+    opened: float
+    tokens: int = 0
+    max_output: int | None = None
+    price_in: float | None = None
+    price_out: float | None = None
+    kind: str | None = None
+    status: int | None = None
+    code: str | None = None
+    sent: bool = True
+    latency: float | None = None
+    duration: float | None = None
+    usage: Usage | None = None
+    cost: float | None = None
+    picked: str = ""
+
+
+@define
+class Generation:
+    """The whole of one call: the unit of telemetry and billing. Times in seconds, `created` since the epoch.
+
+    `latency` is the time to the first token. `seed` and `snapshot` replay the decision; `picks` are the figures it read.
+    """
+
+    id: str
+    state: State
+    workspace: str
+    api_key: str
+    operation: Operation
+    dialect: str
+    requested: str
+    created: float
+    streamed: bool
+    model: str = ""
+    provider: str = ""
+    endpoint: str = ""
+    attempts: list[AttemptRecord] = field(factory=list)
+    usage: Usage | None = None
+    cost: float | None = None
+    is_byok: bool = True
+    estimated: bool = False
+    latency: float | None = None
+    duration: float | None = None
+    finish_reason: str | None = None
+    native_finish_reason: str | None = None
+    upstream_id: str | None = None
+    error: str | None = None
+    seed: int = 0
+    snapshot: str = ""
+    figures: dict[str, Any] = field(factory=dict)
+    dropped: list[str] = field(factory=list)
+    origin: str = ""
+
+
+class CallError(TaxiwayError):
+    """A call that failed for good. `failure` is what the client sees, `previous` the other attempts' (provider, failure).
+
+    `retry_after` in seconds; `should_retry` False where another try can't help. `availability` is OpenRouter's code for why
+    nothing could serve (`no_endpoints`, `capacity_exhausted`, ...). `generation` is the id.
+    """
+
+    def __init__(
+        self,
+        failure: Failure,
+        *,
+        provider: str = "",
+        previous: tuple[tuple[str, Failure], ...] = (),
+        retry_after: float | None = None,
+        should_retry: bool | None = None,
+        availability: str | None = None,
+        generation: str = "",
+        models: tuple[str, ...] = (),
+    ) -> None:
+        self.failure, self.provider, self.previous = failure, provider, previous
+        self.retry_after, self.should_retry, self.availability = retry_after, should_retry, availability
+        self.generation, self.models = generation, models
+        super().__init__(failure.message)

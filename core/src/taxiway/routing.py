@@ -1,0 +1,61 @@
+"""How calls are routed unless they say otherwise: the `[routing]` table."""
+
+from typing import Literal, TypeAlias
+
+from attrs import field, frozen, validators
+
+from taxiway.call import NO_PREFERENCES, Preferences
+from taxiway.failures import POLICIES
+from taxiway.outcome import Kind
+
+Cycle: TypeAlias = Literal["headroom", "waterfall", "round-robin"]
+"""How equal accounts of an endpoint take turns: most room first, the first until it is full, one after the other."""
+
+_positive = validators.gt(0.0)
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """Four limits of an attempt, in seconds.
+
+    `connect`: name, connection, TLS. `first_token`: until a token was decoded (pings don't count). `idle`: between bytes (pings
+    do). `total`: the whole call. Calls that are not streamed have `connect` and `total` only.
+    """
+
+    connect: float = field(default=5.0, validator=_positive)
+    first_token: float = field(default=120.0, validator=_positive)
+    idle: float = field(default=60.0, validator=_positive)
+    total: float = field(default=600.0, validator=_positive)
+
+
+@frozen(kw_only=True)
+class RetryBudget:
+    """How many further attempts after overload, unavailability and timeouts: a share of the calls of the last 10 s.
+
+    Never fewer than `least` in 10 s, so that a quiet workspace can retry at all.
+    """
+
+    share: float = field(default=0.2, validator=validators.ge(0.0))
+    least: int = field(default=10, validator=validators.ge(0))
+
+
+@frozen(kw_only=True)
+class Routing:
+    """The `[routing]` table. `wait`: seconds that a call may wait for a rate limit to pass before another model is tried."""
+
+    strategies: tuple[str, ...] = ("balanced",)
+    cycle: Cycle = "headroom"
+    wait: float = field(default=0.0, validator=validators.ge(0.0))
+    on_interrupted: Literal["error"] = "error"
+    fallback_on: frozenset[Kind] = frozenset(POLICIES) - {"cancelled"}
+    timeouts: Timeouts = Timeouts()
+    retry_budget: RetryBudget = RetryBudget()
+    preferences: Preferences = NO_PREFERENCES
+
+
+@frozen(kw_only=True)
+class ModelRouting:
+    """A `[models."name"]` table: for a name of one's own, the models that it tries; for a slug, its own routing."""
+
+    try_: tuple[str, ...] = ()
+    timeouts: Timeouts | None = None

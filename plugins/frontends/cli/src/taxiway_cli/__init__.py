@@ -1,0 +1,3 @@
+"""Taxiway's command line."""
+
+TAXIWAY_API = (1, 0)

@@ -1,0 +1,3 @@
+"""Taxiway's HTTP gateway."""
+
+TAXIWAY_API = (1, 0)

@@ -1,0 +1,3 @@
+"""Keys from the environment and from files for Taxiway."""
+
+TAXIWAY_API = (1, 0)

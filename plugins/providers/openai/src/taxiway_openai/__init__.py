@@ -1,0 +1,3 @@
+"""OpenAI as a provider of Taxiway."""
+
+TAXIWAY_API = (1, 0)

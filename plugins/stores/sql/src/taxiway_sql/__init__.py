@@ -1,0 +1,3 @@
+"""An SQL store for Taxiway."""
+
+TAXIWAY_API = (1, 0)

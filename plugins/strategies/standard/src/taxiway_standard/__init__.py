@@ -1,0 +1,3 @@
+"""Taxiway's standard routing strategies."""
+
+TAXIWAY_API = (1, 0)

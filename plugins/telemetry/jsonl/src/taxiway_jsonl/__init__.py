@@ -1,0 +1,3 @@
+"""Taxiway's generations as lines of JSON."""
+
+TAXIWAY_API = (1, 0)
