@@ -9,6 +9,7 @@ TaxiwayError
 ├── Malformed          bytes that are not what their format says
 ├── TransportError     an HTTP exchange that failed: the phase, the reason, how much was sent
 ├── StoreUnavailable   the store can't answer now
+├── SpoolUnavailable   the spool can't be written, so a new call can't be accounted
 └── CallError          a call that failed after all attempts (in `taxiway.outcome`)
 """
 
@@ -99,6 +100,10 @@ class Malformed(TaxiwayError):
 
 class StoreUnavailable(TaxiwayError):
     """The store could not answer in time. Requests go on from memory; management routes say 503."""
+
+
+class SpoolUnavailable(TaxiwayError):
+    """The spool can't be written. A call that is not yet open is refused: unaccounted use would break a promise."""
 
 
 class TransportError(TaxiwayError):
