@@ -2,7 +2,10 @@
 
 import asyncio
 import time
-from typing import Protocol
+from typing import Annotated, Protocol, TypeAlias
+
+Duration: TypeAlias = Annotated[float, "duration"]
+"""Seconds. In a file: "250ms", "2s", "5m", "1h", or a number of seconds."""
 
 
 class Clock(Protocol):

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 from attrs import field, frozen, validators
 
 from taxiway.call import NO_PREFERENCES, Preferences
+from taxiway.clock import Duration
 from taxiway.failures import POLICIES
 from taxiway.outcome import Kind
 
@@ -22,10 +23,10 @@ class Timeouts:
     do). `total`: the whole call. Calls that are not streamed have `connect` and `total` only.
     """
 
-    connect: float = field(default=5.0, validator=_positive)
-    first_token: float = field(default=120.0, validator=_positive)
-    idle: float = field(default=60.0, validator=_positive)
-    total: float = field(default=600.0, validator=_positive)
+    connect: Duration = field(default=5.0, validator=_positive)
+    first_token: Duration = field(default=120.0, validator=_positive)
+    idle: Duration = field(default=60.0, validator=_positive)
+    total: Duration = field(default=600.0, validator=_positive)
 
 
 @frozen(kw_only=True)
@@ -45,7 +46,7 @@ class Routing:
 
     strategies: tuple[str, ...] = ("balanced",)
     cycle: Cycle = "headroom"
-    wait: float = field(default=0.0, validator=validators.ge(0.0))
+    wait: Duration = field(default=0.0, validator=validators.ge(0.0))
     on_interrupted: Literal["error"] = "error"
     fallback_on: frozenset[Kind] = frozenset(POLICIES) - {"cancelled"}
     timeouts: Timeouts = Timeouts()
