@@ -47,7 +47,7 @@ class Snapshot:
     names: Mapping[str, ModelRouting] = Factory(dict)
     providers: Mapping[str, Provider] = Factory(dict)
     strategies: tuple[tuple[str, Strategy], ...] = ()
-    routing: Routing = Routing()
+    routing: Routing = Factory(Routing)
     hash: str = ""
 
     def models(self, workspace: str) -> Mapping[str, tuple[Offer, ...]]:

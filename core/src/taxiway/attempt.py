@@ -1,0 +1,347 @@
+"""One try of one candidate: opened, read, ended. Whatever goes wrong in it comes out as a Failure, cancellation excepted."""
+
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from taxiway.call import Call, Outgoing
+from taxiway.codec import Json, loads
+from taxiway.errors import Malformed, TransportError, Unsupported
+from taxiway.http import HttpHead
+from taxiway.outcome import AttemptRecord, Bill, Failure, Outcome
+from taxiway.planner import Pick
+from taxiway.provider import Event, InBandError
+from taxiway.secret import scrub
+from taxiway.translation import Translation
+from taxiway.transport import Exchange
+from taxiway.usage import Usage
+from taxiway.watch import Watch
+
+if TYPE_CHECKING:
+    from taxiway.executor import Engine
+    from taxiway.provider import Provider, Replies
+
+MAX_ERROR_BODY: Final = 256 * 1024
+"""Bytes of an error reply that are read; the rest is of no use to anybody."""
+
+_DRAIN: Final = 1.0
+"""Seconds that a connection may take to end a body whose last event has come."""
+
+
+class Attempt:
+    """One try. `record` is what is kept of it; `text` and `usage` are what is known so far."""
+
+    __slots__ = (
+        "_closed",
+        "_ended",
+        "_engine",
+        "_exchange",
+        "_late",
+        "_marked",
+        "_provider",
+        "_replies",
+        "_reservation",
+        "_started",
+        "_translation",
+        "_watch",
+        "call",
+        "candidate",
+        "committed",
+        "first_token",
+        "outgoing",
+        "progress",
+        "record",
+        "stamp",
+        "status",
+        "usage",
+    )
+
+    def __init__(self, engine: "Engine", call: Call, pick: Pick, number: int) -> None:
+        candidate = pick.candidate
+        endpoint, account = candidate.endpoint, candidate.account
+        self._engine, self.call, self.candidate = engine, call, candidate
+        self._reservation = pick.reservation
+        self._provider: Provider = engine.snapshot.providers[endpoint.provider]
+        self._started = engine.clock.monotonic()
+        self._exchange: Exchange | None = None
+        self._watch: Watch | None = None
+        self._replies: Replies | None = None
+        self._late: Failure | None = None
+        self._marked = self._closed = self._ended = self.committed = False
+        self.first_token: float | None = None
+        self.status: int | None = None
+        self.usage: Usage | None = None
+        self.record = AttemptRecord(
+            number,
+            endpoint.key,
+            endpoint.provider,
+            account.label,
+            account.credential.id,
+            endpoint.model,
+            engine.clock.now(),
+            call.facts.tokens,
+            call.facts.max_output,
+            endpoint.price.input,
+            endpoint.price.output,
+            picked=pick.why,
+        )
+
+    def open(self, before: AttemptRecord | None) -> Failure | None:
+        """Translate, prepare, account, send. Raises SpoolUnavailable: nothing was sent then."""
+        engine, call, candidate = self._engine, self.call, self.candidate
+        engine.health.opened(candidate, self._started)
+        try:
+            self._translation = translation = Translation(engine.dialects, call, candidate.endpoint)
+            self.progress, self.stamp = translation.progress(), translation.stamp(self.bill)
+            self.outgoing = Outgoing(
+                call, translation.spoken, translation.body, candidate, candidate.account.secret, call.facts.stream
+            )
+            request = self._provider.prepare(self.outgoing, engine.clock.now())
+            transport = engine.transports[request.origin.scheme]
+        except Unsupported as error:
+            return Failure(kind="unsupported_here", message=str(error), field=error.field)
+        except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
+            return self._broken(error)
+        engine.journal.opened(call, self.record, before)
+        timeouts = engine.snapshot.timeouts(candidate.endpoint.model)
+        connect = min(timeouts.connect, call.deadline - self._started)
+        self._exchange = transport.open(request, connect)
+        first_token = timeouts.first_token if call.facts.stream else None
+        self._watch = Watch(engine.loop, self._exchange, self._started, call.deadline, first_token, timeouts.idle)
+        return None
+
+    async def complete(self) -> Json | Failure:
+        """Wait for the one reply; stamped, in the client's dialect."""
+        try:
+            head = await self._head()
+            if isinstance(head, Failure):
+                return head
+            exchange, replies = self._sure()
+            while data := await exchange.read():
+                replies.feed(data)
+            for event in replies.close(exchange.framed):
+                if isinstance(event, InBandError):
+                    return self._in_band(event)
+                self.progress.see(event)
+                self.progress.close(replies.mark, exchange.framed)
+                if not (self.progress.started or self.progress.finish):
+                    break
+                self._read_usage()
+                return self.stamp.reply(self._translation.reply(event))
+            return Failure(kind="unavailable", message="the provider's reply was empty")
+        except TransportError as error:
+            return failure_of(error)
+        except Malformed as error:
+            return Failure(kind="unavailable", message=f"the provider's reply can't be read: {error}")
+        except Exception as error:  # noqa: BLE001 - as in open
+            return self._broken(error)
+
+    async def begin(self) -> Failure | None:
+        """Wait for the head of a stream."""
+        try:
+            head = await self._head()
+        except TransportError as error:
+            return failure_of(error)
+        except Exception as error:  # noqa: BLE001 - as in open
+            return self._broken(error)
+        return head if isinstance(head, Failure) else None
+
+    async def read(self) -> list[Json] | Failure | None:
+        """Wait for more of a stream: stamped events in the client's dialect; None: it is whole."""
+        if self._late is not None:
+            return self._late
+        try:
+            exchange, replies = self._sure()
+            if self._marked:
+                return self._end(exchange.framed)
+            watch = self._watch
+            assert watch is not None
+            watch.waiting = True
+            data = await exchange.read()
+            watch.waiting = False
+            events = replies.feed(data) if data else replies.close(exchange.framed)
+            batch = self._take(events)
+            self._closed = not data
+            self._marked = replies.mark or self._closed
+            if batch or self._late is not None or not self._marked:
+                return batch
+            return self._end(exchange.framed)
+        except TransportError as error:
+            return failure_of(error)
+        except Malformed as error:
+            return Failure(kind="unavailable", message=f"the provider's stream can't be read: {error}")
+        except Exception as error:  # noqa: BLE001 - as in open
+            return self._broken(error)
+
+    def last(self) -> list[Json]:
+        """Return the events that end a stream which is whole."""
+        batch = [stamped for event in self._translation.close() if (stamped := self.stamp.event(event)) is not None]
+        return [*batch, *self.stamp.last()]
+
+    async def drain(self) -> None:
+        """Read what is left after a stream's own end, so that the connection can be used again; give up soon."""
+        if self._closed:
+            return
+        exchange, _ = self._sure()
+        timer = self._engine.loop.call_later(_DRAIN, exchange.abort)
+        try:
+            while await exchange.read():
+                pass
+        except TransportError:
+            pass
+        finally:
+            timer.cancel()
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """What the endpoint's dialect could not express."""
+        return self._translation.dropped
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        if self._exchange is not None:
+            self._exchange.abort()
+
+    def bill(self) -> Bill:
+        """Return what the call costs so far: what the stamp writes."""
+        usage, candidate = self.usage, self.candidate
+        cost = None if usage is None else candidate.endpoint.price.cost(usage)
+        return Bill(candidate, usage, cost, candidate.section != "pool")
+
+    def end(self, failure: Failure | None) -> None:
+        """Settle everything: reservation, health, quotas, record. Once, on every way out."""
+        if self._ended:
+            return
+        self._ended = True
+        engine, candidate, exchange, record = self._engine, self.candidate, self._exchange, self.record
+        now = engine.clock.monotonic()
+        if self._watch is not None:
+            self._watch.cancel()
+        sent = exchange is not None and exchange.sent != "none"
+        if failure is not None:
+            self._estimate(failure, sent)
+        if failure is None or (sent and self.status is None):
+            self._reservation.settle(self.usage, now)
+        else:
+            self._reservation.release(now)
+        first = None if self.first_token is None else self.first_token - self._started
+        outcome = Outcome(candidate, self._started, failure, self.committed, self.usage, first, now, sent, self.status)
+        engine.alert(engine.health.observe(outcome, now))
+        record.status, record.sent, record.latency = self.status, sent, first
+        record.duration = now - self._started
+        record.usage = self.usage
+        record.cost = None if self.usage is None else candidate.endpoint.price.cost(self.usage)
+        if failure is not None:
+            record.kind, record.code = failure.kind, failure.code
+            if failure.hints:
+                engine.quotas.learn(candidate, failure.hints, self._started, now, engine.clock.now())
+            if failure.kind == "rate_limited" and failure.scope != "endpoint":
+                engine.quotas.shut(candidate, failure.retry_after, now)
+            elif failure.kind == "credential_invalid":
+                engine.verify(candidate)
+
+    async def _head(self) -> HttpHead | Failure:
+        exchange = self._exchange
+        assert exchange is not None
+        head = await exchange.head()
+        self.status = head.status
+        engine, provider, outgoing = self._engine, self._provider, self.outgoing
+        if not 200 <= head.status < 300:
+            body = await _error_body(exchange)
+            return provider.classify(outgoing, head.status, head.headers, body, engine.clock.now())
+        epoch = engine.clock.now()
+        hints = provider.hints(outgoing, head, epoch)
+        if hints:
+            engine.quotas.learn(self.candidate, hints, self._started, engine.clock.monotonic(), epoch)
+        self._replies = provider.replies(outgoing, head)
+        return head
+
+    def _take(self, events: Sequence[Event]) -> list[Json]:
+        """See, translate and stamp events, up to an error among them, which is kept for the next read."""
+        progress, stamp, translation = self.progress, self.stamp, self._translation
+        batch: list[Json] = []
+        for event in events:
+            if isinstance(event, InBandError):
+                self._late = self._in_band(event)
+                break
+            progress.see(event)
+            for ours in translation.events(event):
+                stamped = stamp.event(ours)
+                if stamped is not None:
+                    batch.append(stamped)
+        if self.first_token is None and progress.started:
+            self.first_token = self._engine.clock.monotonic()
+            assert self._watch is not None
+            self._watch.started = True
+        return batch
+
+    def _end(self, framed: bool) -> Failure | None:
+        replies = self._replies
+        assert replies is not None
+        self.progress.close(replies.mark, framed)
+        self._read_usage()
+        if self.progress.done and (self.progress.started or self.progress.finish):
+            return None
+        what = "ended early" if self.progress.started else "was empty"
+        return Failure(kind="unavailable", message=f"the provider's stream {what}")
+
+    def _read_usage(self) -> None:
+        """Take the provider's usage; where it sent none, an estimate, marked."""
+        self.usage = self.progress.usage or Usage(
+            input=self.call.facts.tokens, output=len(self.progress.text) // 4, estimated=True
+        )
+
+    def _estimate(self, failure: Failure, sent: bool) -> None:
+        """What a failed attempt may have used: known, or estimated where the request had left and no status came back."""
+        if self._replies is not None:
+            self._read_usage()
+            if not self.progress.started and self.progress.usage is None and failure.kind != "cancelled":
+                self.usage = None
+        elif sent and self.status is None:
+            self.usage = Usage(input=self.call.facts.tokens, estimated=True)
+
+    def _in_band(self, error: InBandError) -> Failure:
+        return self._provider.classify(self.outgoing, None, {}, error.raw, self._engine.clock.now())
+
+    def _broken(self, error: Exception) -> Failure:
+        name = self.candidate.endpoint.provider
+        self._engine.log.error("provider %s: its plugin failed: %s", name, scrub(traceback.format_exc()))
+        return Failure(
+            kind="unavailable", scope="none", message=f"the plugin of {name} failed ({type(error).__name__})"
+        )
+
+    def _sure(self) -> "tuple[Exchange, Replies]":
+        assert self._exchange is not None
+        assert self._replies is not None
+        return self._exchange, self._replies
+
+
+def failure_of(error: TransportError) -> Failure:
+    """Say what a failed exchange means (reliability: which phase and reason is whose fault)."""
+    message = scrub(
+        f"the provider could not be reached: {error}" if error.sent == "none" else f"the connection failed: {error}"
+    )
+    if error.reason == "timeout":
+        return Failure(kind="timeout", message=f"no answer in time (phase {error.phase})")
+    if error.reason == "local" or error.detail == "redirect":
+        return Failure(kind="unavailable", scope="none", message=message)
+    if error.phase == "dns" or error.reason in {"refused", "unreachable"}:
+        return Failure(kind="unavailable", scope="origin", message=message)
+    return Failure(kind="unavailable", message=message)
+
+
+async def _error_body(exchange: Exchange) -> Json | str:
+    """Read an error reply, as far as it can be read."""
+    data = b""
+    try:
+        while len(data) < MAX_ERROR_BODY and (more := await exchange.read()):
+            data += more
+    except TransportError:
+        pass
+    if len(data) >= MAX_ERROR_BODY:
+        exchange.abort()
+    try:
+        value = loads(data)
+    except Malformed:
+        return data.decode("utf-8", "replace")
+    return value if isinstance(value, dict) else data.decode("utf-8", "replace")

@@ -1,0 +1,126 @@
+"""The engine: runs a call's plan, attempt after attempt, until one serves or nothing is left."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Final
+
+from attrs import Factory, define
+
+from taxiway.budget import Budget
+from taxiway.call import LIBRARY, Call, Caller, Facts, preferences_of
+from taxiway.candidate import Candidate
+from taxiway.clock import Clock
+from taxiway.codec import Json
+from taxiway.dialect import Dialect
+from taxiway.errors import InvalidRequest
+from taxiway.health import Alert, Health
+from taxiway.http import Headers
+from taxiway.outcome import Failure
+from taxiway.planner import Snapshot
+from taxiway.quota import Quotas
+from taxiway.run import Run
+from taxiway.spool import Journal
+from taxiway.stream import Stream
+from taxiway.transport import Transport
+
+_KEPT: Final = ("http-referer", "referer", "x-title", "x-openrouter-title", "x-session-id", "user-agent")
+
+
+@define(eq=False)
+class Engine:
+    """Runs calls. `snapshot` may be replaced at any time: a call goes on with the one that it began with.
+
+    `verify` is told of a candidate whose key was refused. Everything is built and started by who makes an engine.
+    """
+
+    snapshot: Snapshot
+    dialects: Mapping[str, Dialect]
+    transports: Mapping[str, Transport]
+    clock: Clock
+    random: Random
+    health: Health
+    quotas: Quotas
+    journal: Journal
+    log: logging.Logger
+    loop: asyncio.AbstractEventLoop
+    verify: Callable[[Candidate], None]
+    budgets: dict[str, Budget] = Factory(dict)
+
+    def call(
+        self, dialect: Dialect, body: Json, facts: Facts, *, caller: Caller = LIBRARY, headers: Headers | None = None
+    ) -> Call:
+        """Make a call of a body that its dialect has read. Raises InvalidRequest."""
+        client = dialect.client
+        assert client is not None
+        routing = self.snapshot.routing
+        preferences = preferences_of(body.get("provider"), routing.preferences)
+        headers = headers or {}
+        now, epoch, bits = self.clock.monotonic(), self.clock.now(), self.random.getrandbits
+        own = client.own
+        return Call(
+            f"gen-{int(epoch)}-{bits(96):024x}",
+            bits(48),
+            dialect.operation,
+            dialect.name,
+            {name: value for name, value in body.items() if name not in own},
+            facts,
+            preferences,
+            caller,
+            epoch,
+            now,
+            now + self._total(facts, headers),
+            {name: headers[name] for name in _KEPT if name in headers},
+        )
+
+    async def complete(self, call: Call) -> Json:
+        """Serve a call that is not streamed: the whole reply, stamped, in the call's dialect.
+
+        Raises CallError when nothing is left, InvalidRequest for an unknown model.
+        """
+        run = Run(self, call)
+        try:
+            while True:
+                attempt = await run.next()
+                result = await attempt.complete()
+                if not isinstance(result, Failure):
+                    run.served(attempt)
+                    return result
+                run.failed(attempt, result)
+        except asyncio.CancelledError:
+            run.cancelled()
+            raise
+
+    def stream(self, call: Call) -> Stream:
+        """Serve a streamed call: batches of stamped events. See `Stream`."""
+        return Stream(Run(self, call))
+
+    def alert(self, alerts: Sequence[Alert]) -> None:
+        """Tell the owner what needs hands."""
+        for alert in alerts:
+            self.log.warning("%s: %s: %s", alert.event, alert.subject, alert.message)
+
+    def budget(self, workspace: str) -> Budget:
+        """Return a workspace's retry budget."""
+        budget = self.budgets.get(workspace)
+        if budget is None:
+            budget = self.budgets[workspace] = Budget(self.snapshot.routing.retry_budget)
+        return budget
+
+    def _total(self, facts: Facts, headers: Headers) -> float:
+        given = headers.get("x-taxiway-timeout")
+        name = "x-taxiway-timeout"
+        if given is None and not facts.stream:
+            given, name = headers.get("x-stainless-read-timeout"), "x-stainless-read-timeout"
+        total = self.snapshot.timeouts(facts.models[0]).total
+        if given is None:
+            return total
+        try:
+            seconds = float(given)
+        except ValueError:
+            seconds = math.nan
+        if not 0 < seconds < math.inf:
+            raise InvalidRequest(f"headers.{name}", "must be a positive number of seconds")
+        return min(seconds, total)

@@ -1,0 +1,258 @@
+"""One call on its way through its plan: what was tried, what may be tried yet, and the record of it."""
+
+from typing import TYPE_CHECKING, Final
+
+from taxiway.attempt import Attempt
+from taxiway.call import Call
+from taxiway.candidate import Candidate
+from taxiway.errors import SpoolUnavailable
+from taxiway.failures import POLICIES
+from taxiway.outcome import AttemptRecord, CallError, Failure, Generation, State
+from taxiway.planner import SAME_ENDPOINT, Exhausted, Pause, Plan, Tried, plan
+
+if TYPE_CHECKING:
+    from taxiway.executor import Engine
+
+MOST_ATTEMPTS: Final = 8
+"""Attempts of one call after overload, unavailability and timeouts. Moves after other kinds end with the candidates."""
+
+_BACKOFF: Final = 0.5
+_BACKOFF_CAP: Final = 8.0
+_RETRY_HINT: Final = 60.0
+"""Above this, in seconds, an SDK that waits as told would hang: it is told not to retry."""
+
+
+class Run:
+    """One call on its way: its plan, what was tried, and the record."""
+
+    __slots__ = (
+        "_afforded",
+        "_ended",
+        "_free",
+        "_number",
+        "_patience",
+        "attempt",
+        "call",
+        "engine",
+        "failures",
+        "plan",
+        "records",
+        "tried",
+    )
+
+    def __init__(self, engine: "Engine", call: Call) -> None:
+        self.engine, self.call = engine, call
+        self.tried = Tried()
+        self.plan: Plan | None = None
+        self.attempt: Attempt | None = None
+        self.records: list[AttemptRecord] = []
+        self.failures: list[tuple[Candidate, Failure]] = []
+        self._patience = engine.snapshot.routing.wait
+        self._number = 0
+        self._afforded = 0
+        self._free = self._ended = False
+
+    async def next(self) -> Attempt:
+        """Open the next attempt. Raises CallError when nothing is left, InvalidRequest for an unknown model."""
+        engine, call = self.engine, self.call
+        if self.plan is None:
+            now = engine.clock.monotonic()
+            self.plan = plan(call, engine.snapshot, engine.health.view(now))
+            engine.budget(call.caller.workspace).called(now)
+        while True:
+            now = engine.clock.monotonic()
+            if now >= call.deadline or not self._affordable(now):
+                raise self._exhausted(Exhausted(None, None))
+            pick = self.plan.pick(self.tried, engine.health, engine.quotas, now, self._patience)
+            if isinstance(pick, Pause):
+                self._patience -= max(0.0, pick.until - now)
+                await self._sleep(pick.until - now)
+                self.tried.limited.clear()
+            elif isinstance(pick, Exhausted):
+                if self._free or not self.plan.again(self.tried):
+                    raise self._exhausted(pick)
+                await self._sleep(self._backoff())
+            else:
+                self._number += 1
+                attempt = self.attempt = Attempt(engine, call, pick, self._number)
+                failure = self._open(attempt)
+                if failure is None:
+                    return attempt
+                self.failed(attempt, failure)
+
+    def failed(self, attempt: Attempt, failure: Failure) -> None:
+        """Take a failed attempt in: end it, and say who is not to be tried again."""
+        attempt.end(failure)
+        if self.attempt is attempt:
+            self.attempt = None
+        attempt.abort()
+        self.records.append(attempt.record)
+        candidate, tried = attempt.candidate, self.tried
+        self.failures.append((candidate, failure))
+        endpoint, policy = candidate.endpoint, POLICIES[failure.kind]
+        models = () if self.plan is None else self.plan.models
+        tried.attempts[endpoint.key] = tried.attempts.get(endpoint.key, 0) + 1
+        match policy.next:
+            case "account" if failure.kind == "rate_limited":
+                tried.limited.add(candidate.key)
+            case "account":
+                tried.accounts.add(candidate.account.key)
+            case "candidate":
+                tried.candidates.add(candidate.key)
+            case "endpoint":
+                tried.endpoints.add(endpoint.key)
+                silent = failure.kind == "timeout"
+                if policy.passing and not silent and tried.attempts[endpoint.key] < SAME_ENDPOINT:
+                    tried.again[endpoint.key] = candidate
+            case "model":
+                tried.models.add(endpoint.model)
+            case "same":
+                if tried.attempts[endpoint.key] > 1:
+                    tried.candidates.add(candidate.key)
+            case "stop":
+                tried.models.update(model for model, _ in models)
+        if failure.kind not in self.engine.snapshot.routing.fallback_on:
+            tried.models.update(model for model, _ in models if model != endpoint.model)
+
+    def served(self, attempt: Attempt) -> None:
+        """Take the attempt in that served: the generation is durable when this returns."""
+        attempt.end(None)
+        self.records.append(attempt.record)
+        self._record("done", attempt)
+
+    def interrupted(self, attempt: Attempt, failure: Failure) -> CallError:
+        """A stream failed after its first token: record it, and say what the client is told."""
+        self.failed(attempt, failure)
+        self._record("interrupted", attempt, failure)
+        return self._error(failure, attempt.candidate, None)
+
+    def cancelled(self) -> None:
+        """The client is gone: close the upstream connection now, and account what was used."""
+        attempt = self.attempt
+        if self._ended:
+            if attempt is not None:
+                attempt.abort()
+            return
+        failure = Failure(kind="cancelled", message="the client closed the request")
+        if attempt is not None:
+            attempt.abort()
+            attempt.end(failure)
+            self.records.append(attempt.record)
+        if attempt is not None or self.records:
+            self._record("cancelled", attempt, failure)
+
+    def _open(self, attempt: Attempt) -> Failure | None:
+        try:
+            return attempt.open(self.records[-1] if self.records else None)
+        except SpoolUnavailable as error:
+            failure = Failure(
+                kind="unavailable", scope="none", message="the gateway can't account calls at the moment", status=503
+            )
+            attempt.end(failure)
+            self.attempt = None
+            self.engine.log.error(  # noqa: TRY400 - the cause is the message
+                "call refused: %s", error
+            )
+            raise CallError(failure, retry_after=1.0, should_retry=True, generation=self.call.id) from None
+
+    def _affordable(self, now: float) -> bool:
+        """Whether a further attempt is within the limits, after a failure that counts against the retry budget.
+
+        With the budget spent one move to another endpoint stays free, so that an outage is hidden even then.
+        """
+        if self._afforded == self._number or not POLICIES[self.failures[-1][1].kind].budgeted:
+            return True
+        if self._free or self._number >= MOST_ATTEMPTS:
+            return False
+        self._afforded = self._number
+        self._free = not self.engine.budget(self.call.caller.workspace).spend(now)
+        return True
+
+    def _backoff(self) -> float:
+        """Full jitter, as Envoy and botocore do."""
+        most = min(_BACKOFF_CAP, _BACKOFF * 2.0 ** (self._number - 1))
+        return self.engine.random.random() * most
+
+    async def _sleep(self, seconds: float) -> None:
+        left = self.call.deadline - self.engine.clock.monotonic()
+        await self.engine.clock.sleep(max(0.0, min(seconds, left)))
+
+    def _exhausted(self, left: Exhausted) -> CallError:
+        """Nothing is left: record it, and say what the client is told."""
+        now = self.engine.clock.monotonic()
+        passing = [pair for pair in self.failures if POLICIES[pair[1].kind].passing]
+        frees = None if left.frees is None else max(0.0, left.frees - now)
+        if self.failures:
+            candidate, failure = (passing or self.failures)[-1]
+            error = self._error(failure, candidate, frees)
+        else:
+            error = self._error(_failure_of_block(left), None, frees)
+        self._record("failed", None, error.failure)
+        return error
+
+    def _error(self, failure: Failure, candidate: Candidate | None, frees: float | None) -> CallError:
+        policy = POLICIES[failure.kind]
+        kinds = {pair[1].kind for pair in self.failures} or {failure.kind}
+        availability = None
+        if kinds == {"rate_limited"}:
+            availability = "capacity_exhausted"
+        elif kinds <= {"overloaded", "unavailable", "timeout"}:
+            availability = "temporarily_unavailable"
+        retry_after = frees
+        if retry_after is None and policy.passing:
+            retry_after = failure.retry_after
+        hopeless = not policy.passing or (retry_after is not None and retry_after > _RETRY_HINT)
+        previous = tuple((c.endpoint.provider_name, f) for c, f in self.failures if f is not failure)
+        return CallError(
+            failure,
+            provider="" if candidate is None else candidate.endpoint.provider_name,
+            previous=previous,
+            retry_after=retry_after if policy.passing else None,
+            should_retry=False if hopeless else None,
+            availability=availability,
+            generation=self.call.id,
+            models=self.call.facts.models,
+        )
+
+    def _record(self, state: State, attempt: Attempt | None, failure: Failure | None = None) -> None:
+        """Write the generation: durable before the client sees the last byte."""
+        self._ended = True
+        engine, call = self.engine, self.call
+        generation = Generation(
+            call.id,
+            state,
+            call.caller.workspace,
+            call.caller.api_key,
+            call.operation,
+            call.dialect,
+            call.facts.models[0],
+            call.created,
+            call.facts.stream,
+            attempts=self.records,
+            duration=engine.clock.monotonic() - call.started,
+            seed=call.seed,
+            snapshot=engine.snapshot.hash,
+            origin=call.headers.get("http-referer", ""),
+        )
+        if failure is not None:
+            generation.error = failure.kind
+        if attempt is not None:
+            endpoint, progress = attempt.candidate.endpoint, getattr(attempt, "progress", None)
+            generation.model, generation.provider, generation.endpoint = endpoint.model, endpoint.provider, endpoint.key
+            generation.is_byok = attempt.candidate.section != "pool"
+            generation.usage, generation.cost = attempt.usage, attempt.record.cost
+            if attempt.first_token is not None:
+                generation.latency = attempt.first_token - call.started
+            if progress is not None:
+                generation.finish_reason, generation.native_finish_reason = progress.finish, progress.native_finish
+                generation.upstream_id = progress.upstream_id
+            generation.dropped = list(attempt.dropped)
+        generation.estimated = any(r.usage is not None and r.usage.estimated for r in self.records)
+        engine.journal.ended(generation)
+
+
+def _failure_of_block(left: Exhausted) -> Failure:
+    """What the client sees where nothing was tried: why the best-ranked candidate is out."""
+    if left.block is None:
+        return Failure(kind="timeout", message="the call's time was over before it could be tried")
+    return Failure(kind=left.block.kind, message=left.block.reason)

@@ -1,0 +1,84 @@
+"""The one stream state machine: waiting -> committed -> done | interrupted.
+
+Until the first token nothing reaches the client, so another candidate can take over unseen. After it there is no switch, and a
+stream ends either with its dialect's own end or with an error event: never cut short in silence.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+from taxiway.codec import Json
+from taxiway.outcome import Failure
+
+if TYPE_CHECKING:
+    from taxiway.executor import Run
+
+
+class Stream:
+    """A streamed call: an async iterator of batches (lists of events), as they come from the provider.
+
+    The first `anext` raises CallError or InvalidRequest where the call failed before its first token; later failures are events,
+    the last ones. `whole` is set before the last batch of a good stream is given, and the generation is durable by then: what
+    is left to do after it is to give the connection back.
+    """
+
+    __slots__ = ("_batches", "_run", "whole")
+
+    def __init__(self, run: "Run") -> None:
+        self._run = run
+        self._batches = self._go()
+        self.whole = False
+
+    def __aiter__(self) -> "Stream":
+        return self
+
+    def __anext__(self) -> "asyncio.Future[list[Json]]":
+        return self._batches.__anext__()  # type: ignore[return-value]
+
+    async def aclose(self) -> None:
+        """Stop: the upstream connection is closed, and what was used is accounted."""
+        await self._batches.aclose()
+
+    @property
+    def model(self) -> str:
+        """The model that serves, empty before it is known."""
+        attempt = self._run.attempt
+        return "" if attempt is None else attempt.candidate.endpoint.model
+
+    async def _go(self) -> AsyncGenerator[list[Json], None]:
+        run = self._run
+        try:
+            while True:
+                attempt = await run.next()
+                result: list[Json] | Failure | None = await attempt.begin()
+                held: list[Json] = []
+                progress = attempt.progress
+                while not isinstance(result, Failure):
+                    result = await attempt.read()
+                    if not isinstance(result, list):
+                        break
+                    if attempt.committed:
+                        yield result
+                    elif progress.started or progress.finish:
+                        attempt.committed = True
+                        yield [*held, *result]
+                    else:
+                        held += result
+                if result is None:
+                    if not attempt.committed:
+                        attempt.committed = True
+                    else:
+                        held = []
+                    run.served(attempt)
+                    self.whole = True
+                    yield [*held, *attempt.last()]
+                    await attempt.drain()
+                    return
+                if attempt.committed:
+                    yield list(attempt.stamp.failed(run.interrupted(attempt, result)))
+                    return
+                run.failed(attempt, result)
+        except (asyncio.CancelledError, GeneratorExit):
+            run.cancelled()
+            raise

@@ -1,0 +1,82 @@
+"""Between a client's dialect and an endpoint's: nothing where they are one, one or two translators where they are not."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from taxiway.call import Call
+from taxiway.candidate import Endpoint
+from taxiway.codec import Json
+from taxiway.dialect import Dialect, Progress, Stamp, Translator
+from taxiway.outcome import Bill
+
+CANONICAL: Final = {"chat": "chat", "embeddings": "embeddings", "rerank": "rerank", "count-tokens": "messages"}
+"""The canonical dialect of each operation: what every other one translates to and from."""
+
+
+class Translation:
+    """How one call speaks to one endpoint. `spoken` is the endpoint's dialect, `body` the request in it.
+
+    A canonical body passes through the canonical dialect's own `from_canonical` too: it has additions that not every endpoint
+    takes. Raises Unsupported where the endpoint can't express the request.
+    """
+
+    __slots__ = ("_call", "_ours", "_state", "_theirs", "_translators", "_two", "body", "dropped", "spoken")
+
+    def __init__(self, dialects: Mapping[str, Dialect], call: Call, endpoint: Endpoint) -> None:
+        choice = endpoint.dialects[call.operation]
+        self.spoken = spoken = call.dialect if call.dialect in choice else choice[0]
+        ours, theirs = dialects[call.dialect].client, dialects[spoken].upstream
+        assert ours is not None
+        assert theirs is not None
+        self._call, self._ours, self._theirs = call, ours, theirs
+        canonical = CANONICAL[call.operation]
+        self._two = (spoken not in {call.dialect, canonical}, call.dialect not in {spoken, canonical})
+        self.body: Json = call.body
+        self.dropped: tuple[str, ...] = ()
+        self._state: Any = None
+        if self._two[1]:
+            translated = ours.to_canonical(call.body)
+            self.body, self.dropped = translated.body, translated.dropped
+        if self._two[0] or spoken == canonical:
+            translated = theirs.from_canonical(self.body, endpoint)
+            self.body, self._state = translated.body, translated.state
+            self.dropped += translated.dropped
+        self._translators: tuple[Translator, ...] = ()
+        if call.facts.stream and call.dialect != spoken:
+            first = (theirs.events_to_canonical(self._state),) if self._two[0] else ()
+            second = (ours.events_from_canonical(call),) if self._two[1] else ()
+            self._translators = first + second
+
+    def progress(self) -> Progress:
+        """Return the reader of the endpoint's replies."""
+        return self._theirs.progress(self._call.facts.stream)
+
+    def stamp(self, bill: Callable[[], Bill]) -> Stamp:
+        """Return the stamp of what the client gets."""
+        return self._ours.stamp(self._call, bill)
+
+    def reply(self, reply: Json) -> Json:
+        """Translate a complete reply."""
+        if self._two[0]:
+            reply = self._theirs.reply_to_canonical(reply, self._state).body
+        return self._ours.reply_from_canonical(reply, self._call).body if self._two[1] else reply
+
+    def events(self, event: Json) -> Sequence[Json]:
+        """Translate an event of a stream."""
+        return _through(self._translators, event) if self._translators else (event,)
+
+    def close(self) -> list[Json]:
+        """Return what only the end of a good stream knows."""
+        return [
+            ours
+            for index, translator in enumerate(self._translators)
+            for event in translator.close()
+            for ours in _through(self._translators[index + 1 :], event)
+        ]
+
+
+def _through(translators: Sequence[Translator], event: Json) -> Sequence[Json]:
+    events: Sequence[Json] = (event,)
+    for translator in translators:
+        events = [made for one in events for made in translator.feed(one)]
+    return events

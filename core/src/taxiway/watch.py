@@ -1,0 +1,68 @@
+"""The executor's one timer for each attempt: transports have none, so that nothing hangs whatever they do."""
+
+import asyncio
+
+from taxiway.transport import Exchange
+
+
+class Watch:
+    """Aborts an exchange that breaks a limit; re-armed lazily, since arming a timer for every read would cost more than reading.
+
+    `first_token` and `idle` in seconds. Without a `first_token` the call is not streamed: silence ends it only while the request
+    is being sent, since a model may think for minutes. Set `started` once a token was decoded. `waiting`: somebody is waiting
+    for bytes; while nobody is, silence is ours.
+    """
+
+    __slots__ = (
+        "_deadline",
+        "_exchange",
+        "_first",
+        "_handle",
+        "_idle",
+        "_loop",
+        "_moved",
+        "_since",
+        "started",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        exchange: Exchange,
+        now: float,
+        deadline: float,
+        first_token: float | None,
+        idle: float,
+    ) -> None:
+        self._loop, self._exchange, self._deadline = loop, exchange, deadline
+        self._moved, self._since = 0, now
+        self.started = False
+        self.waiting = True
+        self._first = None if first_token is None else now + first_token
+        self._idle = idle
+        self._handle = loop.call_at(self._next(now), self._check)
+
+    def cancel(self) -> None:
+        """Stop watching."""
+        self._handle.cancel()
+
+    def _next(self, now: float) -> float:
+        """When to look next: silence is looked for four times in its limit, so it is found within 1.25 times of it."""
+        at = self._deadline
+        if self._first is not None and not self.started:
+            at = min(at, self._first)
+        return min(at, now + self._idle / 4)
+
+    def _check(self) -> None:
+        now, moved = self._loop.time(), self._exchange.moved
+        silent = self._first is not None or self._exchange.phase == "send"
+        if moved != self._moved or not self.waiting or not silent:
+            self._moved, self._since = moved, now
+        late = now >= self._deadline
+        late = late or (self._first is not None and not self.started and now >= self._first)
+        late = late or now - self._since >= self._idle
+        if late:
+            self._exchange.abort("timeout")
+        else:
+            self._handle = self._loop.call_at(self._next(now), self._check)
