@@ -1,0 +1,118 @@
+"""The dialect `chat`: OpenAI's chat completions with OpenRouter's additions, and the canonical form of the operation chat.
+
+Wire: OpenAI's API reference (chat completions, streaming), OpenRouter's (errors, usage, `provider`, `reasoning_details`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from taxiway import chat_canonical, chat_facts
+from taxiway.call import Call, Facts, Translated
+from taxiway.candidate import Endpoint
+from taxiway.chat_errors import error_reply
+from taxiway.chat_fold import ChatFold
+from taxiway.chat_progress import ChatProgress
+from taxiway.chat_stamp import ChatStamp, SseWriter
+from taxiway.codec import Json
+from taxiway.dialect import Dialect, Fold, Progress, Stamp, Translator, Writer
+from taxiway.hookspecs import hookimpl
+from taxiway.http import Headers
+from taxiway.outcome import Bill, CallError
+from taxiway.registration import Context, NoOptions, Registration
+
+TAXIWAY_API = (1, 0)
+
+OWN: Final = frozenset(
+    "model models provider plugins route preset transforms usage stream stream_options session_id trace debug".split()
+)
+
+
+class Untranslated:
+    """The translator of a stream that is in the right dialect already."""
+
+    dropped: Sequence[str] = ()
+
+    def feed(self, event: Json) -> Sequence[Json]:
+        """Give the event back."""
+        return (event,)
+
+    def close(self) -> Sequence[Json]:
+        """Give nothing: only the stamp knows more at the end."""
+        return ()
+
+
+class ChatUpstream:
+    """How a provider that speaks chat is talked to: canonical already, less what an endpoint refuses."""
+
+    def from_canonical(self, body: Json, endpoint: Endpoint) -> Translated:
+        """Map or drop what the endpoint refuses; the same object where nothing applies."""
+        return chat_canonical.from_canonical(body, endpoint)
+
+    def reply_to_canonical(self, reply: Json, state: Any) -> Translated:
+        """Give the reply as it is."""
+        return Translated(reply)
+
+    def events_to_canonical(self, state: Any) -> Translator:
+        """Return a translator that changes nothing."""
+        return Untranslated()
+
+    def progress(self, stream: bool) -> Progress:
+        """Return the reader of one reply."""
+        return ChatProgress(stream)
+
+    def fold(self) -> Fold:
+        """Return what makes one reply out of a stream."""
+        return ChatFold()
+
+
+class ChatClient:
+    """How a client that speaks chat is served."""
+
+    own = OWN
+
+    def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
+        """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
+        return chat_facts.facts(body, path, headers)
+
+    def to_canonical(self, body: Json) -> Translated:
+        """Give the body as it is."""
+        return Translated(body)
+
+    def reply_from_canonical(self, reply: Json, call: Call) -> Translated:
+        """Give the reply as it is."""
+        return Translated(reply)
+
+    def events_from_canonical(self, call: Call) -> Translator:
+        """Return a translator that changes nothing."""
+        return Untranslated()
+
+    def stamp(self, call: Call, bill: Callable[[], Bill]) -> Stamp:
+        """Return the stamp of one call."""
+        return ChatStamp(call, bill)
+
+    def writer(self, call: Call) -> Writer:
+        """Return the writer; it keeps nothing, so one serves all."""
+        return _WRITER
+
+    def error(self, error: CallError) -> tuple[int, Json]:
+        """Return status and body for a call that failed before anything was sent."""
+        return error_reply(error)
+
+
+_WRITER: Final = SseWriter()
+
+CHAT: Final = Dialect(name="chat", operation="chat", upstream=ChatUpstream(), client=ChatClient())
+
+
+@hookimpl
+def taxiway_dialects() -> Iterable[Registration[NoOptions, Dialect]]:
+    """Offer the dialect chat."""
+
+    def build(options: NoOptions, context: Context) -> Dialect:
+        return CHAT
+
+    return [
+        Registration(
+            name="chat", summary="OpenAI's chat completions, canonical for chat", options=NoOptions, build=build
+        )
+    ]

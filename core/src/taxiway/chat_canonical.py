@@ -1,0 +1,98 @@
+"""From canonical chat to what one endpoint takes: canonical chat is OpenAI's with additions that many servers refuse."""
+
+from typing import Any, Final
+
+from taxiway.call import Translated
+from taxiway.candidate import Endpoint
+from taxiway.codec import Json
+
+INSIDE: Final = frozenset("reasoning reasoning_content reasoning_details cache_control prompt_cache_breakpoint".split())
+"""Additions inside messages, their parts and tools; an endpoint lists those that it refuses in `unsupported`."""
+
+# OpenRouter's shares of the output that each effort stands for.
+_SHARES: Final = (("high", 0.8), ("medium", 0.5), ("low", 0.2), ("minimal", 0.1))
+_TWINS: Final = (("max_tokens", "max_completion_tokens"), ("max_completion_tokens", "max_tokens"))
+
+
+def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
+    """Map what has another name at this endpoint, drop what it is known to refuse, and name both.
+
+    The same object where nothing applies.
+    """
+    refused = endpoint.unsupported
+    if not refused:
+        return Translated(body)
+    dropped: list[str] = []
+    applied: list[str] = []
+    if not refused.isdisjoint(body):
+        body = dict(body)
+        _rename(body, endpoint, applied)
+        dropped += [name for name in body if name in refused and body[name] is not None]
+        body = {name: value for name, value in body.items() if name not in refused}
+    inside = refused & INSIDE
+    if inside:
+        body = _strip(body, inside, dropped)
+    return Translated(body, tuple(dropped), tuple(applied))
+
+
+def _rename(body: Json, endpoint: Endpoint, applied: list[str]) -> None:
+    refused = endpoint.unsupported
+    for name, twin in _TWINS:
+        if name in refused and twin not in refused and body.get(name) is not None:
+            value = body.pop(name)
+            if body.get(twin) is None:
+                body[twin] = value
+            applied.append(f"{name}={twin}")
+    if "reasoning" in refused and "reasoning_effort" not in refused:
+        effort = _effort(body, endpoint)
+        if effort is not None:
+            body.pop("reasoning", None)
+            body.pop("include_reasoning", None)
+            body.setdefault("reasoning_effort", effort)
+            applied.append("reasoning=reasoning_effort")
+
+
+def _effort(body: Json, endpoint: Endpoint) -> str | None:
+    """Say OpenRouter's `reasoning` as an effort; None where it asks for nothing that an effort can say."""
+    reasoning = body.get("reasoning")
+    if not reasoning:
+        return None
+    effort = reasoning.get("effort")
+    if effort is not None:
+        return "xhigh" if effort == "max" else str(effort)
+    if reasoning.get("enabled") is False:
+        return "none"
+    budget = reasoning.get("max_tokens")
+    if budget is None:
+        return "medium" if reasoning.get("enabled") else None
+    most = body.get("max_completion_tokens") or body.get("max_tokens") or endpoint.max_output
+    if not most:
+        return "medium"
+    share = budget / most
+    return min(_SHARES, key=lambda row: abs(row[1] - share))[0]
+
+
+def _strip(body: Json, inside: frozenset[str], dropped: list[str]) -> Json:
+    """Leave refused additions out of messages, their parts, and tools; what has none of them stays the same object."""
+    for name in ("messages", "tools"):
+        items = body.get(name)
+        if not items:
+            continue
+        stripped = [_without(item, inside, dropped) for item in items]
+        if any(new is not old for new, old in zip(stripped, items, strict=True)):
+            body = {**body, name: stripped}
+    return body
+
+
+def _without(item: Any, inside: frozenset[str], dropped: list[str]) -> Any:
+    if not inside.isdisjoint(item):
+        for name in inside.intersection(item):
+            if item[name] is not None and name not in dropped:
+                dropped.append(name)
+        item = {name: value for name, value in item.items() if name not in inside}
+    parts = item.get("content")
+    if type(parts) is list:
+        stripped = [_without(part, inside, dropped) for part in parts]
+        if any(new is not old for new, old in zip(stripped, parts, strict=True)):
+            item = {**item, "content": stripped}
+    return item

@@ -1,0 +1,121 @@
+"""The client's half of the chat dialect: the stamp of its replies, and the writer of its streams."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from taxiway.call import Call
+from taxiway.chat_errors import error_value
+from taxiway.chat_usage import FINISHES, billed
+from taxiway.codec import Json, dumps
+from taxiway.outcome import Bill, CallError
+
+# What every chunk has; a chunk of these alone, without a choice, has told all with its usage.
+_PLAIN = frozenset("id object created model provider choices usage service_tier system_fingerprint obfuscation".split())
+
+
+class ChatStamp:
+    """Writes id, model, provider, finish reasons, usage and cost into chat replies and chunks. Every other field stays."""
+
+    __slots__ = ("_bill", "_call", "_created", "_model", "_provider", "_usage")
+
+    def __init__(self, call: Call, bill: Callable[[], Bill]) -> None:
+        self._call, self._bill = call, bill
+        self._model = self._provider = ""
+        self._created: Any = int(call.created)
+        self._usage: Json | None = None
+
+    def event(self, event: Json) -> Json | None:
+        """Stamp a chunk and take its usage off; None for one that had nothing else."""
+        if not self._model:
+            self._name(event)
+        event["id"] = self._call.id
+        event["model"] = self._model
+        event["provider"] = self._provider
+        if "usage" in event:
+            usage = event.pop("usage")
+            if type(usage) is dict:
+                self._usage = usage
+        if "system_fingerprint" in event and event["system_fingerprint"] is None:
+            del event["system_fingerprint"]
+        choices = event.get("choices")
+        if choices:
+            for choice in choices:
+                _finish(choice)
+        elif _PLAIN.issuperset(event):
+            return None
+        else:
+            event["choices"] = []
+        return event
+
+    def last(self) -> Iterable[Json]:
+        """Give the chunk with usage and cost, the only one that has them."""
+        usage = billed(self._usage, self._bill())
+        if usage is not None:
+            yield {**self._chunk(), "choices": [], "usage": usage}
+
+    def reply(self, reply: Json) -> Json:
+        """Stamp a complete reply."""
+        bill = self._bill()
+        endpoint = bill.candidate.endpoint
+        reply["id"] = self._call.id
+        reply.setdefault("object", "chat.completion")
+        reply.setdefault("created", self._created)
+        reply["model"] = endpoint.model
+        reply["provider"] = endpoint.provider_name
+        # Official clients insist on the key, and take null.
+        reply.setdefault("system_fingerprint", None)
+        for index, choice in enumerate(reply.get("choices") or ()):
+            choice.setdefault("index", index)
+            _finish(choice)
+        raw = reply.get("usage")
+        usage = billed(raw if type(raw) is dict else None, bill)
+        if usage is not None:
+            reply["usage"] = usage
+        return reply
+
+    def failed(self, error: CallError) -> Iterable[Json]:
+        """Give the chunk that says in the stream why it ends. No [DONE] may follow it."""
+        if not self._model and error.models:
+            self._model = error.models[0]
+        choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error", "native_finish_reason": None}
+        yield {**self._chunk(), "error": error_value(error), "choices": [choice]}
+
+    def _name(self, event: Json) -> None:
+        endpoint = self._bill().candidate.endpoint
+        self._model, self._provider = endpoint.model, endpoint.provider_name
+        self._created = event.get("created") or self._created
+
+    def _chunk(self) -> Json:
+        return {
+            "id": self._call.id,
+            "object": "chat.completion.chunk",
+            "created": self._created,
+            "model": self._model,
+            "provider": self._provider,
+        }
+
+
+def _finish(choice: Json) -> None:
+    # The key must be there even when null.
+    native = choice.setdefault("finish_reason", None)
+    if native is not None:
+        choice["finish_reason"] = FINISHES.get(native, native)
+    choice.setdefault("native_finish_reason", native)
+
+
+class SseWriter:
+    """Writes events as server-sent events without names, ended by `[DONE]`."""
+
+    content_type = "text/event-stream"
+
+    def write(self, events: Iterable[Json]) -> bytes:
+        """Encode events, in one piece."""
+        return b"".join([b"data: %b\n\n" % dumps(event) for event in events])
+
+    def ping(self) -> bytes:
+        """Return a comment: parsers skip it."""
+        return b": TAXIWAY PROCESSING\n\n"
+
+    def end(self, whole: bool) -> bytes:
+        """Return the mark of success, and nothing after a failure."""
+        return b"data: [DONE]\n\n" if whole else b""

@@ -1,0 +1,96 @@
+"""Decoders of good replies that several providers share: server-sent events, and one JSON body.
+
+A provider's own oddities go into a quirk: a function from one event (or the one reply) to the events that it stands for.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias
+
+from taxiway.codec import Json, loads
+from taxiway.errors import Malformed
+from taxiway.provider import Event, InBandError
+from taxiway.sse import SseEvent, SseParser
+
+Quirk: TypeAlias = Callable[[Json], Iterable[Json]]
+"""Makes events mean what they mean in their dialect; it may change what it is given, and raise Malformed."""
+
+MAX_REPLY: Final = 64 * 1024 * 1024
+"""Bytes of one complete reply: several images as base64 fit."""
+
+_MARK: Final = b"[DONE]"
+
+
+class SseReplies:
+    """Decodes a stream of server-sent events, each a JSON object, that may end with `[DONE]`.
+
+    An object with a top-level `error`, and any event named `error`, is an in-band error.
+    """
+
+    __slots__ = ("_parser", "_quirk", "mark")
+
+    def __init__(self, quirk: Quirk | None = None) -> None:
+        self.mark = False
+        self._parser = SseParser()
+        self._quirk = quirk
+
+    def feed(self, data: bytes) -> Sequence[Event]:
+        """Take bytes, give the events that they complete. Raises Malformed."""
+        return self._decode(self._parser.feed(data))
+
+    def close(self, framed: bool) -> Sequence[Event]:
+        """The body ended: give a last event that came without its blank line. Raises Malformed where it was cut."""
+        return self._decode(self._parser.close())
+
+    def _decode(self, parsed: Iterable[SseEvent]) -> list[Event]:
+        events: list[Event] = []
+        for event in parsed:
+            data = event.data
+            if self.mark or not data:
+                continue
+            if data == _MARK or data.strip() == _MARK:
+                self.mark = True
+                continue
+            value = loads(data)
+            if type(value) is not dict:
+                raise Malformed("an event that is not a JSON object")
+            if value.get("error") or event.name == "error":
+                events.append(InBandError(value))
+            elif self._quirk is None:
+                events.append(value)
+            else:
+                events.extend(self._quirk(value))
+        return events
+
+
+class JsonReplies:
+    """Decodes a body that is one JSON object; one with a top-level `error` is an in-band error."""
+
+    __slots__ = ("_pieces", "_quirk", "_size", "mark")
+
+    def __init__(self, quirk: Quirk | None = None) -> None:
+        self.mark = False
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._quirk = quirk
+
+    def feed(self, data: bytes) -> Sequence[Event]:
+        """Take bytes; nothing comes out before the end. Raises Malformed where the body is larger than `MAX_REPLY`."""
+        self._size += len(data)
+        if self._size > MAX_REPLY:
+            raise Malformed(f"a reply of more than {MAX_REPLY} bytes")
+        self._pieces.append(data)
+        return ()
+
+    def close(self, framed: bool) -> Sequence[Event]:
+        """The body ended: give the one reply. Raises Malformed."""
+        value = loads(self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces))
+        if type(value) is not dict:
+            raise Malformed("a reply that is not a JSON object")
+        if value.get("error"):
+            return (InBandError(value),)
+        return (value,) if self._quirk is None else tuple(self._quirk(value))
+
+
+def no_stream(reply: Json) -> Iterable[Json]:
+    """Refuse a complete reply where a stream was asked for: a quirk for what a server answered in JSON instead."""
+    raise Malformed(f"a complete reply where a stream was asked for (fields: {', '.join(sorted(reply))[:200]})")
