@@ -1,0 +1,241 @@
+"""Discovery and loading of plugins. Our own, since pluggy's loader imports everything and dies at the first broken one.
+
+Entry points (group `taxiway`, names `<kind>-<name>`) are listed from metadata, which imports nothing; what is asked for is
+imported, one by one. Every failure is a PluginError of its own that names the distribution, and hides no other.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import pluggy
+from attrs import define, frozen
+
+from taxiway import hookspecs
+from taxiway.errors import PluginError
+from taxiway.registration import AnyRegistration, Registration
+from taxiway.secret import scrub
+
+if TYPE_CHECKING:
+    from importlib_metadata import EntryPoint
+
+GROUP: Final = "taxiway"
+
+KINDS: Final = {
+    "provider": "taxiway_providers",
+    "dialect": "taxiway_dialects",
+    "strategy": "taxiway_strategies",
+    "keystore": "taxiway_key_stores",
+    "sink": "taxiway_telemetry_sinks",
+    "store": "taxiway_stores",
+    "transport": "taxiway_transports",
+    "catalog": "taxiway_catalogs",
+    "command": "taxiway_commands",
+}
+"""What a plugin can be, and the hook by which it says so."""
+
+State: TypeAlias = Literal["installed", "loaded", "disabled", "broken"]
+
+
+@frozen
+class Listed:
+    """One line of `taxiway plugins`. `name` is the entry point's, after its kind; `error` says what is wrong with it."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+    state: State
+    summary: str = ""
+    error: str = ""
+
+
+@frozen
+class _Entry:
+    """One entry point, and where it came from."""
+
+    point: "EntryPoint"
+    distribution: str
+    version: str
+
+    @property
+    def origin(self) -> str:
+        return f"{self.distribution} {self.version}".strip()
+
+
+@define
+class _Module:
+    """What became of importing one module: the registrations by full name, or the reason why there are none."""
+
+    offered: Mapping[str, AnyRegistration]
+    reason: str = ""
+
+
+class Plugins:
+    """What is installed, and what of it was loaded. `pm` is pluggy's manager; after the start nobody calls it."""
+
+    def __init__(self, entries: Iterable["EntryPoint"], disabled: Iterable[str] = ()) -> None:
+        self.pm: Final = pluggy.PluginManager(hookspecs.PROJECT)
+        self.pm.add_hookspecs(hookspecs)
+        self.disabled: Final = frozenset(disabled)
+        self._entries: dict[str, list[_Entry]] = {}
+        self._modules: dict[str, _Module] = {}
+        self._found: dict[str, AnyRegistration] = {}
+        self._errors: dict[str, PluginError] = {}
+        for point in entries:
+            dist = point.dist
+            entry = _Entry(point, dist.name if dist else "an unknown distribution", dist.version if dist else "")
+            self._entries.setdefault(point.name, []).append(entry)
+
+    @classmethod
+    def discover(cls, disabled: Iterable[str] = ()) -> "Plugins":
+        """List what is installed, from metadata alone. `disabled`: full names (`strategy-x`) that are not to be used."""
+        # 30 ms, which `import taxiway` need not pay.
+        from importlib_metadata import entry_points
+
+        return cls(entry_points(group=GROUP), disabled)
+
+    def without(self, disabled: Iterable[str]) -> "Plugins":
+        """Return the same installation with other plugins disabled, and nothing loaded."""
+        return Plugins((entry.point for entries in self._entries.values() for entry in entries), disabled)
+
+    def names(self, kind: str) -> list[str]:
+        """Return the installed plugins of a kind that are not disabled, sorted."""
+        start = f"{kind}-"
+        names = (name for name in self._entries if name.startswith(start) and name not in self.disabled)
+        return sorted(name.removeprefix(start) for name in names)
+
+    def has(self, plugin: str) -> bool:
+        """Whether `plugin` (`strategy-balanced`) is installed and not disabled."""
+        return plugin in self._entries and plugin not in self.disabled
+
+    def load(self, plugin: str) -> AnyRegistration:
+        """Import a plugin by its full name (`strategy-balanced`) and return what it registered. Raises PluginError."""
+        if (known := self._errors.get(plugin)) is not None:
+            raise known
+        if (found := self._found.get(plugin)) is None:
+            try:
+                found = self._found[plugin] = self._load(plugin)
+            except PluginError as error:
+                self._errors[plugin] = error
+                raise
+        return found
+
+    def listing(self) -> Sequence[Listed]:
+        """Return all that is installed, by kind and name. Imports nothing: summaries are known of what is loaded."""
+        return [self._listed(plugin, entry) for plugin in sorted(self._entries) for entry in self._entries[plugin]]
+
+    def _listed(self, plugin: str, entry: _Entry) -> Listed:
+        kind, _, name = plugin.partition("-")
+        found, error = self._found.get(plugin), self._errors.get(plugin)
+        state: State = "loaded" if found else "broken" if error else "installed"
+        return Listed(
+            kind,
+            name,
+            entry.distribution,
+            entry.version,
+            "disabled" if plugin in self.disabled else state,
+            found.summary if found else "",
+            error.reason if error else "",
+        )
+
+    def _load(self, plugin: str) -> AnyRegistration:
+        entries = self._entries.get(plugin, [])
+        if not entries:
+            kind, _, name = plugin.partition("-")
+            raise PluginError(plugin, "nothing installed", unknown(name, self.names(kind), f"{kind} plugin"))
+        if plugin in self.disabled:
+            raise PluginError(plugin, entries[0].origin, f'is disabled; take "{plugin}" out of [plugins] disabled')
+        if len(entries) > 1:
+            owners = " and ".join(sorted(entry.origin for entry in entries))
+            raise PluginError(plugin, owners, "more than one distribution offers it; uninstall all but one")
+        entry = entries[0]
+        module = self._modules.get(entry.point.value)
+        if module is None:
+            module = self._modules[entry.point.value] = self._import(entry.point)
+        if module.reason:
+            raise PluginError(plugin, entry.origin, module.reason)
+        if plugin not in module.offered:
+            offered = ", ".join(sorted(module.offered)) or "nothing"
+            raise PluginError(
+                plugin, entry.origin, f"does not register what its entry point says; it registers {offered}"
+            )
+        return module.offered[plugin]
+
+    def _import(self, point: "EntryPoint") -> _Module:
+        try:
+            module = point.load()
+        except ModuleNotFoundError as error:
+            return _Module({}, f"needs the module {error.name!r}, which is not installed")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin's import does, the others go on
+            return _Module({}, f"can't be imported: {_said(error)}")
+        if (reason := _mismatch(getattr(module, "TAXIWAY_API", None))) is not None:
+            return _Module({}, reason)
+        for known in self.pm.get_plugins():
+            if known is module:
+                # Two entry points may reach one module by different values; it is registered once.
+                return _Module(self._collect(module))
+        try:
+            self.pm.register(module)
+            self.pm.check_pending()
+            return _Module(self._collect(module))
+        except pluggy.PluginValidationError as error:
+            reason = f"its hooks don't fit: {error}{_nearest_hook(module)}"
+        except Exception as error:  # noqa: BLE001 - as above
+            reason = f"fails to register: {_said(error)}"
+        if self.pm.is_registered(module):
+            self.pm.unregister(module)
+        return _Module({}, reason)
+
+    def _collect(self, module: Any) -> Mapping[str, AnyRegistration]:
+        """Ask one module's hooks, once. The registrations by full name."""
+        others = [plugin for plugin in self.pm.get_plugins() if plugin is not module]
+        offered: dict[str, AnyRegistration] = {}
+        for kind, hook in KINDS.items():
+            for registrations in self.pm.subset_hook_caller(hook, remove_plugins=others)():
+                for registration in registrations:
+                    if not isinstance(registration, Registration):
+                        raise TypeError(f"{hook} gave a {type(registration).__name__}, not a Registration")
+                    name = f"{kind}-{registration.name}"
+                    if name in offered:
+                        raise ValueError(f"it registers {name} twice")
+                    offered[name] = registration
+        return offered
+
+
+def unknown(name: str, valid: Iterable[str], what: str) -> str:
+    """Say that there is no such thing, and what there is: the nearest valid name, else all of them."""
+    valid = sorted(set(valid))
+    there_is = f"there is {', '.join(valid)}" if valid else "none is installed"
+    near = get_close_matches(name, valid, n=1)
+    hint = f'did you mean "{near[0]}"?' if near else there_is
+    return f'no {what} is called "{scrub(name)}"; {hint}'
+
+
+def _mismatch(api: object) -> str | None:
+    """Say why a plugin for that version of the hooks can't be used."""
+    own = hookspecs.API
+    ours = f"{own[0]}.{own[1]}"
+    if api is None:
+        return f"has no TAXIWAY_API = {own}; it is no plugin of Taxiway's, or one that was never finished"
+    if not (isinstance(api, tuple) and len(api) == len(own) and all(type(part) is int for part in api)):
+        return f"its TAXIWAY_API is not a pair of numbers such as {own}"
+    if api[0] == own[0] and api[1] <= own[1]:
+        return None
+    theirs = f"{api[0]}.{api[1]}"
+    newer = api > own
+    advice = "upgrade taxiway, or install an older version of it" if newer else "install a newer version of it"
+    return f"is made for version {theirs} of the plugin API, and this Taxiway has {ours}: {advice}"
+
+
+def _nearest_hook(module: Any) -> str:
+    hooks = KINDS.values()
+    for name in dir(module):
+        if hasattr(getattr(module, name), f"{hookspecs.PROJECT}_impl") and name not in hooks:
+            near = get_close_matches(name, hooks, n=1)
+            return f" ({name}: did you mean {near[0]}?)" if near else f" ({name} is no hook)"
+    return ""
+
+
+def _said(error: BaseException) -> str:
+    return scrub(f"{type(error).__name__}: {error}")
