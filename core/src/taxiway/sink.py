@@ -1,7 +1,7 @@
 """What a telemetry sink implements: who takes generations once they are durable."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from taxiway.outcome import Generation
 
@@ -11,4 +11,13 @@ class Sink(Protocol):
 
     async def deliver(self, batch: Sequence[Generation]) -> None:
         """Take a batch. The same ids may come again after a crash. Whatever it raises, the batch comes again later."""
+        ...
+
+
+@runtime_checkable
+class Checkpoints(Protocol):
+    """Optional: what was delivered survives a crash of the program, but a power loss only after `checkpoint`."""
+
+    async def checkpoint(self) -> None:
+        """Make durable what was delivered; the spool lets go of it after that. Raises where it could not."""
         ...
