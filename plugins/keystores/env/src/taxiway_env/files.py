@@ -1,0 +1,33 @@
+"""Keys from files: one key each, as container platforms mount secrets."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from taxiway.errors import KeyStoreError
+from taxiway.secret import Secret
+
+_LARGEST: Final = 64 * 1024
+"""Bytes. A service account's JSON has 2,400; whatever is larger than this is no key."""
+
+
+class Files:
+    """Resolves `file:PATH`; `~` is the home folder, a relative path starts at the working directory."""
+
+    async def get(self, reference: str) -> Secret:
+        """Read the file and take the line break off its end. Raises KeyStoreError. Read anew each time: keys rotate."""
+        path = Path(reference).expanduser()
+        try:
+            with path.open("rb") as file:
+                raw = file.read(_LARGEST + 1)
+            value = raw.decode()
+        except OSError as error:
+            raise KeyStoreError(f"file:{reference}", os.strerror(error.errno or 0).lower()) from None
+        except UnicodeDecodeError:
+            raise KeyStoreError(f"file:{reference}", "is not text") from None
+        if len(raw) > _LARGEST:
+            raise KeyStoreError(f"file:{reference}", f"is larger than {_LARGEST} bytes, so it is no key")
+        value = value.rstrip("\r\n")
+        if not value.strip():
+            raise KeyStoreError(f"file:{reference}", "is empty")
+        return Secret(value)

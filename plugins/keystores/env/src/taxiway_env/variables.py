@@ -1,0 +1,63 @@
+"""Keys from environment variables, and from a `.env` file beside the program."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from taxiway.errors import KeyStoreError
+from taxiway.secret import Secret
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+# One assignment: `export` before it, the value in quotes (over several lines if need be) or up to a comment.
+_LINE: Final = re.compile(
+    r"""^[^\S\n]*(?:export[^\S\n]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[^\S\n]*=[^\S\n]*
+    (?:'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<plain>[^\n]*?))
+    [^\S\n]*(?:(?<=\s)\#[^\n]*)?$""",
+    re.MULTILINE | re.VERBOSE | re.DOTALL,
+)
+_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+class Variables:
+    """Resolves `env:NAME`: from the environment, else from the file. An empty variable counts as not set."""
+
+    def __init__(self, environment: Mapping[str, str], file: Path) -> None:
+        self._environment = environment
+        self._file = file
+
+    async def get(self, reference: str) -> Secret:
+        """Return a variable's value. Raises KeyStoreError. The file is read anew each time: keys rotate."""
+        if not _NAME.fullmatch(reference):
+            # What is no name may be the key itself: it is not shown.
+            raise KeyStoreError("env:", "what follows is not the name of a variable")
+        value = self._environment.get(reference) or self._from_file().get(reference)
+        if not value:
+            raise KeyStoreError(f"env:{reference}", f"is not set, neither in the environment nor in {self._file}")
+        return Secret(value)
+
+    def environment(self) -> Mapping[str, str]:
+        """Return the variables of both that are set; the environment's own win."""
+        set_here = {name: value for name, value in self._environment.items() if value}
+        return {**self._from_file(), **set_here}
+
+    def _from_file(self) -> Mapping[str, str]:
+        try:
+            text = self._file.expanduser().read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            return {}
+        return {name: value for name, value in variables(text).items() if value}
+
+
+def variables(text: str) -> dict[str, str]:
+    """Read the variables of a `.env` file. A line that is no assignment is skipped; of two with one name the later wins."""
+    found: dict[str, str] = {}
+    for match in _LINE.finditer(text.replace("\r\n", "\n")):
+        name, single, double, plain = match.group("name", "single", "double", "plain")
+        if double is not None:
+            found[name] = _ESCAPE.sub(lambda escape: _ESCAPES.get(escape[1], escape[1]), double)
+        else:
+            found[name] = plain.strip() if single is None else single
+    return found
