@@ -1,3 +1,103 @@
-"""Any OpenAI-compatible server as a provider of Taxiway."""
+"""Any OpenAI-compatible server as a provider of Taxiway.
+
+Distributions of providers that are shaped like OpenAI's API declare theirs with what this package exports:
+
+    from taxiway_openai_compatible import CompatibleProvider, ErrorRow, LimitRow, Settings, Shape, from_environment
+
+    SHAPE = Shape(slug="acme", name="Acme", base_url="https://api.acme.example/v1", catalog="acme")
+    provider = CompatibleProvider(SHAPE)
+
+Nothing else is public, and nothing is imported before it is asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from taxiway.hookspecs import hookimpl
+from taxiway.registration import Context, Registration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from taxiway.provider import Provider
+    from taxiway_openai_compatible.declaration import ErrorRow, LimitRow, Settings, Shape
+    from taxiway_openai_compatible.environment import from_environment
+    from taxiway_openai_compatible.provider import CompatibleProvider
+
+__all__ = [
+    "TAXIWAY_API",
+    "CompatibleProvider",
+    "ErrorRow",
+    "LimitRow",
+    "Options",
+    "ServedModel",
+    "Settings",
+    "Shape",
+    "from_environment",
+    "taxiway_providers",
+]
 
 TAXIWAY_API = (1, 0)
+
+_WHERE = {
+    "CompatibleProvider": "provider",
+    "ErrorRow": "declaration",
+    "LimitRow": "declaration",
+    "Settings": "declaration",
+    "Shape": "declaration",
+    "from_environment": "environment",
+}
+
+
+@frozen(kw_only=True)
+class ServedModel:
+    """A model that a server has: its `id` there, and its `slug` for callers (`author/name`).
+
+    Prices in USD per million tokens; unknown where left out.
+    """
+
+    id: str
+    slug: str | None = None
+    price_input: float | None = None
+    price_output: float | None = None
+    context: int | None = None
+    max_output: int | None = None
+
+
+@frozen(kw_only=True)
+class Options:
+    """A `[[providers]]` table. `headers` are sent with every request; they are no place for keys."""
+
+    slug: str
+    base_url: str
+    models: tuple[str | ServedModel, ...]
+    name: str = ""
+    headers: dict[str, str] = field(factory=dict)
+
+
+@hookimpl
+def taxiway_providers() -> "Iterable[Registration[Options, Provider]]":
+    """Offer the provider of `[[providers]] use = "openai-compatible"`."""
+
+    def build(options: Options, context: Context) -> "Provider":
+        from taxiway_openai_compatible.server import server
+
+        return server(options)
+
+    return [
+        Registration(
+            name="openai-compatible",
+            summary="any server that speaks OpenAI's chat completions and embeddings",
+            options=Options,
+            build=build,
+            requires=("dialect-chat", "dialect-embeddings"),
+        )
+    ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,105 @@
+"""What is declared of a provider that is shaped like OpenAI's API: addresses, headers, errors, limits. Values only."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+from attrs import field, fields, frozen
+
+from taxiway.candidate import Charge, Operation, Unit
+from taxiway.codec import Json
+from taxiway.outcome import Kind, Scope
+
+Form: TypeAlias = Literal["go-duration", "seconds", "epoch"]
+"""How a header tells when a limit is fresh again: `1m2.5s`, seconds from now, seconds since the epoch."""
+
+INSIDE: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details", "cache_control"})
+"""OpenRouter's additions to chat that only routers take: refused unless a shape says otherwise. `reasoning` becomes
+`reasoning_effort` where that is not refused as well."""
+
+
+def _pattern(text: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
+    return re.compile(text, re.IGNORECASE) if isinstance(text, str) else text
+
+
+@frozen(kw_only=True)
+class Settings:
+    """The `settings` of a credential. A field whose metadata names a `header` is sent as that header."""
+
+    base_url: str | None = None
+
+
+@frozen(kw_only=True)
+class ErrorRow:
+    """Which errors mean what. Every condition that is given must hold; `codes` also match the error's `type`.
+
+    `message` is a regular expression, searched without regard to case.
+    """
+
+    kind: Kind
+    codes: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = ()
+    message: re.Pattern[str] | None = field(default=None, converter=_pattern)
+    scope: Scope | None = None
+
+    def matches(self, status: int | None, code: str | None, kind: str | None, message: str) -> bool:
+        """Whether an error is one of these."""
+        if self.codes and code not in self.codes and kind not in self.codes:
+            return False
+        if self.statuses and status not in self.statuses:
+            return False
+        return self.message is None or self.message.search(message) is not None
+
+
+@frozen(kw_only=True)
+class LimitRow:
+    """The headers that tell one limit, by name. `window` in seconds: the one that holds where none can be inferred.
+
+    `inferred`: the window follows from limit, what is left of it, and when it is full again (a leaky bucket).
+    """
+
+    unit: Unit
+    limit: str
+    remaining: str
+    reset: str = ""
+    form: Form = "go-duration"
+    window: float = 60.0
+    inferred: bool = False
+
+
+@frozen(kw_only=True)
+class Shape:
+    """One provider. All of it can be said in a row of a table.
+
+    `catalog`: its name in the catalog. `paths` by operation, whose dialect has its name. `refuses`: canonical fields that the API answers with an error;
+    `reasoning_refuses`, `plain_refuses`: those that its reasoning models refuse, and those that all others refuse.
+    `errors` are asked before the rows that all such servers share. `quirk` makes its events mean what OpenAI's mean.
+    """
+
+    slug: str
+    name: str
+    base_url: str
+    auth_header: str = "authorization"
+    auth_scheme: str = "Bearer "
+    paths: Mapping[Operation, str] = field(factory=lambda: {"chat": "/chat/completions", "embeddings": "/embeddings"})
+    probe: str | None = "/models"
+    headers: Mapping[str, str] = field(factory=dict)
+    settings: type[Settings] = Settings
+    catalog: str = ""
+    refuses: frozenset[str] = INSIDE
+    reasoning_refuses: frozenset[str] = frozenset()
+    plain_refuses: frozenset[str] = frozenset()
+    stream_options: bool = True
+    charges: Charge = "admission"
+    errors: tuple[ErrorRow, ...] = ()
+    limits: tuple[LimitRow, ...] = ()
+    quirk: Callable[[Json], Iterable[Json]] | None = None
+
+    def headers_of(self, settings: Any) -> tuple[tuple[str, str], ...]:
+        """Return what is sent with every request of an account, but for its key."""
+        own = [
+            (attribute.metadata["header"], getattr(settings, attribute.name))
+            for attribute in fields(self.settings)
+            if "header" in attribute.metadata and getattr(settings, attribute.name)
+        ]
+        return (*((name.lower(), value) for name, value in self.headers.items()), *own)

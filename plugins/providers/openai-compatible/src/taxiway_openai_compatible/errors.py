@@ -1,0 +1,115 @@
+"""What an error reply of an OpenAI-shaped server means: its body read, then the first row that matches, then its status."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from attrs import define
+
+from taxiway.codec import Json
+from taxiway.failures import kind_of
+from taxiway.http import Headers
+from taxiway.outcome import Failure, Kind, QuotaHint, Scope
+from taxiway.retry_after import retry_after
+from taxiway.secret import scrub
+from taxiway_openai_compatible.declaration import ErrorRow
+from taxiway_openai_compatible.limits import go_duration
+
+SHARED: Final = (
+    ErrorRow(kind="quota_exhausted", codes=("insufficient_quota", "billing_not_active")),
+    ErrorRow(kind="credential_invalid", codes=("invalid_api_key",)),
+    ErrorRow(kind="context_length", codes=("context_length_exceeded",)),
+    ErrorRow(
+        kind="context_length",
+        message=r"maximum context length|exceeds? the (?:model'?s? )?context (?:window|length|size)",
+    ),
+    ErrorRow(kind="content_policy", codes=("content_policy_violation", "content_filter")),
+    ErrorRow(kind="not_found", codes=("model_not_found",)),
+    ErrorRow(kind="overloaded", codes=("overloaded_error", "server_is_overloaded", "slow_down")),
+    ErrorRow(kind="rate_limited", codes=("rate_limit_exceeded", "rate_limit_error")),
+    ErrorRow(kind="unsupported_here", codes=("unsupported_parameter", "unsupported_value")),
+)
+"""Rows that every such server shares; those that a shape declares come first."""
+
+_LONGEST: Final = 2000
+_AGAIN: Final = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+)", re.IGNORECASE)
+
+
+@define(eq=False)
+class Told:
+    """What an error body says."""
+
+    message: str
+    code: str | None = None
+    type: str | None = None
+    param: str | None = None
+
+
+def read(error: Json | str) -> Told:
+    """Read an error body in any form that such servers were seen to send.
+
+    `{"error": {"message", "type", "param", "code"}}` (OpenAI), `{"error": "text"}`, the same members at the top, `{"detail"}`
+    (FastAPI), and plain text.
+    """
+    if isinstance(error, str):
+        return Told(_shown(error))
+    inner = error.get("error")
+    if isinstance(inner, str):
+        return Told(_shown(inner), _text(error.get("code")), _text(error.get("type")))
+    body = inner if isinstance(inner, dict) else error
+    message = body.get("message") or body.get("detail") or ""
+    return Told(
+        _shown(message if isinstance(message, str) else str(message)),
+        _text(body.get("code")),
+        _text(body.get("type")),
+        _text(body.get("param")),
+    )
+
+
+def failure_of(
+    rows: Iterable[ErrorRow],
+    status: int | None,
+    headers: Headers,
+    error: Json | str,
+    now: float,
+    hints: tuple[QuotaHint, ...] = (),
+) -> Failure:
+    """Say what an error means. `status` None: it came inside a good reply; then a number as its code is a status."""
+    told = read(error)
+    if status is None and told.code is not None and re.fullmatch(r"[45]\d\d", told.code):
+        status = int(told.code)
+    kind, scope = _kind(rows, status, told)
+    wait = None
+    if kind in {"rate_limited", "overloaded", "unavailable"}:
+        wait = retry_after(status, headers, now) or _again(told.message)
+    return Failure(
+        kind=kind,
+        message=told.message or f"the provider answered with status {status}",
+        code=told.code or told.type,
+        status=status,
+        retry_after=wait,
+        scope=scope,
+        hints=hints,
+        field=told.param,
+    )
+
+
+def _kind(rows: Iterable[ErrorRow], status: int | None, told: Told) -> tuple[Kind, Scope | None]:
+    for row in rows:
+        if row.matches(status, told.code, told.type, told.message):
+            return row.kind, row.scope
+    return ("unavailable" if status is None else kind_of(status)), None
+
+
+def _again(message: str) -> float | None:
+    match = _AGAIN.search(message)
+    return (go_duration(match[1]) or None) if match else None
+
+
+def _shown(message: str) -> str:
+    # A provider's text may echo the key; it may also be a page of HTML.
+    return scrub(" ".join(message[: 4 * _LONGEST].split()))[:_LONGEST]
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value == "" or isinstance(value, (dict, list)) else scrub(str(value))[:200]

@@ -1,0 +1,78 @@
+"""Rate-limit headers of OpenAI-shaped servers, as rows declare them. Nothing here raises: what makes no sense is left out."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+from taxiway.http import Headers
+from taxiway.outcome import QuotaHint
+from taxiway_openai_compatible.declaration import Form, LimitRow
+
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
+_SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_WINDOWS: Final = (1.0, 60.0, 3600.0, 86_400.0)
+# A window is inferred from numbers that were rounded: this share of it is enough.
+_ENOUGH: Final = 0.8
+# Below this, a reset rounded to milliseconds says nothing about the window.
+_COARSE: Final = 0.005
+_LARGEST: Final = 2**53
+
+
+def hints_of(rows: Iterable[LimitRow], headers: Headers, now: float) -> tuple[QuotaHint, ...]:
+    """Read limits from header fields. `now` in seconds since the epoch."""
+    found: list[QuotaHint] = []
+    for row in rows:
+        limit = _count(headers.get(row.limit))
+        remaining = _count(headers.get(row.remaining))
+        if limit is None or remaining is None or remaining > limit:
+            continue
+        wait = _wait(headers.get(row.reset, ""), row.form, now) if row.reset else None
+        window = row.window
+        if row.inferred and wait is not None:
+            window = _window(limit, remaining, wait) or window
+        reset = None if wait is None else now + wait
+        found.append(QuotaHint(unit=row.unit, window=window, limit=limit, remaining=remaining, reset=reset))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def go_duration(text: str) -> float | None:
+    """Read a duration as Go prints it (`6ms`, `1m19.156s`, `6m0s`), in seconds; None where it is none."""
+    seconds, end = 0.0, 0
+    for match in _PART.finditer(text):
+        if match.start() != end:
+            return None
+        seconds += float(match[1]) * _SECONDS[match[2]]
+        end = match.end()
+    return seconds if end and end == len(text) and seconds < _LARGEST else None
+
+
+def _window(limit: float, remaining: float, wait: float) -> float | None:
+    """Infer a leaky bucket's window: what is used drains in `wait`, so all of it drains in `wait` x limit / used."""
+    used = limit - remaining
+    if used <= 0 or wait < _COARSE:
+        return None
+    drains = wait * limit / used
+    return next((window for window in _WINDOWS if window >= _ENOUGH * drains), _WINDOWS[-1])
+
+
+def _wait(text: str, form: Form, now: float) -> float | None:
+    if form == "go-duration":
+        return go_duration(text)
+    value = _number(text)
+    if value is None:
+        return None
+    return max(0.0, value - now) if form == "epoch" else value
+
+
+def _count(text: str | None) -> float | None:
+    return float(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value < _LARGEST else None

@@ -1,0 +1,166 @@
+"""The provider that a shape declares: one implementation for every server that speaks OpenAI's API."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from attrs import field, frozen
+
+from taxiway.call import Outgoing
+from taxiway.candidate import Account, Credential, Endpoint, Operation
+from taxiway.catalog import Catalog, CatalogModel
+from taxiway.codec import Json, dumps
+from taxiway.converter import structure
+from taxiway.errors import ConfigError, Problem
+from taxiway.http import Headers, HttpHead, HttpRequest, Origin
+from taxiway.outcome import Failure, QuotaHint
+from taxiway.provider import Replies
+from taxiway.replies import JsonReplies, Quirk, SseReplies, no_stream
+from taxiway.secret import Secret
+from taxiway_openai_compatible import quirks
+from taxiway_openai_compatible.declaration import Settings, Shape
+from taxiway_openai_compatible.errors import SHARED, failure_of
+from taxiway_openai_compatible.limits import hints_of
+
+_USAGE: Final = {"include_usage": True}
+
+
+@frozen
+class Address:
+    """Where an account's requests go and what goes with each, but for the key: made once, not for every request."""
+
+    origin: Origin
+    targets: Mapping[str, str]
+    headers: tuple[tuple[str, str], ...]
+    probe: str | None = None
+    probe_headers: tuple[tuple[str, str], ...] = field(default=())
+
+
+class CompatibleProvider:
+    """A provider as its shape declares it. `models`: what is served where no catalog says so, or instead of it.
+
+    Raises ValueError where the shape's base URL is none.
+    """
+
+    def __init__(self, shape: Shape, models: Sequence[CatalogModel] = ()) -> None:
+        self.slug, self.name, self.settings = shape.slug, shape.name, shape.settings
+        self._shape, self._models = shape, tuple(models)
+        self._rows = (*shape.errors, *SHARED)
+        self._chunk, self._reply = _composed(shape.quirk, quirks.chunk), _composed(shape.quirk, quirks.reply)
+        Origin.of(shape.base_url)
+
+    def accounts(self, credential: Credential, secret: Secret | None) -> Sequence[Account]:
+        """Make the one account of a credential. Raises ConfigError."""
+        raw = credential.settings
+        settings: Settings = structure(raw, self.settings, f"{credential.label}.settings")
+        base = settings.base_url or self._shape.base_url
+        try:
+            address = self._address(base, settings)
+        except ValueError:
+            where = f"{credential.label}.settings.base_url"
+            raise ConfigError([Problem("must be an address such as https://host/v1", where)]) from None
+        return [Account(credential=credential, label=credential.label, secret=secret, settings=address)]
+
+    def endpoints(self, catalog: Catalog, accounts: Sequence[Account]) -> Iterable[Endpoint]:
+        """Say what can be served: the models that were declared, else the catalog's."""
+        if self._models:
+            known = catalog.provider(self._shape.catalog) if self._shape.catalog else {}
+            for model in self._models:
+                yield self._endpoint(known.get(model.id, model), tuple(self._shape.paths))
+            return
+        for model in catalog.provider(self._shape.catalog).values():
+            if model.operation in self._shape.paths:
+                yield self._endpoint(model, (model.operation,))
+
+    def serves(self, endpoint: Endpoint, account: Account) -> bool:
+        """Every account of the provider serves all of its models, unless it lists its own."""
+        return account.models is None or account.models.get(endpoint.model) == endpoint.id
+
+    def prepare(self, outgoing: Outgoing, now: float) -> HttpRequest:
+        """Make the request: model first, stream fields as the API wants them, and the key in its header."""
+        address: Address = outgoing.candidate.account.settings
+        body: Json = {"model": outgoing.candidate.endpoint.id, **outgoing.body}
+        if outgoing.stream:
+            body["stream"] = True
+            if self._shape.stream_options:
+                body["stream_options"] = _USAGE
+        headers, secret = address.headers, outgoing.secret
+        if secret is not None:
+            shape = self._shape
+            headers = (*headers, (shape.auth_header, shape.auth_scheme + secret.reveal()))
+        return HttpRequest("POST", address.origin, address.targets[outgoing.dialect], headers, dumps(body))
+
+    def replies(self, outgoing: Outgoing, head: HttpHead) -> Replies:
+        """Return the decoder: of a stream, of one JSON body, or of an error in JSON where a stream was asked for."""
+        if not outgoing.stream:
+            return JsonReplies(self._reply if outgoing.dialect == "chat" else None)
+        if head.headers.get("content-type", "").startswith("application/json"):
+            return JsonReplies(no_stream)
+        return SseReplies(self._chunk)
+
+    def classify(
+        self, outgoing: Outgoing, status: int | None, headers: Headers, error: Json | str, now: float
+    ) -> Failure:
+        """Say what an error means: the shape's rows, those that all share, the status."""
+        return failure_of(self._rows, status, headers, error, now, hints_of(self._shape.limits, headers, now))
+
+    def hints(self, outgoing: Outgoing, head: HttpHead, now: float) -> Iterable[QuotaHint]:
+        """Read the limits that a good reply's headers tell."""
+        return hints_of(self._shape.limits, head.headers, now)
+
+    def probe(self, account: Account, secret: Secret | None, now: float) -> HttpRequest | None:
+        """Return a request that lists models: it costs nothing and needs a key."""
+        address: Address = account.settings
+        if address.probe is None or secret is None:
+            return None
+        key = (self._shape.auth_header, self._shape.auth_scheme + secret.reveal())
+        return HttpRequest("GET", address.origin, address.probe, (*address.probe_headers, key))
+
+    def _address(self, base: str, settings: Settings) -> Address:
+        shape = self._shape
+        origin, path = Origin.of(base)
+        # Azure and its like carry an api-version behind the path.
+        path, mark, query = path.partition("?")
+        path = path.rstrip("/")
+        own = shape.headers_of(settings)
+        return Address(
+            origin,
+            {dialect: f"{path}{suffix}{mark}{query}" for dialect, suffix in shape.paths.items()},
+            (("content-type", "application/json"), *own),
+            None if shape.probe is None else f"{path}{shape.probe}{mark}{query}",
+            own,
+        )
+
+    def _endpoint(self, model: CatalogModel, operations: Sequence[Operation]) -> Endpoint:
+        shape = self._shape
+        by_kind = shape.reasoning_refuses if model.reasoning else shape.plain_refuses
+        return Endpoint(
+            model=model.slug,
+            provider=shape.slug,
+            provider_name=shape.name,
+            id=model.id,
+            tag=shape.slug,
+            # Each dialect of this wire has the name of its operation.
+            dialects={operation: (operation,) for operation in operations},
+            name=model.name,
+            description=model.description,
+            created=model.created,
+            price=model.price,
+            context=model.context,
+            max_output=model.max_output,
+            parameters=model.parameters or None,
+            unsupported=model.unsupported | shape.refuses | by_kind,
+            inputs=model.inputs,
+            outputs=model.outputs,
+            reasoning=model.reasoning,
+            charges=shape.charges,
+        )
+
+
+def _composed(own: Quirk | None, shared: Quirk) -> Quirk:
+    if own is None:
+        return shared
+
+    def both(event: Json) -> Iterable[Json]:
+        return [made for one in own(event) for made in shared(one)]
+
+    return both

@@ -1,0 +1,57 @@
+"""A server of one's own, as `[[providers]] use = "openai-compatible"` describes it."""
+
+from taxiway.catalog import CatalogModel
+from taxiway.errors import ConfigError, Problem
+from taxiway.http import Origin
+from taxiway.money import Price
+from taxiway_openai_compatible import Options, ServedModel
+from taxiway_openai_compatible.declaration import Shape
+from taxiway_openai_compatible.provider import CompatibleProvider
+
+_MODALITIES = frozenset({"text", "image", "file", "audio", "video"})
+_MILLION = 1_000_000.0
+
+
+def server(options: Options) -> CompatibleProvider:
+    """Build the provider. Raises ConfigError, naming the option."""
+    problems: list[Problem] = []
+    if not options.models:
+        problems.append(Problem("must list at least one model", "models"))
+    if not _is_address(options.base_url):
+        problems.append(Problem("must be an address such as http://127.0.0.1:8000/v1", "base_url"))
+    if problems:
+        raise ConfigError(problems)
+    shape = Shape(
+        slug=options.slug,
+        name=options.name or options.slug,
+        base_url=options.base_url,
+        headers=options.headers,
+    )
+    return CompatibleProvider(shape, tuple(_model(options.slug, given) for given in options.models))
+
+
+def _is_address(url: str) -> bool:
+    try:
+        return Origin.of(url)[0].scheme in {"http", "https", "sim"}
+    except ValueError:
+        return False
+
+
+def _model(provider: str, given: str | ServedModel) -> CatalogModel:
+    """A text is the server's own id, and also the slug where it has an author; else the provider stands for one."""
+    row = ServedModel(id=given) if isinstance(given, str) else given
+    slug = row.slug or (row.id if "/" in row.id else f"{provider}/{row.id}")
+    return CatalogModel(
+        id=row.id,
+        slug=slug,
+        name=slug,
+        price=Price(input=_per_token(row.price_input), output=_per_token(row.price_output)),
+        context=row.context,
+        max_output=row.max_output,
+        # Nothing is known of what it takes: the server has the last word.
+        inputs=_MODALITIES,
+    )
+
+
+def _per_token(price: float | None) -> float | None:
+    return None if price is None else price / _MILLION
