@@ -1,0 +1,115 @@
+"""What each fault does to a reply: rows for those that answer with an error, functions for those that spoil a good one."""
+
+from collections.abc import Callable
+from typing import Final
+
+from attrs import frozen
+
+from taxiway.codec import dumps
+from taxiway.http import HttpHead
+from taxiway_simulator import wire
+from taxiway_simulator.options import Fault, FaultKind
+from taxiway_simulator.script import Ending, Part, Script
+
+_IN_STREAM: Final = wire.error(
+    "The server had an error while processing your request. Sorry about that! (simulated)", "server_error"
+)
+_MALFORMED: Final = b"<html><body>502 Bad Gateway (simulated)</body></html>"
+
+
+@frozen
+class Row:
+    """An error reply."""
+
+    status: int
+    message: str
+    type: str
+    code: str | None = None
+
+
+ANSWERS: Final[dict[FaultKind, Row]] = {
+    "server_error": Row(500, "The server had an error while processing your request.", "server_error"),
+    "overloaded": Row(503, "The engine is currently overloaded, please try again later.", "server_error"),
+    "capacity": Row(
+        429, "That model is currently overloaded with other requests.", "server_error", "engine_overloaded"
+    ),
+    "revoked": Row(401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key"),
+    "insufficient_quota": Row(
+        429,
+        "You exceeded your current quota, please check your plan and billing details.",
+        "insufficient_quota",
+        "insufficient_quota",
+    ),
+}
+"""Faults that answer with an error; texts and codes are OpenAI's."""
+
+INSTEAD: Final[dict[FaultKind, Ending]] = {
+    "refused": "refused",
+    "unreachable": "unreachable",
+    "reset": "reset",
+    "hang": "silence",
+}
+"""Faults that end an exchange without any answer."""
+
+
+def spoil(script: Script, fault: Fault) -> Script:
+    """Apply a fault to what would have been a good reply."""
+    if fault.kind == "slow":
+        script.wait *= fault.factor
+        script.parts = [Part(part.delay * fault.factor, part.data) for part in script.parts]
+        return script
+    return _SPOILERS[fault.kind](script, fault)
+
+
+def _malformed(script: Script, fault: Fault) -> Script:
+    if script.stream:
+        script.parts = [*_first(script, fault.after), Part(0.0, b'data: {"choices": [{\n\n')]
+    else:
+        script.parts = [Part(0.0, _MALFORMED)]
+    return script
+
+
+def _empty(script: Script, _: Fault) -> Script:
+    script.parts = [Part(0.0, wire.DONE)] if script.stream else [Part(0.0, b'{"choices": []}')]
+    return script
+
+
+def _cut(ending: Ending) -> Callable[[Script, Fault], Script]:
+    def cut(script: Script, fault: Fault) -> Script:
+        script.parts = _first(script, fault.after)
+        script.ending = ending
+        return script
+
+    return cut
+
+
+def _error_in_stream(script: Script, fault: Fault) -> Script:
+    if not script.stream:
+        assert script.head is not None
+        return Script(wait=script.wait, head=HttpHead(500, script.head.headers), parts=[Part(0.0, dumps(_IN_STREAM))])
+    script.parts = [*_first(script, fault.after), Part(0.0, wire.sse(_IN_STREAM))]
+    return script
+
+
+def _first(script: Script, tokens: int) -> list[Part]:
+    """Return the parts up to that many tokens; of a complete reply, half of the body."""
+    if not script.stream:
+        body = b"".join(part.data for part in script.parts)
+        return [Part(0.0, body[: len(body) // 2])]
+    kept: list[Part] = []
+    # The first event of a stream carries the role and no token.
+    for part in script.parts[: tokens + 1]:
+        if part.data == wire.DONE:
+            break
+        kept.append(part)
+    return kept
+
+
+_SPOILERS: Final[dict[FaultKind, Callable[[Script, Fault], Script]]] = {
+    "malformed": _malformed,
+    "empty": _empty,
+    "cut": _cut("closed"),
+    "truncated": _cut("whole"),
+    "stall": _cut("silence"),
+    "error_in_stream": _error_in_stream,
+}
