@@ -14,11 +14,20 @@ class Exchange(Protocol):
     end), `reused` whether the connection had served before.
     """
 
-    phase: Phase
-    sent: Sent
-    moved: int
-    framed: bool
-    reused: bool
+    @property
+    def phase(self) -> Phase: ...  # noqa: D102
+
+    @property
+    def sent(self) -> Sent: ...  # noqa: D102
+
+    @property
+    def moved(self) -> int: ...  # noqa: D102
+
+    @property
+    def framed(self) -> bool: ...  # noqa: D102
+
+    @property
+    def reused(self) -> bool: ...  # noqa: D102
 
     async def head(self) -> HttpHead:
         """Wait for the reply's head; 1xx replies are skipped. Raises TransportError."""

@@ -1,0 +1,168 @@
+"""One request and its reply, as its owner sees it."""
+
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from taxiway.errors import Reason, TransportError
+from taxiway.http import HttpHead, Phase, Sent
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from taxiway_httptools.connection import Connection
+    from taxiway_httptools.pool import Pool
+
+_REASONS: Final[tuple[tuple[type[Exception], Reason], ...]] = (
+    (ssl.SSLError, "protocol"),
+    (ConnectionError, "reset"),
+    (TimeoutError, "timeout"),
+)
+
+
+class HttptoolsExchange:
+    """See `taxiway.transport.Exchange`. That a stale connection was replaced shows only in `reused`.
+
+    A wait that is cancelled stops nothing but itself: who gives up calls `abort`.
+    """
+
+    __slots__ = (
+        "_error",
+        "_sent",
+        "body",
+        "buffered",
+        "bytes_in",
+        "connect",
+        "connection",
+        "dialling",
+        "framed",
+        "parts",
+        "pool",
+        "reply",
+        "reused",
+        "sender",
+        "stage",
+        "start",
+        "waiter",
+        "written",
+    )
+
+    def __init__(self, pool: "Pool", start: bytes, body: bytes, connect: float) -> None:
+        """`start`: the request's head, as bytes."""
+        self.pool, self.start, self.body, self.connect = pool, start, body, connect
+        self.stage: Phase = "dns"
+        self.connection: Connection | None = None
+        self.dialling: asyncio.Task[None] | None = None
+        self.sender: asyncio.Task[None] | None = None
+        self.waiter: asyncio.Future[None] | None = None
+        self.reply: HttpHead | None = None
+        self.parts: list[bytes] = []
+        self.buffered = self.bytes_in = self.written = 0
+        self.framed = self.reused = False
+        self._sent: Sent = "none"
+        self._error: TransportError | None = None
+
+    @property
+    def phase(self) -> Phase:
+        """Where it is. Looked up only when somebody asks: the request's writing has no event of its own."""
+        if self.stage == "head" and self.sent != "whole":
+            return "send"
+        return self.stage
+
+    @property
+    def sent(self) -> Sent:
+        """How much of the request the kernel has."""
+        return self._sent if self.connection is None else self.connection.progress(self)[0]
+
+    @property
+    def moved(self) -> int:
+        """Bytes, both ways."""
+        return self.bytes_in + (self.written if self.connection is None else self.connection.progress(self)[1])
+
+    async def head(self) -> HttpHead:
+        """Wait for the reply's head."""
+        while self.reply is None:
+            await self._wait()
+        return self.reply
+
+    async def read(self) -> bytes:
+        """Give all of the body that has come, or wait for some."""
+        parts = self.parts
+        while not parts:
+            if self.stage == "end":
+                return b""
+            await self._wait()
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self.buffered = 0
+        if self.connection is not None:
+            self.connection.resume()
+        return data
+
+    def abort(self, reason: Reason = "cancelled") -> None:
+        """Stop at once; after the end it does nothing."""
+        if self._error is not None or self.stage == "end":
+            return
+        self.fail(reason)
+        self.parts.clear()
+        self.reply = None
+
+    # What connection and pool call.
+
+    def answered(self) -> None:
+        """The first byte of the reply is here: nothing more is sent, nor needed for sending it again."""
+        self.body = b""
+        if self.sender is not None:
+            self.sender.cancel()
+
+    def ended(self, sent: Sent) -> None:
+        """The reply is complete."""
+        self._sent = sent
+        self.stage = "end"
+        self.connection = None
+        self._stop()
+
+    def lost(self, error: Exception | None, sent: Sent, *, stale: bool) -> None:
+        """The peer closed the connection, or it broke."""
+        if stale:
+            # It had been kept, and was closed while the request was on its way: nobody answers a request that way.
+            self.connection = None
+            self._stop()
+            self.pool.replace(self)
+            return
+        self._sent, self.connection = sent, None
+        self.fail(_reason(error), "" if error is None else type(error).__name__)
+
+    def fail(self, reason: Reason, detail: str = "") -> None:
+        """End it by an error; parts that came before are still given."""
+        self.stage, self._sent = self.phase, self.sent
+        self._error = TransportError(
+            self.stage, reason, self._sent, reused=self.reused, bytes_in=self.bytes_in, detail=detail
+        )
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.drop()
+        if self.dialling is not None:
+            self.dialling.cancel()
+        self._stop()
+
+    def _stop(self) -> None:
+        if self.sender is not None:
+            self.sender.cancel()
+        self._wake()
+
+    def _wake(self) -> None:
+        waiter, self.waiter = self.waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+        self.waiter = self.pool.loop.create_future()
+        await self.waiter
+
+
+def _reason(error: Exception | None) -> Reason:
+    if error is None:
+        return "closed"
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "reset")
