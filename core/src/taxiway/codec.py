@@ -3,6 +3,8 @@
 import json
 from typing import Any, Final, TypeAlias
 
+import attrs
+
 from taxiway.errors import Malformed
 
 Json: TypeAlias = dict[str, Any]
@@ -22,7 +24,8 @@ else:
     _decode = json.loads
 
     def _encode(value: Any) -> bytes:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_by_name)
+        return text.encode()
 
 
 def loads(data: bytes) -> Any:
@@ -45,11 +48,16 @@ def loads_bounded(data: bytes) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """Encode to compact UTF-8. Raises Malformed for what JSON can't hold (NaN, lone surrogates)."""
+    """Encode to compact UTF-8, attrs values as objects. Raises Malformed for what JSON can't hold (NaN, lone surrogates)."""
     try:
         return _encode(value)
     except (ValueError, TypeError, RecursionError) as error:
         raise Malformed(f"can't be written as JSON: {type(error).__name__}") from None
+
+
+def _by_name(value: Any) -> Json:
+    # What msgspec does by itself. Raises TypeError for what is no attrs value, as json wants it.
+    return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
 
 
 def _deeper(value: Any) -> bool:

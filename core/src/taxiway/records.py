@@ -12,7 +12,7 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any, Final
 
-from attrs import define, fields
+from attrs import asdict, define, fields
 
 from taxiway.call import Call
 from taxiway.codec import Json, dumps, loads
@@ -100,15 +100,15 @@ def _json(row: Any) -> bytes:
     try:
         return dumps(row)
     except Malformed:
-        return dumps(_plain(row))
+        return dumps(plain(row))
 
 
-def _plain(value: Any) -> Any:
-    """What JSON can hold of a value: peers send lone surrogates, and a record must be written whatever it says."""
+def plain(value: Any) -> Any:
+    """Return what JSON can hold of a value: peers send lone surrogates, and a record must be written whatever it says."""
     if isinstance(value, dict):
-        return {_plain(str(key)): _plain(item) for key, item in value.items()}
+        return {plain(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, float):
@@ -182,26 +182,16 @@ def _named(names: list[tuple[int, str]], row: Any) -> Json:
     return {name: row[index] for index, name in names}
 
 
-def usage_json(usage: Usage | None) -> Json | None:
-    """Return usage by name."""
-    return None if usage is None else dict(zip(_USAGE, _usage_row(usage), strict=True))
-
-
-def attempt_json(attempt: AttemptRecord) -> Json:
-    """Return an attempt by name."""
-    return dict(zip(_ATTEMPT, _attempt_row(attempt), strict=True)) | {"usage": usage_json(attempt.usage)}
-
-
-def generation_json(generation: Generation) -> Json:
-    """Return a generation by name: what sinks write and stores keep."""
-    return dict(zip(_GENERATION, _generation_row(generation), strict=True)) | {
-        "usage": usage_json(generation.usage),
-        "attempts": [attempt_json(attempt) for attempt in generation.attempts],
-    }
+def generation_json(generation: Generation) -> bytes:
+    """Return a generation as a JSON object, its attempts and usage by name: what sinks write and stores keep."""
+    try:
+        return dumps(generation)
+    except Malformed:
+        return dumps(plain(asdict(generation)))
 
 
 def generation_of(value: Mapping[str, Any]) -> Generation:
-    """Read `generation_json` back; names that this version does not know are left out. Raises Malformed."""
+    """Read what `generation_json` wrote, decoded; names that this version does not know are left out. Raises Malformed."""
     try:
         attempts = [
             AttemptRecord(**_only(attempt, _ATTEMPT), usage=_usage_of(attempt["usage"]))
