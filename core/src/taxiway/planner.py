@@ -39,11 +39,12 @@ class Offer:
 class Snapshot:
     """Everything a plan is made from that is not the call. Immutable; replaced whole on a change.
 
-    `offers`: by workspace and model slug, in the order of sections. `names`: the `[models]` tables. `hash` identifies it in
-    records.
+    `offers`: by workspace and model slug, in the order of sections. `ids`: the same by `<provider>/<id>`, where that is no
+    slug. `names`: the `[models]` tables. `hash` identifies it in records.
     """
 
     offers: Mapping[str, Mapping[str, tuple[Offer, ...]]]
+    ids: Mapping[str, Mapping[str, tuple[Offer, ...]]] = Factory(dict)
     names: Mapping[str, ModelRouting] = Factory(dict)
     providers: Mapping[str, Provider] = Factory(dict)
     strategies: tuple[tuple[str, Strategy], ...] = ()
@@ -131,7 +132,7 @@ class Plan:
             for offer in offers:
                 if offer.endpoint.key in tried.endpoints:
                     continue
-                candidate, out = self._account(offer, tried, health, quotas, now)
+                candidate, out = self.choose(offer, tried, health, quotas, now)
                 if candidate is not None:
                     return self._reserve(candidate, quotas, now)
                 for _, block in out:
@@ -144,7 +145,7 @@ class Plan:
                 return Pause(min(limits), "every candidate is rate limited")
         return self._resort(blocks, tried, quotas, now)
 
-    def _account(
+    def choose(
         self, offer: Offer, tried: Tried, health: Health, quotas: Quotas, now: float
     ) -> tuple[Candidate | None, Sequence[tuple[Candidate, Block]]]:
         """Choose among the accounts of an endpoint; or say of each why it is out."""
@@ -220,7 +221,7 @@ def plan(call: Call, snapshot: Snapshot, view: HealthView, excluded: list[Exclus
     models: list[tuple[str, list[Offer]]] = []
     filtered: list[Exclusion] = [] if excluded is None else excluded
     for model in _names(call.facts.models, snapshot):
-        offers = known.get(model)
+        offers = known.get(model) or snapshot.ids.get(call.caller.workspace, _NOTHING).get(model)
         if offers is None:
             raise InvalidRequest("model", f"{model} is not a valid model ID")
         offers = _filter(call, offers, filtered)

@@ -105,6 +105,10 @@ class Plugins:
         names = (name for name in self._entries if name.startswith(start) and name not in self.disabled)
         return sorted(name.removeprefix(start) for name in names)
 
+    def all(self) -> list[str]:
+        """Return the full names of all that is installed, disabled or not, sorted."""
+        return sorted(self._entries)
+
     def has(self, plugin: str) -> bool:
         """Whether `plugin` (`strategy-balanced`) is installed and not disabled."""
         return plugin in self._entries and plugin not in self.disabled

@@ -1,0 +1,404 @@
+"""From a configuration to built parts: loads what is named, structures its options, builds it once. No IO.
+
+All that is wrong with names, plugins and options is found in one go: a table that fails leaves the others to be built.
+"""
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from attrs import define, evolve, field, fields_dict
+
+from taxiway.candidate import Credential
+from taxiway.catalog import Catalog, CatalogModel
+from taxiway.clock import Clock, SystemClock
+from taxiway.config import KNOWN, Config, Raw, Table, read
+from taxiway.converter import collect, join, nearest
+from taxiway.dialect import Dialect
+from taxiway.errors import ConfigError, PluginError, Problem, TaxiwayError
+from taxiway.keystore import Environment, KeyStore
+from taxiway.plugins import Plugins, unknown
+from taxiway.provider import Carries, Provider
+from taxiway.registration import AnyRegistration, Context
+from taxiway.secret import scrub
+from taxiway.sink import Sink
+from taxiway.store import Store
+from taxiway.strategy import Strategy
+from taxiway.transport import Transport
+
+DEFAULT_STRATEGY: Final = "balanced"
+DEFAULT_CATALOG: Final = "models-dev"
+DEFAULT_KEY_STORE: Final = "env"
+DEFAULT_FOLDER: Final = Path("~/.taxiway")
+_OWN_DIALECTS: Final = ("dialect-chat", "dialect-embeddings")
+_PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+
+
+class NoCatalog:
+    """Stands in where no catalog is installed: knows nothing."""
+
+    def provider(self, name: str) -> Mapping[str, CatalogModel]:
+        """Return nothing."""
+        return {}
+
+
+@define(kw_only=True)
+class Composition:
+    """What was built. `providers` by slug; `credentials` name providers by slug.
+
+    `found`: the providers whose keys the environment had;
+    `last_resort`: nothing was found, and something that needs no key serves instead. `warnings` are for people.
+    """
+
+    config: Config
+    plugins: Plugins
+    context: Context
+    data_dir: Path | None = None
+    key_stores: dict[str, KeyStore] = field(factory=dict)
+    dialects: dict[str, Dialect] = field(factory=dict)
+    providers: dict[str, Provider] = field(factory=dict)
+    credentials: list[Credential] = field(factory=list)
+    strategies: list[tuple[str, Strategy]] = field(factory=list)
+    transports: dict[str, Transport] = field(factory=dict)
+    catalog: Catalog = field(factory=NoCatalog)
+    store: Store | None = None
+    sinks: dict[str, Sink] = field(factory=dict)
+    found: list[str] = field(factory=list)
+    last_resort: bool = False
+    warnings: list[str] = field(factory=list)
+
+
+def prepare(
+    raw: Raw,
+    source: str = "",
+    *,
+    data_dir: Path | None = None,
+    clock: Clock | None = None,
+    random: Random | None = None,
+    environment: Mapping[str, str] | None = None,
+    gateway: bool = False,
+) -> Composition:
+    """Read a configuration and build what it names, with whatever is installed. Raises ConfigError: all problems at once.
+
+    `data_dir` wins over the configuration's own.
+    """
+    config, problems = read(raw, source)
+    return compose(
+        evolve(config, data_dir=data_dir or config.data_dir),
+        Plugins.discover(config.disabled),
+        clock=clock,
+        random=random,
+        environment=environment,
+        gateway=gateway,
+        problems=problems,
+    )
+
+
+def compose(
+    config: Config,
+    plugins: Plugins,
+    *,
+    clock: Clock | None = None,
+    random: Random | None = None,
+    environment: Mapping[str, str] | None = None,
+    gateway: bool = False,
+    problems: Iterable[Problem] = (),
+) -> Composition:
+    """Build what the configuration names. Raises ConfigError with every problem; `problems` are those already known.
+
+    `environment` are the program's variables. The `gateway` has a store and a data folder where none are named.
+    """
+    composer = _Composer(config, plugins, list(problems), gateway)
+    made = composer.compose(
+        Context(
+            clock=clock or SystemClock(),
+            random=random or Random(),  # noqa: S311 - routing draws, not secrets
+            log=logging.getLogger("taxiway"),
+            environment=os.environ if environment is None else environment,
+        )
+    )
+    if composer.problems:
+        raise ConfigError(composer.problems, config.source)
+    return made
+
+
+class _Composer:
+    """One composition under way: collects problems."""
+
+    def __init__(self, config: Config, plugins: Plugins, problems: list[Problem], gateway: bool) -> None:
+        self.config = config
+        self.plugins = plugins
+        self.problems = problems
+        self.gateway = gateway
+        self._broken: set[str] = set()
+        self._slugs: dict[str, str] = {}
+
+    def compose(self, context: Context) -> Composition:
+        config = self.config
+        folder = config.data_dir or (DEFAULT_FOLDER if self.gateway else None)
+        context = evolve(context, data_dir=folder.expanduser() if folder else None)
+        self.made = made = Composition(config=config, plugins=self.plugins, context=context, data_dir=context.data_dir)
+        self._check_disabled()
+        self._key_stores()
+        if (found := next((one for one in made.key_stores.values() if isinstance(one, Environment)), None)) is not None:
+            made.context = evolve(made.context, environment=found.environment())
+        self._dialects()
+        self._providers()
+        self._credentials()
+        self._strategies()
+        self._catalog()
+        self._transports()
+        self._store()
+        for table in config.telemetry:
+            name = table.use if table.use not in made.sinks else table.path
+            if (sink := self._table("sink", table)) is not None:
+                made.sinks[name] = sink
+        return made
+
+    # What every kind needs.
+
+    def _problem(self, message: str, path: str) -> None:
+        self.problems.append(Problem(message, path))
+
+    def _load(self, kind: str, name: str, path: str, valid: Iterable[str] = ()) -> AnyRegistration | None:
+        """Load a plugin; where that can't be, say so once and return None."""
+        plugin = f"{kind}-{name}"
+        if plugin not in self.plugins.all():
+            self._problem(unknown(name, [*valid, *self.plugins.names(kind)], WORDS.get(kind, kind)), path)
+            return None
+        try:
+            registration = self.plugins.load(plugin)
+            for needed in registration.requires:
+                self._require(needed)
+        except PluginError as error:
+            if str(error) not in self._broken:
+                self._broken.add(str(error))
+                self._problem(str(error), path)
+            return None
+        return registration
+
+    def _require(self, plugin: str) -> None:
+        """Load what a plugin needs. Dialects are built, so that a build can lean on them. Raises PluginError."""
+        kind, _, name = plugin.partition("-")
+        registration = self.plugins.load(plugin)
+        if kind != "dialect" or name in self.made.dialects:
+            return
+        for needed in registration.requires:
+            self._require(needed)
+        if (dialect := self._build(registration, {}, plugin)) is not None:
+            self.made.dialects[name] = dialect
+
+    def _build(self, registration: AnyRegistration, raw: Raw, path: str) -> Any:
+        """Structure a plugin's options and build it; None where either fails."""
+        options = collect(self.problems, raw, registration.options, path)
+        if options is None:
+            return None
+        names = [plugin.removeprefix("dialect-") for plugin in registration.requires]
+        dialects = {name: self.made.dialects[name] for name in names if name in self.made.dialects}
+        try:
+            return registration.build(options, evolve(self.made.context, dialects=dialects))
+        except ConfigError as error:
+            self.problems += [Problem(problem.message, join(path, problem.path)) for problem in error.problems]
+        except TaxiwayError as error:
+            self._problem(scrub(str(error)), path)
+        except Exception as error:  # noqa: BLE001 - one plugin's mistake hides no other problem
+            self._problem(scrub(f"can't be built: {type(error).__name__}: {error}"), path)
+        return None
+
+    def _table(self, kind: str, table: Table) -> Any:
+        registration = self._load(kind, table.use, join(table.path, "use"))
+        return None if registration is None else self._build(registration, table.options, table.path)
+
+    # Kind by kind.
+
+    def _check_disabled(self) -> None:
+        installed = self.plugins.all()
+        for index, plugin in enumerate(self.config.disabled):
+            if plugin not in installed:
+                near = nearest(plugin, installed)
+                self._problem(f'no plugin is called "{scrub(plugin)}"{near}', f"plugins.disabled[{index}]")
+
+    def _key_stores(self) -> None:
+        config = self.config
+        installed = self.plugins.names("keystore")
+        wanted = {scheme: join("keystores", scheme) for scheme in config.keystores}
+        for credential in config.credentials:
+            scheme = (credential.key or "").partition(":")[0]
+            if scheme in installed:
+                wanted.setdefault(scheme, f"{self._path(credential)}.key")
+            elif scheme and scheme not in wanted:
+                # The scheme is not shown: it may be the beginning of a key that has a colon in it.
+                hint = nearest(scheme, installed) or f"; there is {', '.join(installed) or 'none'}"
+                self._problem(f"no such key store is installed{hint}", f"{self._path(credential)}.key")
+        if not config.credentials and DEFAULT_KEY_STORE in installed:
+            wanted.setdefault(DEFAULT_KEY_STORE, join("keystores", DEFAULT_KEY_STORE))
+        for scheme, path in wanted.items():
+            registration = self._load("keystore", scheme, path)
+            if registration is not None:
+                built = self._build(registration, config.keystores.get(scheme, {}), join("keystores", scheme))
+                if built is not None:
+                    self.made.key_stores[scheme] = built
+
+    def _dialects(self) -> None:
+        """Core's own, and for the gateway whatever else is installed; the others come with who requires them."""
+        for plugin in _OWN_DIALECTS:
+            try:
+                self._require(plugin)
+            except PluginError as error:
+                self._problem(str(error), "")
+        for name in self.plugins.names("dialect") if self.gateway else ():
+            try:
+                self._require(f"dialect-{name}")
+            except PluginError as error:
+                self.made.warnings.append(str(error))
+
+    def _path(self, credential: Credential) -> str:
+        return self.config.paths.get(credential.id, credential.id)
+
+    def _provider_tables(self) -> Iterator[tuple[str, Table]]:
+        """Yield `[[providers]]`, and tables that are called like an installed provider, by the name that credentials use."""
+        taken: dict[str, str] = {}
+        tables = list(self.config.providers)
+        for name, raw in self.config.others.items():
+            if name in self.plugins.names("provider"):
+                tables.append(Table(use=name, options=dict(raw), path=name))
+            else:
+                valid = (*KNOWN, *self.plugins.names("provider"))
+                self._problem(f"is not a known table{nearest(name, valid)}", scrub(name))
+        for table in tables:
+            name = table.slug or table.use
+            if name in taken:
+                self._problem(f"{taken[name]} has the same name; give each a `slug` of its own", table.path)
+                continue
+            taken[name] = table.path
+            yield name, table
+
+    def _providers(self) -> None:
+        for name, table in self._provider_tables():
+            self._slugs[name] = name
+            registration = self._load("provider", table.use, join(table.path, "use"))
+            if registration is None:
+                continue
+            options = dict(table.options)
+            renames = "slug" in fields_dict(registration.options)
+            if not renames:
+                options.pop("slug", None)
+            provider = self._build(registration, options, table.path)
+            if provider is not None:
+                if table.slug and provider.slug != table.slug:
+                    self._problem(f'its slug is always "{provider.slug}"', f"{table.path}.slug")
+                self._keep(name, provider)
+
+    def _keep(self, name: str, provider: Provider) -> None:
+        self._slugs[name] = self._slugs[provider.slug] = provider.slug
+        if self.made.providers.setdefault(provider.slug, provider) is provider and isinstance(provider, Carries):
+            self._add_transport(provider.transport)
+
+    def _credentials(self) -> None:
+        config = self.config
+        tables = set(self.made.providers)
+        for credential in config.credentials:
+            self._credential(credential, self._path(credential))
+        if not config.credentials and not config.providers and not config.others:
+            self._from_environment()
+            return
+        served = {credential.provider for credential in self.made.credentials}
+        for slug in sorted(tables - served):
+            self._credential(Credential(id=slug, provider=slug, label=slug), "")
+
+    def _credential(self, credential: Credential, path: str) -> None:
+        """Resolve a credential's provider, by slug or by the plugin's name, and structure its settings."""
+        name = credential.provider
+        if name not in self._slugs:
+            registration = self._load("provider", name, join(path, "provider"), self._slugs)
+            self._slugs[name] = name
+            provider = None if registration is None else self._build(registration, {}, join("providers", name))
+            if provider is not None:
+                self._keep(name, provider)
+        provider = self.made.providers.get(self._slugs[name])
+        if provider is None:
+            return
+        # The provider structures them once more, for each account it makes; here their mistakes are found with all others.
+        if collect(self.problems, credential.settings, provider.settings, join(path, "settings")) is not None:
+            self.made.credentials.append(evolve(credential, provider=provider.slug))
+
+    def _from_environment(self) -> None:
+        """No file, or one without providers: use those whose keys are in the environment, else the last resort."""
+        made = self.made
+        asked: set[object] = set()
+        resort: AnyRegistration | None = None
+        for name in self.plugins.names("provider"):
+            try:
+                registration = self.plugins.load(f"provider-{name}")
+            except PluginError as error:
+                made.warnings.append(str(error))
+                continue
+            resort = registration if registration.last_resort else resort
+            offers = registration.environment
+            if offers is None or offers in asked:
+                continue
+            asked.add(offers)
+            for credential in offers(made.context.environment):
+                self._credential(credential, credential.label)
+                if self._slugs[credential.provider] not in made.found:
+                    made.found.append(self._slugs[credential.provider])
+        if not made.credentials and resort is not None:
+            made.last_resort = True
+            self._credential(Credential(id=resort.name, provider=resort.name, label=resort.name), "")
+
+    def _strategies(self) -> None:
+        config = self.config
+        names = config.routing.strategies
+        for index, name in enumerate(names):
+            path = "routing.strategy" if len(names) == 1 else f"routing.strategy[{index}]"
+            if names == (DEFAULT_STRATEGY,) and not self.plugins.has(f"strategy-{name}"):
+                self.made.warnings.append(f'no strategy "{name}" is installed: endpoints are tried by price')
+            elif (registration := self._load("strategy", name, path)) is not None:
+                table = join("strategies", name)
+                strategy = self._build(registration, config.strategies.get(name, {}), table)
+                if strategy is not None:
+                    self.made.strategies.append((name, strategy))
+        for name, raw in config.strategies.items():
+            if (
+                name not in names
+                and (registration := self._load("strategy", name, join("strategies", name))) is not None
+            ):
+                collect(self.problems, raw, registration.options, join("strategies", name))
+
+    def _catalog(self) -> None:
+        table = self.config.catalog
+        if table is None and not self.plugins.has(f"catalog-{DEFAULT_CATALOG}"):
+            return
+        catalog = self._table("catalog", table or Table(use=DEFAULT_CATALOG, options={}, path="catalog"))
+        self.made.catalog = catalog or self.made.catalog
+
+    def _transports(self) -> None:
+        """The fast one where it is installed. It speaks to origins directly, so behind a proxy it is the other one."""
+        table = self.config.transport or Table(use="", options={}, path="transport")
+        if not table.use:
+            proxied = table.options.get("proxy") or any(map(self.made.context.environment.get, _PROXIES))
+            direct = self.plugins.has("transport-httptools") and not proxied
+            table = evolve(table, use="httptools" if direct else "httpx")
+        if (transport := self._table("transport", table)) is not None:
+            self._add_transport(transport)
+
+    def _add_transport(self, transport: Transport) -> None:
+        for scheme in transport.schemes:
+            self.made.transports.setdefault(scheme, transport)
+
+    def _store(self) -> None:
+        table, folder = self.config.store, self.made.data_dir
+        if table is None:
+            if not self.gateway or folder is None or not self.plugins.has("store-sqlite"):
+                return
+            table = Table(use="sqlite", options={"url": f"sqlite:///{folder}/taxiway.db"}, path="store")
+        registration = self._load("store", table.use, f"{table.path}.url")
+        if registration is not None:
+            self.made.store = self._build(registration, table.options, table.path)
+
+
+WORDS: Final = {"keystore": "key store", "sink": "telemetry sink"}
+"""What a kind is called in messages, where it is not its own name."""
