@@ -8,19 +8,20 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from attrs import define, evolve, field, fields_dict
 
+from taxiway.building import Builder
 from taxiway.candidate import Credential
 from taxiway.catalog import Catalog, CatalogModel
 from taxiway.clock import Clock, SystemClock
 from taxiway.config import KNOWN, Config, Raw, Table, read
 from taxiway.converter import collect, join, nearest
 from taxiway.dialect import Dialect
-from taxiway.errors import ConfigError, PluginError, Problem, TaxiwayError
+from taxiway.errors import ConfigError, PluginError, Problem
 from taxiway.keystore import Environment, KeyStore
-from taxiway.plugins import Plugins, unknown
+from taxiway.plugins import Plugins
 from taxiway.provider import Carries, Provider
 from taxiway.registration import AnyRegistration, Context
 from taxiway.secret import scrub
@@ -49,16 +50,13 @@ class NoCatalog:
 class Composition:
     """What was built. `providers` by slug; `credentials` name providers by slug.
 
-    `found`: the providers whose keys the environment had;
-    `last_resort`: nothing was found, and something that needs no key serves instead. `warnings` are for people.
+    `found`: the providers whose keys the environment had. `last_resort`: nothing was found, and something that needs no key
+    serves instead. `warnings` are for people.
     """
 
     config: Config
-    plugins: Plugins
-    context: Context
-    data_dir: Path | None = None
+    builder: Builder
     key_stores: dict[str, KeyStore] = field(factory=dict)
-    dialects: dict[str, Dialect] = field(factory=dict)
     providers: dict[str, Provider] = field(factory=dict)
     credentials: list[Credential] = field(factory=list)
     strategies: list[tuple[str, Strategy]] = field(factory=list)
@@ -69,6 +67,26 @@ class Composition:
     found: list[str] = field(factory=list)
     last_resort: bool = False
     warnings: list[str] = field(factory=list)
+
+    @property
+    def plugins(self) -> Plugins:
+        """What is installed, and what of it was loaded."""
+        return self.builder.plugins
+
+    @property
+    def context(self) -> Context:
+        """What every build leant on."""
+        return self.builder.context
+
+    @property
+    def dialects(self) -> Mapping[str, Dialect]:
+        """The dialects by name: core's own, and those that a plugin requires."""
+        return self.builder.dialects
+
+    @property
+    def data_dir(self) -> Path | None:
+        """Where files may be written; None: nowhere."""
+        return self.context.data_dir
 
 
 def prepare(
@@ -111,40 +129,37 @@ def compose(
 
     `environment` are the program's variables. The `gateway` has a store and a data folder where none are named.
     """
-    composer = _Composer(config, plugins, list(problems), gateway)
-    made = composer.compose(
-        Context(
-            clock=clock or SystemClock(),
-            random=random or Random(),  # noqa: S311 - routing draws, not secrets
-            log=logging.getLogger("taxiway"),
-            environment=os.environ if environment is None else environment,
-        )
+    folder = config.data_dir or (DEFAULT_FOLDER if gateway else None)
+    context = Context(
+        clock=clock or SystemClock(),
+        random=random or Random(),  # noqa: S311 - routing draws, not secrets
+        log=logging.getLogger("taxiway"),
+        environment=os.environ if environment is None else environment,
+        data_dir=folder.expanduser() if folder else None,
     )
-    if composer.problems:
-        raise ConfigError(composer.problems, config.source)
+    made = _Composer(config, Builder(plugins, context, list(problems)), gateway).compose()
+    if made.builder.problems:
+        raise ConfigError(made.builder.problems, config.source)
     return made
 
 
 class _Composer:
-    """One composition under way: collects problems."""
+    """One composition under way."""
 
-    def __init__(self, config: Config, plugins: Plugins, problems: list[Problem], gateway: bool) -> None:
+    def __init__(self, config: Config, builder: Builder, gateway: bool) -> None:
         self.config = config
-        self.plugins = plugins
-        self.problems = problems
+        self.builder = builder
         self.gateway = gateway
-        self._broken: set[str] = set()
+        self.made = Composition(config=config, builder=builder)
+        # What credentials may call a provider, and its slug.
         self._slugs: dict[str, str] = {}
 
-    def compose(self, context: Context) -> Composition:
-        config = self.config
-        folder = config.data_dir or (DEFAULT_FOLDER if self.gateway else None)
-        context = evolve(context, data_dir=folder.expanduser() if folder else None)
-        self.made = made = Composition(config=config, plugins=self.plugins, context=context, data_dir=context.data_dir)
+    def compose(self) -> Composition:
+        config, made = self.config, self.made
         self._check_disabled()
         self._key_stores()
         if (found := next((one for one in made.key_stores.values() if isinstance(one, Environment)), None)) is not None:
-            made.context = evolve(made.context, environment=found.environment())
+            self.builder.context = evolve(self.builder.context, environment=found.environment())
         self._dialects()
         self._providers()
         self._credentials()
@@ -154,76 +169,20 @@ class _Composer:
         self._store()
         for table in config.telemetry:
             name = table.use if table.use not in made.sinks else table.path
-            if (sink := self._table("sink", table)) is not None:
+            if (sink := self.builder.table("sink", table)) is not None:
                 made.sinks[name] = sink
         return made
 
-    # What every kind needs.
-
-    def _problem(self, message: str, path: str) -> None:
-        self.problems.append(Problem(message, path))
-
-    def _load(self, kind: str, name: str, path: str, valid: Iterable[str] = ()) -> AnyRegistration | None:
-        """Load a plugin; where that can't be, say so once and return None."""
-        plugin = f"{kind}-{name}"
-        if plugin not in self.plugins.all():
-            self._problem(unknown(name, [*valid, *self.plugins.names(kind)], WORDS.get(kind, kind)), path)
-            return None
-        try:
-            registration = self.plugins.load(plugin)
-            for needed in registration.requires:
-                self._require(needed)
-        except PluginError as error:
-            if str(error) not in self._broken:
-                self._broken.add(str(error))
-                self._problem(str(error), path)
-            return None
-        return registration
-
-    def _require(self, plugin: str) -> None:
-        """Load what a plugin needs. Dialects are built, so that a build can lean on them. Raises PluginError."""
-        kind, _, name = plugin.partition("-")
-        registration = self.plugins.load(plugin)
-        if kind != "dialect" or name in self.made.dialects:
-            return
-        for needed in registration.requires:
-            self._require(needed)
-        if (dialect := self._build(registration, {}, plugin)) is not None:
-            self.made.dialects[name] = dialect
-
-    def _build(self, registration: AnyRegistration, raw: Raw, path: str) -> Any:
-        """Structure a plugin's options and build it; None where either fails."""
-        options = collect(self.problems, raw, registration.options, path)
-        if options is None:
-            return None
-        names = [plugin.removeprefix("dialect-") for plugin in registration.requires]
-        dialects = {name: self.made.dialects[name] for name in names if name in self.made.dialects}
-        try:
-            return registration.build(options, evolve(self.made.context, dialects=dialects))
-        except ConfigError as error:
-            self.problems += [Problem(problem.message, join(path, problem.path)) for problem in error.problems]
-        except TaxiwayError as error:
-            self._problem(scrub(str(error)), path)
-        except Exception as error:  # noqa: BLE001 - one plugin's mistake hides no other problem
-            self._problem(scrub(f"can't be built: {type(error).__name__}: {error}"), path)
-        return None
-
-    def _table(self, kind: str, table: Table) -> Any:
-        registration = self._load(kind, table.use, join(table.path, "use"))
-        return None if registration is None else self._build(registration, table.options, table.path)
-
-    # Kind by kind.
-
     def _check_disabled(self) -> None:
-        installed = self.plugins.all()
+        installed = self.builder.plugins.all()
         for index, plugin in enumerate(self.config.disabled):
             if plugin not in installed:
                 near = nearest(plugin, installed)
-                self._problem(f'no plugin is called "{scrub(plugin)}"{near}', f"plugins.disabled[{index}]")
+                self.builder.problem(f'no plugin is called "{scrub(plugin)}"{near}', f"plugins.disabled[{index}]")
 
     def _key_stores(self) -> None:
         config = self.config
-        installed = self.plugins.names("keystore")
+        installed = self.builder.plugins.names("keystore")
         wanted = {scheme: join("keystores", scheme) for scheme in config.keystores}
         for credential in config.credentials:
             scheme = (credential.key or "").partition(":")[0]
@@ -232,13 +191,13 @@ class _Composer:
             elif scheme and scheme not in wanted:
                 # The scheme is not shown: it may be the beginning of a key that has a colon in it.
                 hint = nearest(scheme, installed) or f"; there is {', '.join(installed) or 'none'}"
-                self._problem(f"no such key store is installed{hint}", f"{self._path(credential)}.key")
+                self.builder.problem(f"no such key store is installed{hint}", f"{self._path(credential)}.key")
         if not config.credentials and DEFAULT_KEY_STORE in installed:
             wanted.setdefault(DEFAULT_KEY_STORE, join("keystores", DEFAULT_KEY_STORE))
         for scheme, path in wanted.items():
-            registration = self._load("keystore", scheme, path)
+            registration = self.builder.load("keystore", scheme, path)
             if registration is not None:
-                built = self._build(registration, config.keystores.get(scheme, {}), join("keystores", scheme))
+                built = self.builder.build(registration, config.keystores.get(scheme, {}), join("keystores", scheme))
                 if built is not None:
                     self.made.key_stores[scheme] = built
 
@@ -246,12 +205,12 @@ class _Composer:
         """Core's own, and for the gateway whatever else is installed; the others come with who requires them."""
         for plugin in _OWN_DIALECTS:
             try:
-                self._require(plugin)
+                self.builder.require(plugin)
             except PluginError as error:
-                self._problem(str(error), "")
-        for name in self.plugins.names("dialect") if self.gateway else ():
+                self.builder.problem(str(error), "")
+        for name in self.builder.plugins.names("dialect") if self.gateway else ():
             try:
-                self._require(f"dialect-{name}")
+                self.builder.require(f"dialect-{name}")
             except PluginError as error:
                 self.made.warnings.append(str(error))
 
@@ -263,15 +222,15 @@ class _Composer:
         taken: dict[str, str] = {}
         tables = list(self.config.providers)
         for name, raw in self.config.others.items():
-            if name in self.plugins.names("provider"):
+            if name in self.builder.plugins.names("provider"):
                 tables.append(Table(use=name, options=dict(raw), path=name))
             else:
-                valid = (*KNOWN, *self.plugins.names("provider"))
-                self._problem(f"is not a known table{nearest(name, valid)}", scrub(name))
+                valid = (*KNOWN, *self.builder.plugins.names("provider"))
+                self.builder.problem(f"is not a known table{nearest(name, valid)}", scrub(name))
         for table in tables:
             name = table.slug or table.use
             if name in taken:
-                self._problem(f"{taken[name]} has the same name; give each a `slug` of its own", table.path)
+                self.builder.problem(f"{taken[name]} has the same name; give each a `slug` of its own", table.path)
                 continue
             taken[name] = table.path
             yield name, table
@@ -279,17 +238,17 @@ class _Composer:
     def _providers(self) -> None:
         for name, table in self._provider_tables():
             self._slugs[name] = name
-            registration = self._load("provider", table.use, join(table.path, "use"))
+            registration = self.builder.load("provider", table.use, join(table.path, "use"))
             if registration is None:
                 continue
             options = dict(table.options)
             renames = "slug" in fields_dict(registration.options)
             if not renames:
                 options.pop("slug", None)
-            provider = self._build(registration, options, table.path)
+            provider = self.builder.build(registration, options, table.path)
             if provider is not None:
                 if table.slug and provider.slug != table.slug:
-                    self._problem(f'its slug is always "{provider.slug}"', f"{table.path}.slug")
+                    self.builder.problem(f'its slug is always "{provider.slug}"', f"{table.path}.slug")
                 self._keep(name, provider)
 
     def _keep(self, name: str, provider: Provider) -> None:
@@ -303,7 +262,9 @@ class _Composer:
         for credential in config.credentials:
             self._credential(credential, self._path(credential))
         if not config.credentials and not config.providers and not config.others:
-            self._from_environment()
+            # With mistakes in the file it may be the credentials that are missing here.
+            if not self.builder.problems:
+                self._from_environment()
             return
         served = {credential.provider for credential in self.made.credentials}
         for slug in sorted(tables - served):
@@ -313,16 +274,16 @@ class _Composer:
         """Resolve a credential's provider, by slug or by the plugin's name, and structure its settings."""
         name = credential.provider
         if name not in self._slugs:
-            registration = self._load("provider", name, join(path, "provider"), self._slugs)
+            registration = self.builder.load("provider", name, join(path, "provider"), self._slugs)
             self._slugs[name] = name
-            provider = None if registration is None else self._build(registration, {}, join("providers", name))
+            provider = None if registration is None else self.builder.build(registration, {}, join("providers", name))
             if provider is not None:
                 self._keep(name, provider)
         provider = self.made.providers.get(self._slugs[name])
         if provider is None:
             return
         # The provider structures them once more, for each account it makes; here their mistakes are found with all others.
-        if collect(self.problems, credential.settings, provider.settings, join(path, "settings")) is not None:
+        if collect(self.builder.problems, credential.settings, provider.settings, join(path, "settings")) is not None:
             self.made.credentials.append(evolve(credential, provider=provider.slug))
 
     def _from_environment(self) -> None:
@@ -330,9 +291,9 @@ class _Composer:
         made = self.made
         asked: set[object] = set()
         resort: AnyRegistration | None = None
-        for name in self.plugins.names("provider"):
+        for name in self.builder.plugins.names("provider"):
             try:
-                registration = self.plugins.load(f"provider-{name}")
+                registration = self.builder.plugins.load(f"provider-{name}")
             except PluginError as error:
                 made.warnings.append(str(error))
                 continue
@@ -341,7 +302,7 @@ class _Composer:
             if offers is None or offers in asked:
                 continue
             asked.add(offers)
-            for credential in offers(made.context.environment):
+            for credential in offers(self.builder.context.environment):
                 self._credential(credential, credential.label)
                 if self._slugs[credential.provider] not in made.found:
                     made.found.append(self._slugs[credential.provider])
@@ -354,35 +315,35 @@ class _Composer:
         names = config.routing.strategies
         for index, name in enumerate(names):
             path = "routing.strategy" if len(names) == 1 else f"routing.strategy[{index}]"
-            if names == (DEFAULT_STRATEGY,) and not self.plugins.has(f"strategy-{name}"):
+            if names == (DEFAULT_STRATEGY,) and not self.builder.plugins.has(f"strategy-{name}"):
                 self.made.warnings.append(f'no strategy "{name}" is installed: endpoints are tried by price')
-            elif (registration := self._load("strategy", name, path)) is not None:
+            elif (registration := self.builder.load("strategy", name, path)) is not None:
                 table = join("strategies", name)
-                strategy = self._build(registration, config.strategies.get(name, {}), table)
+                strategy = self.builder.build(registration, config.strategies.get(name, {}), table)
                 if strategy is not None:
                     self.made.strategies.append((name, strategy))
         for name, raw in config.strategies.items():
             if (
                 name not in names
-                and (registration := self._load("strategy", name, join("strategies", name))) is not None
+                and (registration := self.builder.load("strategy", name, join("strategies", name))) is not None
             ):
-                collect(self.problems, raw, registration.options, join("strategies", name))
+                collect(self.builder.problems, raw, registration.options, join("strategies", name))
 
     def _catalog(self) -> None:
         table = self.config.catalog
-        if table is None and not self.plugins.has(f"catalog-{DEFAULT_CATALOG}"):
+        if table is None and not self.builder.plugins.has(f"catalog-{DEFAULT_CATALOG}"):
             return
-        catalog = self._table("catalog", table or Table(use=DEFAULT_CATALOG, options={}, path="catalog"))
+        catalog = self.builder.table("catalog", table or Table(use=DEFAULT_CATALOG, options={}, path="catalog"))
         self.made.catalog = catalog or self.made.catalog
 
     def _transports(self) -> None:
         """The fast one where it is installed. It speaks to origins directly, so behind a proxy it is the other one."""
         table = self.config.transport or Table(use="", options={}, path="transport")
         if not table.use:
-            proxied = table.options.get("proxy") or any(map(self.made.context.environment.get, _PROXIES))
-            direct = self.plugins.has("transport-httptools") and not proxied
+            proxied = table.options.get("proxy") or any(map(self.builder.context.environment.get, _PROXIES))
+            direct = self.builder.plugins.has("transport-httptools") and not proxied
             table = evolve(table, use="httptools" if direct else "httpx")
-        if (transport := self._table("transport", table)) is not None:
+        if (transport := self.builder.table("transport", table)) is not None:
             self._add_transport(transport)
 
     def _add_transport(self, transport: Transport) -> None:
@@ -392,13 +353,9 @@ class _Composer:
     def _store(self) -> None:
         table, folder = self.config.store, self.made.data_dir
         if table is None:
-            if not self.gateway or folder is None or not self.plugins.has("store-sqlite"):
+            if not self.gateway or folder is None or not self.builder.plugins.has("store-sqlite"):
                 return
             table = Table(use="sqlite", options={"url": f"sqlite:///{folder}/taxiway.db"}, path="store")
-        registration = self._load("store", table.use, f"{table.path}.url")
+        registration = self.builder.load("store", table.use, f"{table.path}.url")
         if registration is not None:
-            self.made.store = self._build(registration, table.options, table.path)
-
-
-WORDS: Final = {"keystore": "key store", "sink": "telemetry sink"}
-"""What a kind is called in messages, where it is not its own name."""
+            self.made.store = self.builder.build(registration, table.options, table.path)
