@@ -58,7 +58,15 @@ class CompatibleProvider:
         except ValueError:
             where = f"{credential.label}.settings.base_url"
             raise ConfigError([Problem("must be an address such as https://host/v1", where)]) from None
-        return [Account(credential=credential, label=credential.label, secret=secret, settings=address)]
+        return [
+            Account(
+                credential=credential,
+                label=credential.label,
+                secret=secret,
+                settings=address,
+                origin=str(address.origin),
+            )
+        ]
 
     def endpoints(self, catalog: Catalog, accounts: Sequence[Account]) -> Iterable[Endpoint]:
         """Say what can be served: the models that were declared, else the catalog's."""
