@@ -1,0 +1,81 @@
+"""`taxiway simulator serve`: the simulated providers of a configuration over HTTP."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from taxiway.clock import Clock
+from taxiway.config import Config, load
+from taxiway.converter import structure
+from taxiway.errors import ConfigError, Problem
+from taxiway_simulator.options import SimulatorOptions
+from taxiway_simulator.server import SimulatorServer
+from taxiway_simulator.simulation import Simulation
+
+PLUGIN = "simulator"
+
+
+def make(clock: Clock) -> click.Command:
+    """Make the command."""
+
+    @click.group(PLUGIN, help="Providers that answer without any AI.")
+    def simulator() -> None:
+        """Hold the commands."""
+
+    @simulator.command()
+    @click.option(
+        "--config", type=click.Path(path_type=Path), help="Whose simulated providers  [default: one of its own]."
+    )
+    @click.option("--data-dir", type=click.Path(path_type=Path), help="Taken as by every command; nothing is kept.")
+    @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+    @click.option(
+        "--port", default=8900, show_default=True, help="The first provider's port; the others follow. 0: free ones."
+    )
+    def serve(config: Path | None, data_dir: Path | None, host: str, port: int) -> None:
+        """Serve every simulated provider of the configuration over HTTP, each on a port of its own, until stopped."""
+        options = simulated(load(config))
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_serve(options, clock, host, port))
+
+    return simulator
+
+
+def simulated(config: Config) -> list[SimulatorOptions]:
+    """Return the simulated providers of a configuration: `[simulator]` and `[[providers]] use = "simulator"`.
+
+    Where there are none, the one that is used without any configuration. Raises ConfigError.
+    """
+    tables = [(table.path, table.options) for table in config.providers if table.use == PLUGIN]
+    if PLUGIN in config.others:
+        tables.insert(0, (PLUGIN, config.others[PLUGIN]))
+    options: list[SimulatorOptions] = []
+    problems: list[Problem] = []
+    for path, raw in tables:
+        try:
+            options.append(structure(raw, SimulatorOptions, path))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems, config.source)
+    return options or [SimulatorOptions()]
+
+
+async def _serve(options: Sequence[SimulatorOptions], clock: Clock, host: str, port: int) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with contextlib.AsyncExitStack() as stack:
+        for offset, one in enumerate(options):
+            simulation = Simulation(one, clock.now())
+            server = SimulatorServer(simulation, clock, host, port and port + offset)
+            try:
+                await stack.enter_async_context(server)
+            except OSError as error:
+                raise click.ClickException(f"port {server.port} of {host} can't be used: {error.strerror}") from None
+            click.echo(f"{one.slug}: base_url {server.base_url}, models {', '.join(one.all_models())}")
+        await stopped.wait()
