@@ -1,0 +1,144 @@
+"""The gateway's ASGI app: inference by the short way, everything else by Starlette, imported when it is first asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from importlib.resources import files
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from taxiway.codec import dumps
+from taxiway_gateway import access
+from taxiway_gateway.exchange import CONNECTION, Exchange, Gone, Refused, error_body
+from taxiway_gateway.inference import Inference, Load
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from taxiway.router import Router
+
+    from taxiway_gateway.auth import Keys
+    from taxiway_gateway.exchange import Receive, Scope, Send
+    from taxiway_gateway.management import Management
+
+BASES: Final = ("/api/v1", "/v1")
+"""OpenRouter's base path, and OpenAI's as its alias."""
+
+ROUTES: Final = {"/chat/completions": "chat", "/embeddings": "embeddings"}
+"""Inference routes and the dialects that serve them."""
+
+_LOG: Final = logging.getLogger("taxiway.gateway")
+_WRONG: Final = dumps(error_body(500, "Internal error; the gateway's log has more.", "server"))
+_OK: Final = dumps({"status": "ok"})
+_DRAINING: Final = dumps({"status": "draining"})
+_HTML: Final = (b"content-type", b"text/html; charset=utf-8")
+# The page needs nothing from anywhere, and nobody has a reason to frame it.
+_PAGE_POLICY: Final = (
+    b"content-security-policy",
+    b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+)
+
+
+class App:
+    """The app. `draining`: no new work is wanted, and `/readyz` says so."""
+
+    def __init__(self, router: Router, keys: Keys, *, body_limit: int, max_calls: int) -> None:
+        self._router, self._keys = router, keys
+        load = Load(max_calls)
+        self._inference = {
+            base + path: Inference(router.dialects[dialect], router, keys, load, body_limit)
+            for base in BASES
+            for path, dialect in ROUTES.items()
+        }
+        self._plain: dict[str, Callable[[Exchange], Awaitable[None]]] = {
+            "/": self._page,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+        }
+        self._management: Management | None = None
+        self.draining = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. It never raises for what a client does."""
+        if scope["type"] != "http":
+            await _not_http(scope, receive, send)
+            return
+        started = perf_counter()
+        exchange = Exchange(scope, receive, send)
+        try:
+            inference = self._inference.get(scope["path"])
+            if inference is None:
+                await self._other(exchange)
+            else:
+                await inference.serve(exchange)
+        except Refused as refusal:
+            await exchange.json(refusal.status, refusal.body, *refusal.fields)
+        except (asyncio.CancelledError, Gone):
+            # The client is gone (or the server's patience, at its end). uvicorn would log a traceback for the cancellation.
+            exchange.status = 499
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the traceback
+            _LOG.exception("request %s failed", exchange.id.decode())
+            if exchange.status:
+                # Part of the reply is out: an unfinished one shows as an error, a finished one would lie.
+                exchange.abort()
+            else:
+                await exchange.answer(500, _WRONG)
+            exchange.status = 500
+        access.write(exchange, started)
+
+    async def _other(self, exchange: Exchange) -> None:
+        scope = exchange.scope
+        plain = self._plain.get(scope["path"])
+        if plain is not None:
+            if scope["method"] not in {"GET", "HEAD"}:
+                raise Refused(405, "This route takes GET.", "invalid_request", (b"allow", b"GET"))
+            await plain(exchange)
+            return
+        if self._management is None:
+            from taxiway_gateway.management import Management
+
+            self._management = Management(self._router, self._keys, BASES)
+        await self._management.serve(exchange)
+
+    async def _page(self, exchange: Exchange) -> None:
+        page = files("taxiway_gateway").joinpath("page.html").read_bytes()
+        await exchange.answer(200, page, _PAGE_POLICY, kind=_HTML)
+
+    async def _healthz(self, exchange: Exchange) -> None:
+        await exchange.answer(200, _OK)
+
+    async def _readyz(self, exchange: Exchange) -> None:
+        if self.draining:
+            await exchange.answer(503, _DRAINING)
+        else:
+            await exchange.answer(200, _OK)
+
+
+def with_cors(app: App, origins: Sequence[str]) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """Wrap the app so that browsers at `origins` may call it."""
+    from starlette.middleware.cors import CORSMiddleware
+
+    async def plain(scope: Scope, receive: Receive, send: Send) -> None:
+        # One-piece replies would go past the middleware, which adds its fields in `send`.
+        scope.pop(CONNECTION, None)
+        await app(scope, receive, send)
+
+    return CORSMiddleware(
+        plain,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        expose_headers=["x-generation-id", "x-request-id", "retry-after"],
+    )
+
+
+async def _not_http(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,156 @@
+"""Who calls: API keys, known by their hashes, found in the store when they are new."""
+
+import asyncio
+import hmac
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Final
+
+from attrs import define, frozen
+
+from taxiway.api_keys import PREFIX, SHORTEST_GIVEN, hash_api_key, is_well_formed, label_of
+from taxiway.call import Caller
+from taxiway.clock import Clock
+from taxiway.errors import StoreUnavailable
+from taxiway.secret import Secret
+from taxiway.store import ApiKey, Store
+from taxiway_gateway.exchange import Refused
+
+FRESH: Final = 5.0
+"""Seconds after which a key is looked up again: so long does a disabled one work at most."""
+
+MISS: Final = 1.0
+"""Seconds that an unknown key is remembered."""
+
+PATIENCE: Final = 0.05
+"""Seconds that a look-up in the store may take on the request path."""
+
+_MOST: Final = 10_000
+_MOST_LOOKUPS: Final = 64
+_VISIBLE: Final = re.compile(rf"[!-~]{{{SHORTEST_GIVEN},512}}")
+_UNSAFE_BELOW: Final = 32
+
+
+@frozen
+class Given:
+    """The key that the operator gave (`TAXIWAY_API_KEY`): its caller, and whether it is shorter than it should be."""
+
+    caller: Caller
+    hash: str
+    short: bool
+
+
+def given_key(value: Secret) -> Given:
+    """Read the operator's key. Raises ValueError where it is not at least 20 visible characters."""
+    key = value.reveal()
+    if not _VISIBLE.fullmatch(key):
+        raise ValueError(f"must be {SHORTEST_GIVEN} to 512 visible characters without blanks")
+    digest = hash_api_key(key)
+    # The id lasts as long as the key does, so that its generations stay together.
+    return Given(Caller(api_key=f"given-{digest[:16]}", label=label_of(key)), digest, len(key) < _UNSAFE_BELOW)
+
+
+@define(eq=False)
+class _Known:
+    """What is remembered of a hash. `caller` None: not a key, or a disabled one. `until`: when to look again; None: never."""
+
+    digest: str
+    caller: Caller | None
+    until: float | None
+
+
+class Keys:
+    """The keys that are let in. What it holds of one is its hash; the value never stays."""
+
+    def __init__(self, store: Store | None, clock: Clock, given: Given | None = None) -> None:
+        self._store, self._clock = store, clock
+        self._known: dict[str, _Known] = {}
+        self._lookups: dict[str, asyncio.Task[_Known]] = {}
+        if given is not None:
+            self._known[given.hash] = _Known(given.hash, given.caller, None)
+
+    async def caller(self, fields: MutableMapping[str, str]) -> Caller:
+        """Say who calls, and take the key out of `fields`. Raises Refused: 401, or 503 where the store can't tell."""
+        key = _presented(fields)
+        fields.pop("authorization", None)
+        fields.pop("x-api-key", None)
+        fields.pop("x-goog-api-key", None)
+        if not key:
+            raise _unauthorized("No API key: send it as `Authorization: Bearer ...`.")
+        digest = hash_api_key(key)
+        known = self._known.get(digest)
+        if known is None:
+            if not (is_well_formed(key) if key.startswith(PREFIX) else _VISIBLE.fullmatch(key)):
+                raise _unauthorized()
+            known = await self._find(digest, None)
+        elif known.until is not None and known.until < self._clock.monotonic():
+            known = await self._find(digest, known)
+        if known.caller is None or not hmac.compare_digest(known.digest, digest):
+            raise _unauthorized()
+        return known.caller
+
+    async def _find(self, digest: str, before: _Known | None) -> _Known:
+        """Look a hash up, once for all that ask at the same time. Where the store is silent, what was known goes on."""
+        if self._store is None:
+            return _Known(digest, None, None)
+        task = self._lookups.get(digest)
+        if task is None:
+            if len(self._lookups) >= _MOST_LOOKUPS:
+                raise _unsure()
+            task = self._lookups[digest] = asyncio.create_task(self._look(self._store, digest))
+            task.add_done_callback(lambda _: self._lookups.pop(digest, None))
+        done, _ = await asyncio.wait((task,), timeout=PATIENCE)
+        if done and task.exception() is None:
+            return task.result()
+        if before is None or before.caller is None:
+            raise _unsure()
+        before.until = self._clock.monotonic() + MISS
+        return before
+
+    async def _look(self, store: Store, digest: str) -> _Known:
+        key = await store.api_key(digest)
+        now = self._clock.monotonic()
+        if key is None or key.disabled:
+            known = _Known(digest, None, now + MISS)
+        else:
+            known = _Known(digest, caller_of(key), now + FRESH)
+        if len(self._known) >= _MOST and digest not in self._known:
+            self._forget(now)
+        self._known[digest] = known
+        return known
+
+    def _forget(self, now: float) -> None:
+        """Make room: what is out of date goes, and where that is not enough, everything that the store can tell again."""
+        keep = {d: k for d, k in self._known.items() if k.until is None or k.until > now}
+        if len(keep) >= _MOST:
+            keep = {d: k for d, k in keep.items() if k.until is None}
+        self._known = keep
+
+
+def caller_of(key: ApiKey) -> Caller:
+    """Return who calls with a stored key."""
+    return Caller(key.workspace, key.id, key.label)
+
+
+def _presented(fields: Mapping[str, str]) -> str:
+    scheme, _, key = fields.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key:
+        return key.strip()
+    return fields.get("x-api-key") or fields.get("x-goog-api-key") or ""
+
+
+def _unauthorized(message: str = "Invalid API key.") -> Refused:
+    return Refused(401, message, "authentication", (b"www-authenticate", b"Bearer"))
+
+
+def _unsure() -> Refused:
+    return Refused(
+        503,
+        "The API key could not be checked: the store does not answer.",
+        "server",
+        (b"retry-after", b"1"),
+        (b"x-should-retry", b"true"),
+    )
+
+
+__all__ = ["FRESH", "MISS", "PATIENCE", "Given", "Keys", "StoreUnavailable", "caller_of", "given_key"]

@@ -1,0 +1,202 @@
+"""The routes that models are asked by: a short raw-ASGI path, since every microsecond here is paid by every call."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from taxiway.codec import dumps, loads_bounded
+from taxiway.errors import InvalidRequest, Malformed
+from taxiway.outcome import CallError, Failure
+from taxiway_gateway.exchange import Gone, Refused, error_body
+
+if TYPE_CHECKING:
+    from asyncio import Task, TimerHandle
+    from collections.abc import Iterable
+
+    from taxiway.router import Router
+
+    from taxiway.call import Call, Caller
+    from taxiway.codec import Json
+    from taxiway.dialect import Client, Dialect, Writer
+    from taxiway_gateway.auth import Keys
+    from taxiway_gateway.exchange import Exchange, Field
+
+QUIET: Final = 10.0
+"""Seconds of silence after which a stream gets a ping."""
+
+_NO_RETRY_ABOVE: Final = 60
+_BUSY: Final = dumps(error_body(503, "Too many calls are under way ([gateway] max_calls).", "provider_overloaded"))
+_BUSY_FIELDS: Final = ((b"retry-after", b"1"), (b"x-should-retry", b"true"))
+_NO_PATH: Final[dict[str, str]] = {}
+
+
+class Load:
+    """How many calls are under way, over all routes, and how many may be."""
+
+    __slots__ = ("calls", "most")
+
+    def __init__(self, most: int) -> None:
+        self.calls, self.most = 0, most
+
+
+class Inference:
+    """One route: a dialect's calls."""
+
+    def __init__(self, dialect: Dialect, router: Router, keys: Keys, load: Load, body_limit: int) -> None:
+        assert dialect.client is not None, f"the dialect {dialect.name} serves no clients"
+        self._dialect, self._client, self._engine = dialect, dialect.client, router.engine
+        self._keys, self._load, self._body_limit = keys, load, body_limit
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Serve one call. Raises Refused, Gone, and CancelledError where the client went away."""
+        load, fields = self._load, exchange.fields
+        if exchange.scope["method"] != "POST":
+            raise Refused(405, "This route takes POST.", "invalid_request", (b"allow", b"POST"))
+        if load.calls >= load.most:
+            await exchange.answer(503, _BUSY, *_BUSY_FIELDS)
+            return
+        caller = await self._keys.caller(fields)
+        if fields.get("content-encoding", "identity").lower() != "identity":
+            raise Refused(415, "The body must not be compressed (Content-Encoding).", "invalid_request")
+        load.calls += 1
+        try:
+            body = _decode(await exchange.body(self._body_limit))
+            try:
+                await self._call(exchange, body, caller)
+            except InvalidRequest as error:
+                await _failed(exchange, self._client, _refusal(error))
+            except CallError as error:
+                await _failed(exchange, self._client, error)
+        finally:
+            load.calls -= 1
+
+    async def _call(self, exchange: Exchange, body: Json, caller: Caller) -> None:
+        fields = exchange.fields
+        facts = self._client.facts(body, _NO_PATH, fields)
+        exchange.model = facts.models[0]
+        call = self._engine.call(self._dialect, body, facts, caller=caller, headers=fields)
+        exchange.generation = call.id
+        if facts.stream:
+            await self._stream(exchange, call)
+        else:
+            reply = await self._engine.complete(call)
+            await exchange.answer(200, dumps(reply), (b"x-generation-id", call.id.encode()))
+
+    async def _stream(self, exchange: Exchange, call: Call) -> None:
+        stream = self._engine.stream(call)
+        reply = StreamedReply(exchange, self._client.writer(call), call.id)
+        try:
+            try:
+                async for batch in stream:
+                    await reply.events(batch)
+            except (CallError, InvalidRequest) as error:
+                if not reply.begun:
+                    raise
+                # The head went out with a ping: what failed before its first token is told in the stream too.
+                failed = error if isinstance(error, CallError) else _refusal(error)
+                await reply.events(self._client.stamp(call, _nobody).failed(failed))
+            await reply.end(stream.whole)
+        finally:
+            reply.stop()
+            await stream.aclose()
+
+
+class StreamedReply:
+    """A reply in parts. Its head goes out with the first events, or with the first ping after `QUIET` seconds.
+
+    Pings cost a timer a stream; a task only where one is sent.
+    """
+
+    def __init__(self, exchange: Exchange, writer: Writer, generation: str) -> None:
+        self._exchange, self._writer = exchange, writer
+        self._head: list[Field] = [
+            (b"content-type", writer.content_type.encode()),
+            (b"cache-control", b"no-cache"),
+            (b"x-generation-id", generation.encode()),
+            (b"x-request-id", exchange.id),
+        ]
+        self.begun = False
+        self._sent = self._seen = 0
+        self._loop = asyncio.get_running_loop()
+        self._ping: Task[None] | None = None
+        self._timer: TimerHandle = self._loop.call_later(QUIET, self._look)
+
+    async def events(self, batch: Iterable[Json]) -> None:
+        """Send events, in one piece."""
+        await self._send(self._writer.write(batch))
+
+    async def end(self, whole: bool) -> None:
+        """End the reply; `whole`: it is a success."""
+        await self._send(self._writer.end(whole), more=False)
+
+    def stop(self) -> None:
+        """Send nothing more by itself."""
+        self._timer.cancel()
+        if self._ping is not None:
+            self._ping.cancel()
+
+    async def _send(self, data: bytes, *, more: bool = True) -> None:
+        self._sent += 1
+        if self._ping is not None:
+            await self._ping
+        if not self.begun:
+            await self._begin()
+        await self._exchange.part({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def _begin(self) -> None:
+        self.begun = True
+        self._exchange.status = 200
+        await self._exchange.part({"type": "http.response.start", "status": 200, "headers": self._head})
+
+    def _look(self) -> None:
+        if self._sent == self._seen and self._ping is None:
+            self._ping = self._loop.create_task(self._send_ping())
+        self._seen = self._sent
+        self._timer = self._loop.call_later(QUIET, self._look)
+
+    async def _send_ping(self) -> None:
+        try:
+            if not self.begun:
+                await self._begin()
+            await self._exchange.part({"type": "http.response.body", "body": self._writer.ping(), "more_body": True})
+        except Gone:
+            # The connection was aborted, which ends the stream itself.
+            pass
+        finally:
+            self._ping = None
+
+
+def _decode(data: bytes) -> Json:
+    try:
+        body = loads_bounded(data)
+    except Malformed as error:
+        raise Refused(400, f"The body is {error}.", "invalid_request") from None
+    if not isinstance(body, dict):
+        raise Refused(400, "The body must be a JSON object.", "invalid_request")
+    return body
+
+
+def _refusal(error: InvalidRequest) -> CallError:
+    return CallError(Failure(kind="invalid_request", message=str(error), field=error.field or None))
+
+
+def _nobody() -> NoReturn:
+    raise LookupError("nobody has served this call")
+
+
+async def _failed(exchange: Exchange, client: Client, error: CallError) -> None:
+    status, body = client.error(error)
+    fields: list[Field] = []
+    if exchange.generation:
+        fields.append((b"x-generation-id", exchange.generation.encode()))
+    wait = error.retry_after
+    if wait is not None:
+        fields.append((b"retry-after", b"%d" % math.ceil(wait)))
+        fields.append((b"retry-after-ms", b"%d" % math.ceil(wait * 1000)))
+    if error.should_retry is False or (wait is not None and wait > _NO_RETRY_ABOVE):
+        fields.append((b"x-should-retry", b"false"))
+    elif error.should_retry:
+        fields.append((b"x-should-retry", b"true"))
+    await exchange.json(status, body, *fields)

@@ -1,0 +1,185 @@
+"""The routes that tell rather than serve: models, their endpoints, the key, one generation. Starlette's; no hurry here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.routing import Router as Routes
+
+from taxiway.codec import dumps
+from taxiway.errors import StoreUnavailable
+from taxiway.store import Spend
+from taxiway_gateway import shapes
+from taxiway_gateway.exchange import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from starlette.requests import Request
+    from taxiway.router import Router
+
+    from taxiway.call import Caller
+    from taxiway.candidate import Endpoint
+    from taxiway_gateway.auth import Keys
+    from taxiway_gateway.exchange import Exchange
+
+_MOST: Final = 1000
+_PAGE: Final = 500
+_NOTHING: Final = Spend(0.0, 0)
+_EXCHANGE: Final = "taxiway.exchange"
+
+
+class Management:
+    """The management routes, for the workspace of the caller's key."""
+
+    def __init__(self, router: Router, keys: Keys, bases: Sequence[str]) -> None:
+        self._router, self._keys = router, keys
+        paths: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/models": self._models,
+            "/models/{slug:path}/endpoints": self._endpoints,
+            "/key": self._key,
+            "/generation": self._generation,
+        }
+        # Starlette's router without its application: the gateway has its own answer to every error.
+        self._routes = Routes(
+            [Route(base + path, endpoint) for base in bases for path, endpoint in paths.items()],
+            redirect_slashes=False,
+            default=_nowhere,
+        )
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Answer one request. Raises Refused."""
+        scope = exchange.scope
+        # With an `app` in the scope Starlette raises what it would otherwise answer in plain text.
+        scope["app"], scope[_EXCHANGE] = self, exchange
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                message["headers"].append((b"x-request-id", exchange.id))
+            await exchange.send(message)
+
+        try:
+            await self._routes(scope, exchange.receive, send)
+        except HTTPException as error:
+            allowed = (error.headers or {}).get("Allow", "GET")
+            message = f"This route takes {allowed}."
+            raise Refused(405, message, "invalid_request", (b"allow", allowed.encode())) from None
+
+    async def _models(self, request: Request) -> Response:
+        caller = await self._caller(request)
+        query = request.query_params
+        wanted = _filters(query.get)
+        served = self._router.endpoints(caller.workspace)
+        rows = [
+            shapes.model(slug, endpoints, f"{_base(request)}/models/{slug}/endpoints")
+            for slug, endpoints in sorted(served.items())
+            if wanted(endpoints)
+        ]
+        offset = _number(query.get("offset"), "offset", 0, None)
+        limit = _number(query.get("limit"), "limit", _PAGE if "offset" in query else max(len(rows), 1), _MOST)
+        page = rows[offset : offset + limit]
+        following = offset + limit
+        more = f"{_base(request)}/models?{request.url.include_query_params(offset=following, limit=limit).query}"
+        links = {"next": more if following < len(rows) else None}
+        return _json({"object": "list", "data": page, "total_count": len(rows), "links": links})
+
+    async def _endpoints(self, request: Request) -> Response:
+        caller = await self._caller(request)
+        slug = request.path_params["slug"]
+        endpoints = self._router.endpoints(caller.workspace).get(slug)
+        if not endpoints:
+            raise Refused(404, f"There is no model {slug!r} here.", "not_found")
+        return _json({"data": shapes.model_endpoints(slug, endpoints)})
+
+    async def _key(self, request: Request) -> Response:
+        caller = await self._caller(request)
+        now = datetime.fromtimestamp(self._router.clock.now(), UTC)
+        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        since = (today - timedelta(days=today.weekday()), today.replace(day=1))
+        spent: Sequence[Spend] = (_NOTHING,) * 4
+        store = self._router.store
+        if store is not None:
+            try:
+                spent = await store.spend(caller.api_key, [0.0, today.timestamp(), *(s.timestamp() for s in since)])
+            except StoreUnavailable:
+                raise _silent_store() from None
+        return _json({"data": shapes.key(caller, spent)})
+
+    async def _generation(self, request: Request) -> Response:
+        caller = await self._caller(request)
+        wanted = request.query_params.get("id")
+        if not wanted:
+            raise Refused(400, "id: is missing (the query must name a generation).", "invalid_request")
+        store = self._router.store
+        try:
+            record = None if store is None else await store.generation(wanted, caller.workspace)
+        except StoreUnavailable:
+            raise _silent_store() from None
+        if record is None:
+            raise Refused(
+                404, "There is no such generation here (yet: they are written in the background).", "not_found"
+            )
+        return _json({"data": shapes.generation(record, self._names(caller))})
+
+    async def _caller(self, request: Request) -> Caller:
+        exchange: Exchange = request.scope[_EXCHANGE]
+        return await self._keys.caller(exchange.fields)
+
+    def _names(self, caller: Caller) -> dict[str, str]:
+        served = self._router.endpoints(caller.workspace).values()
+        return {endpoint.provider: endpoint.provider_name for endpoints in served for endpoint in endpoints}
+
+
+def _filters(query: Callable[[str], str | None]) -> Callable[[Sequence[Endpoint]], bool]:
+    """Return what says whether a model is asked for. As at OpenRouter, models that give no text must be asked for."""
+    outputs, inputs = _names(query("output_modalities") or "text"), _names(query("input_modalities"))
+    parameters, text = _names(query("supported_parameters")), (query("q") or "").casefold()
+
+    def wanted(endpoints: Sequence[Endpoint]) -> bool:
+        told = shapes.architecture(endpoints)
+        can = {name for endpoint in endpoints for name in endpoint.parameters or ()}
+        return (
+            ("all" in outputs or not outputs.isdisjoint(told["output_modalities"]))
+            and inputs.issubset(told["input_modalities"])
+            and parameters <= can
+            and (text in endpoints[0].model.casefold() or text in endpoints[0].name.casefold())
+        )
+
+    return wanted
+
+
+def _names(value: str | None) -> frozenset[str]:
+    return frozenset(name.strip() for name in (value or "").split(",") if name.strip())
+
+
+def _number(value: str | None, name: str, default: int, most: int | None) -> int:
+    if value is None:
+        return default
+    least = 0 if most is None else 1
+    if not value.isascii() or not value.isdigit() or not least <= int(value[:18]) <= (most or 10**17):
+        raise Refused(
+            400, f"{name}: must be a whole number from {least}{f' to {most}' if most else ''}.", "invalid_request"
+        )
+    return int(value)
+
+
+def _base(request: Request) -> str:
+    return "/api/v1" if request.scope["path"].startswith("/api/") else "/v1"
+
+
+def _json(value: Any) -> Response:
+    return Response(dumps(value), media_type="application/json")
+
+
+def _silent_store() -> Refused:
+    return Refused(503, "The store does not answer; try again.", "server", (b"retry-after", b"1"))
+
+
+async def _nowhere(scope: Any, _receive: Any, _send: Any) -> None:
+    message = f"There is no route {scope['method']} {scope['path'][:200]}; the base path is /api/v1."
+    raise Refused(404, message, "not_found")

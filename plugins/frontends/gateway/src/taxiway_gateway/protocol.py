@@ -1,0 +1,173 @@
+"""uvicorn's HTTP protocol with what it lacks: limits on heads, a client that leaves is noticed at once, one-piece replies.
+
+What uvicorn 0.54 does by itself: no limit on the size or the time of a head; a pipelined second request stops reading, so that
+the first one's client can't be seen leaving; a task that waits for nothing but the provider runs on.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from taxiway.codec import dumps
+from taxiway_gateway.exchange import CONNECTION, Field, error_body, join
+
+MAX_HEAD: Final = 64 * 1024
+MAX_FIELDS: Final = 128
+HEAD_SECONDS: Final = 10
+"""From a head's first byte to its last."""
+
+SILENT_SECONDS: Final = 60
+"""Until the first byte of a new connection."""
+
+KEEP_ALIVE: Final = 75
+"""Seconds between two requests: more than clients' pools wait, so that they close first."""
+
+_REFUSALS: Final = {
+    400: ("This is not HTTP/1.1.", "invalid_request"),
+    408: (f"The head of the request took more than {HEAD_SECONDS} seconds.", "timeout"),
+    431: (
+        f"The head of the request is larger than {MAX_HEAD} bytes or has more than {MAX_FIELDS} fields.",
+        "invalid_request",
+    ),
+}
+
+
+class State(ServerState):
+    """What the connections of a server share. `tick` counts seconds."""
+
+    tick = 0
+
+    def second(self) -> None:
+        """A second has passed: close what was too slow. One sweep costs no request anything; a timer each costs 5 us."""
+        self.tick += 1
+        for connection in list(self.connections):
+            if isinstance(connection, Connection):
+                connection.sweep(self.tick)
+
+
+class Connection(HttpToolsProtocol):
+    """One connection. `waiting` is the tick since which a head is waited for, None while a request is under way."""
+
+    waiting: int | None = None
+    silent = False
+    closing = False
+    head = 0
+    read = 0
+    task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first head."""
+        super().connection_made(transport)
+        self.waiting, self.silent = self._tick, True
+
+    @property
+    def _tick(self) -> int:
+        return self.server_state.tick  # type: ignore[attr-defined,no-any-return]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the request that runs: nobody waits for its answer."""
+        super().connection_lost(exc)
+        task = self.task
+        if task is not None and not self.cycle.response_complete and not task.done():
+            task.cancel("the client is gone")
+
+    def sweep(self, tick: int) -> None:
+        """Close the connection if it has kept us waiting for too long."""
+        if self.waiting is None or self.closing:
+            return
+        if self.silent:
+            if tick - self.waiting > SILENT_SECONDS:
+                self.transport.close()
+        elif tick - self.waiting > HEAD_SECONDS:
+            self._refuse(408)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, and count them while a head is open."""
+        if self.closing:
+            return
+        self._unset_keepalive_if_required()
+        self.silent = False
+        self.read = len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.cycle.keep_alive = False
+        except httptools.HttpParserError:
+            if not self.closing:
+                self._refuse(400)
+            return
+        if self.waiting is not None:
+            self.head += len(data)
+            if self.head > MAX_HEAD:
+                self._refuse(431)
+        elif not self._busy:
+            # Bytes that begin no head (blank lines): the clock runs for them too.
+            self.waiting, self.head = self._tick, 0
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self.waiting, self.head = self._tick, 0
+        self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key]
+
+    def on_headers_complete(self) -> None:
+        """A head is whole: serve its request, or refuse it."""
+        if len(self.headers) > MAX_FIELDS or (self.head + self.read > MAX_HEAD and self._size() > MAX_HEAD):
+            self._refuse(431)
+            raise _Refused
+        if self._busy:
+            # A second request while one runs: it is not served, and the first one's answer is the last.
+            self.cycle.keep_alive = False
+            self.closing = True
+            raise _Refused
+        self.waiting = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A body is whole."""
+        super().on_message_complete()
+        # Otherwise a large body leaves reading paused, and the client can't be seen leaving.
+        self.flow.resume_reading()
+
+    @property
+    def _busy(self) -> bool:
+        """Whether a request is under way. Before the first one there is no cycle at all."""
+        return not getattr(self.cycle, "response_complete", True)
+
+    def _size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self.task = task = self.loop.create_task(cycle.run_asgi(app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def reply(self, status: int, fields: Sequence[Field], body: bytes) -> None:
+        """Send a whole reply in one piece: uvicorn's two `send`s cost 50 us."""
+        cycle = self.cycle
+        if cycle.disconnected:
+            return
+        cycle.response_started = cycle.response_complete = True
+        end = b"content-length: %d\r\n\r\n" if cycle.keep_alive else b"connection: close\r\ncontent-length: %d\r\n\r\n"
+        self.transport.write(b"".join((STATUS_LINE[status], join(fields), end % len(body), body)))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _refuse(self, status: int) -> None:
+        self.closing = True
+        if not self._busy:
+            message, error_type = _REFUSALS[status]
+            body = dumps(error_body(status, message, error_type))
+            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+            self.transport.write(STATUS_LINE[status] + head + body)
+        self.transport.close()
+
+
+class _Refused(Exception):
+    """Stops the parser: what follows a refused head is not read."""

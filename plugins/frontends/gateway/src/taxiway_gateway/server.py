@@ -1,0 +1,108 @@
+"""The HTTP server: uvicorn in process, with limits of its own kind and an end that loses nothing."""
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import uvicorn
+
+from taxiway.errors import TaxiwayError
+from taxiway_gateway.app import App, with_cors
+from taxiway_gateway.protocol import KEEP_ALIVE, Connection, State
+
+_BACKLOG: Final = 2048
+_GRACE: Final = 5
+"""Seconds beyond the total timeout of calls, in which their last words are sent."""
+
+
+class CantListen(TaxiwayError):
+    """The address can't be listened on."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address; port 0 takes a free one. Raises CantListen, saying why."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise CantListen(f"{host}:{port}: {error.strerror}") from None
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        # A port is taken for others only once somebody listens.
+        made.listen(_BACKLOG)
+    except OSError as error:
+        made.close()
+        reason = f"{error.strerror}"
+        if error.errno == errno.EADDRINUSE:
+            reason = "is already in use; stop what listens there, or take another port with --port"
+        raise CantListen(f"{host}:{port} {reason}") from None
+    made.setblocking(False)
+    return made
+
+
+class Server(uvicorn.Server):
+    """The server of one app. `total`: seconds that a call in flight may take, and so that an end may take."""
+
+    def __init__(self, app: App, cors: tuple[str, ...], total: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                with_cors(app, cors) if cors else app,
+                http=Connection,
+                ws="none",
+                loop="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                backlog=_BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE,
+                timeout_graceful_shutdown=int(total) + _GRACE,
+            )
+        )
+        self._app = app
+        self.server_state: State = State()
+
+    async def listen(self, made: socket.socket, ready: Callable[[], None]) -> None:
+        """Serve until a signal comes, then end what is in flight. `ready` is called when the first request may come."""
+        self._ready = ready
+        await self.serve(sockets=[made])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Be called ten times a second."""
+        if counter % 10 == 0:
+            self.server_state.second()
+        return await super().on_tick(counter)
+
+    def stop(self) -> None:
+        """Take no new connection, finish what is in flight, then return from `listen`. A second time: don't wait."""
+        self.force_exit = self.should_exit
+        self._app.draining = self.should_exit = True
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End by `stop` on a signal. uvicorn's own way kills the process before the spool is closed."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        added = []
+        for number in signals:
+            # Only the main thread of a program has signals; elsewhere whoever runs the server calls `stop`.
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, self.stop)
+                added.append(number)
+        try:
+            yield
+        finally:
+            for number in added:
+                loop.remove_signal_handler(number)
