@@ -5,6 +5,8 @@ from typing import Literal, TypeAlias
 from attrs import evolve, field, frozen, validators
 
 from taxiway.clock import Duration
+from taxiway.converter import nearest
+from taxiway.errors import ConfigError, Problem
 
 Shape: TypeAlias = Literal["fixed", "sliding", "bucket"]
 """How a quota counts: a window that begins with its first request; the last `window` seconds at any moment; a bucket that
@@ -157,6 +159,27 @@ class SimulatorOptions:
     models: tuple[str | Model, ...] = field(default=DEFAULT_MODELS, validator=validators.min_len(1))
     faults: tuple[Fault, ...] = ()
 
+    def __attrs_post_init__(self) -> None:
+        problems: list[Problem] = []
+        names = {
+            "keys": [key.name for key in self._named_keys()],
+            "models": [model.id for model in self._named_models()],
+        }
+        for table, given in names.items():
+            problems += [
+                Problem("is there twice", f"{table}[{index}]")
+                for index, name in enumerate(given)
+                if name in given[:index]
+            ]
+        for index, fault in enumerate(self.faults):
+            for field_, name, known in (("key", fault.key, names["keys"]), ("model", fault.model, names["models"])):
+                if name and name not in known:
+                    problems.append(
+                        Problem(f"there is no such {field_}{nearest(name, known)}", f"faults[{index}].{field_}")
+                    )
+        if problems:
+            raise ConfigError(problems)
+
     @property
     def display_name(self) -> str:
         """What people read."""
@@ -164,7 +187,6 @@ class SimulatorOptions:
 
     def all_models(self) -> dict[str, Model]:
         """Return the models by id, with slugs and paces filled in."""
-        models = (Model(id=model) if isinstance(model, str) else model for model in self.models)
         return {
             model.id: evolve(
                 model,
@@ -172,13 +194,16 @@ class SimulatorOptions:
                 name=model.name or model.slug or model.id,
                 pace=model.pace or self.pace,
             )
-            for model in models
+            for model in self._named_models()
         }
 
     def all_keys(self) -> dict[str, Key]:
         """Return the keys by their value, with names and quotas filled in."""
+        return {key.key: evolve(key, quota=key.quota or self.quota) for key in self._named_keys()}
+
+    def _named_models(self) -> list[Model]:
+        return [Model(id=model) if isinstance(model, str) else model for model in self.models]
+
+    def _named_keys(self) -> list[Key]:
         keys = (Key(key=key) if isinstance(key, str) else key for key in self.keys)
-        return {
-            key.key: evolve(key, name=key.name or f"key-{number}", quota=key.quota or self.quota)
-            for number, key in enumerate(keys, 1)
-        }
+        return [evolve(key, name=key.name or f"key-{number}") for number, key in enumerate(keys, 1)]
