@@ -18,7 +18,7 @@ TAXIWAY_API = (1, 0)
 class StoreOptions:
     """The table `[store]`. `url`: `sqlite:///<path>`; without a path the database is `taxiway.db` in the data folder."""
 
-    url: str = "sqlite:"
+    url: str = "sqlite://"
 
 
 def _build(options: StoreOptions, context: Context) -> "SqliteStore":

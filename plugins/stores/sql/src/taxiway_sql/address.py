@@ -2,11 +2,11 @@
 
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from taxiway.errors import ConfigError, Problem
 
 MEMORY: Final = ":memory:"
+_SCHEME: Final = "sqlite://"
 _DEFAULT: Final = "taxiway.db"
 
 
@@ -14,16 +14,15 @@ def database_of(url: str, data_dir: Path | None, home: Path | None = None) -> st
     """Return the file that `url` names, or `:memory:`. Raises ConfigError.
 
     `sqlite:////var/lib/taxiway.db` is absolute, `sqlite:///taxiway.db` relative to the working folder (as SQLAlchemy writes
-    them), `~` is the home folder, and `sqlite:` alone is `taxiway.db` in the data folder.
+    them), `~` is the home folder, and `sqlite://` alone is `taxiway.db` in the data folder. What follows the three slashes is
+    the path as it is: nothing is decoded, and there is no query.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "sqlite":
-        raise _wrong(f"{parts.scheme or url!r} is not a database this store knows; write sqlite:///path/to/taxiway.db")
-    if parts.netloc or parts.query or parts.fragment:
-        raise _wrong(
-            "a path needs three slashes before it (sqlite:///relative.db, sqlite:////absolute.db), and nothing after it"
-        )
-    path = unquote(parts.path.removeprefix("/"))
+    place = url.removeprefix(_SCHEME)
+    if place == url:
+        raise _wrong("is not SQLite's; write sqlite:///path/to/taxiway.db")
+    path = place.removeprefix("/")
+    if place and path == place:
+        raise _wrong("needs three slashes before the path: sqlite:///relative.db, sqlite:////absolute.db")
     if path == MEMORY:
         return MEMORY
     if not path:

@@ -1,0 +1,208 @@
+import asyncio
+import fcntl
+import os
+import sqlite3
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from taxiway.clock import SystemClock
+from taxiway.errors import ConfigError, StoreUnavailable
+from taxiway.testing.sink import generation
+from taxiway.testing.store import api_key
+from taxiway_sql import StoreOptions
+from taxiway_sql.address import database_of
+from taxiway_sql.statements import migrations, statements
+from taxiway_sql.store import SqliteStore
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "data" / "taxiway.db"
+
+
+@pytest.fixture
+async def store(path):
+    store = SqliteStore(str(path), SystemClock())
+    await store.start()
+    yield store
+    await store.aclose()
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [
+        ("sqlite:///taxiway.db", "taxiway.db"),
+        ("sqlite:////var/lib/taxiway.db", "/var/lib/taxiway.db"),
+        ("sqlite:///~/.taxiway/taxiway.db", "/home/somebody/.taxiway/taxiway.db"),
+        ("sqlite:///:memory:", ":memory:"),
+        ("sqlite:////odd/100%25 #1?.db", "/odd/100%25 #1?.db"),
+        (StoreOptions().url, "/data/taxiway.db"),
+    ],
+)
+def test_a_url_names_a_file(url, file):
+    assert database_of(url, Path("/data"), Path("/home/somebody")) == file
+
+
+@pytest.mark.parametrize("url", ["postgresql://host/db", "taxiway.db", "sqlite:taxiway.db", "sqlite://taxiway.db", ""])
+def test_another_url_is_a_problem_that_says_how(url):
+    with pytest.raises(ConfigError, match=r"store\.url: .*sqlite:///"):
+        database_of(url, Path("/data"))
+
+
+def test_without_a_data_folder_a_file_must_be_named():
+    with pytest.raises(ConfigError, match="no data folder"):
+        database_of("sqlite://", None)
+
+
+async def test_only_its_owner_reads_it(store, path):
+    await store.deliver([generation(1)])
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {
+        "taxiway.db": 0o600,
+        "taxiway.db-shm": 0o600,
+        "taxiway.db-wal": 0o600,
+        "taxiway.db.lock": 0o600,
+    }
+
+
+async def test_a_folder_that_is_not_ours_is_named():
+    store = SqliteStore("/proc/nowhere/taxiway.db", SystemClock())
+    with pytest.raises(StoreUnavailable, match=r"/proc/nowhere/taxiway\.db"):
+        await store.start()
+    await store.aclose()
+
+
+async def test_a_file_that_is_no_database_is_said(tmp_path):
+    file = tmp_path / "taxiway.db"
+    file.write_text("not a database, however long this text may be" * 100)
+    store = SqliteStore(str(file), SystemClock())
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        await store.start()
+    await store.aclose()
+
+
+async def test_a_checkpoint_empties_the_log(store, path):
+    await store.deliver([generation(1)])
+    log = path.with_name("taxiway.db-wal")
+    assert log.stat().st_size > 0
+    await store.checkpoint()
+    assert log.stat().st_size == 0
+
+
+async def test_a_large_log_is_checkpointed_by_itself(store, path):
+    big = {"figures": {"text": "x" * 100_000}}
+    for number in range(12):
+        await store.deliver([generation(number * 10 + index, **big) for index in range(10)])
+    assert path.with_name("taxiway.db-wal").stat().st_size < 10_000_000
+    assert path.stat().st_size > 5_000_000
+
+
+async def test_a_batch_is_there_whole_or_not_at_all(store):
+    with pytest.raises(StoreUnavailable, match="workspace"):
+        await store.deliver([generation(1), generation(2, workspace=None)])
+    assert await store.generation(generation(1).id, "default") is None
+    await store.deliver([generation(1)])
+    assert await store.generation(generation(1).id, "default") is not None
+
+
+@pytest.mark.real_time
+async def test_a_look_up_does_not_wait_for_a_writer(store, path):
+    key = api_key("one")
+    await store.add_api_key(key)
+    lock = os.open(f"{path}.lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    delivered = asyncio.create_task(store.deliver([generation(1)]))
+    await asyncio.sleep(0.02)
+    assert await store.api_key(key.hash) == key
+    assert not delivered.done()
+    os.close(lock)
+    await delivered
+
+
+@pytest.mark.real_time
+async def test_a_look_up_that_takes_too_long_is_unavailable(store):
+    release = threading.Event()
+    stuck = asyncio.create_task(store._reader.run(lambda connection: release.wait(5), 5.0))
+    await asyncio.sleep(0)
+    started = asyncio.get_running_loop().time()
+    with pytest.raises(StoreUnavailable, match=r"within 0\.05 s"):
+        await store.api_key("0" * 64)
+    assert asyncio.get_running_loop().time() - started < 2.0
+    release.set()
+    await stuck
+    assert await store.api_key("0" * 64) is None
+
+
+@pytest.mark.real_time
+async def test_a_checkpoint_says_when_a_reader_is_in_the_way(store, path, monkeypatch):
+    monkeypatch.setattr("taxiway_sql.sqlite._LOCK_SECONDS", 0.05)
+    other = SqliteStore(str(path), SystemClock())
+    await other.start()
+    reader = sqlite3.connect(path)
+    reader.execute("BEGIN")
+    reader.execute("SELECT COUNT(*) FROM generations").fetchall()
+    await other.deliver([generation(1)])
+    with pytest.raises(StoreUnavailable, match="being read"):
+        await other.checkpoint()
+    reader.close()
+    await other.checkpoint()
+    await other.aclose()
+
+
+async def test_a_newer_database_is_refused(store, path):
+    await store.aclose()
+    with sqlite3.connect(path) as connection:
+        connection.execute(statements("migrations")["add"], (9999, "later", "x", 1.0))
+    connection.close()
+    again = SqliteStore(str(path), SystemClock())
+    with pytest.raises(ConfigError, match="newer version"):
+        await again.start()
+    await again.aclose()
+
+
+async def test_a_migration_that_was_changed_is_refused(store, path):
+    await store.aclose()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE migrations SET checksum = 'another'")
+    connection.close()
+    again = SqliteStore(str(path), SystemClock())
+    with pytest.raises(ConfigError, match="migration 1"):
+        await again.start()
+    await again.aclose()
+
+
+def test_migrations_are_numbered_without_a_gap():
+    assert [migration.number for migration in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+@pytest.mark.real_time
+async def test_two_processes_write_and_checkpoint_at_once(store, path):
+    script = (
+        "import asyncio, sys\n"
+        "from taxiway.clock import SystemClock\n"
+        "from taxiway_sql.store import SqliteStore\n"
+        "from taxiway.testing.store import api_key\n"
+        "async def main():\n"
+        "    for number in range(20):\n"
+        "        store = SqliteStore(sys.argv[1], SystemClock())\n"
+        "        await store.start()\n"
+        "        await store.add_api_key(api_key(f'{number}'))\n"
+        "        await store.checkpoint()\n"
+        "        await store.aclose()\n"
+        "asyncio.run(main())\n"
+    )
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(path))
+    number = 0
+    while other.returncode is None:
+        number += 1
+        await store.deliver([generation(number)])
+        await store.checkpoint()
+    assert other.returncode == 0
+    assert len(await store.api_keys()) == 20
+    assert (await store.spend("key-1", [0.0]))[0].calls == number
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
