@@ -1,0 +1,324 @@
+"""Any OpenAI-shaped server: the contract, its options, and what its errors and headers are read as."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import taxiway_openai_compatible
+from taxiway.candidate import Credential
+from taxiway.codec import loads
+from taxiway.converter import structure
+from taxiway.errors import ConfigError, Malformed
+from taxiway.http import HttpHead
+from taxiway.provider import InBandError
+from taxiway.secret import Secret
+from taxiway.testing.dialect import context
+from taxiway.testing.provider import NOW, KnownModels, ProviderContract, Sample
+from taxiway_openai_compatible import CompatibleProvider, ErrorRow, LimitRow, Shape, from_environment
+from taxiway_openai_compatible.errors import failure_of, read
+from taxiway_openai_compatible.limits import go_duration, hints_of
+
+CHUNKS = (
+    b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant"}}]}\r\n\r\n'
+    b": comment\r\n\r\n"
+    b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"h\xc3\xa9"},"finish_reason":null}]}\r\n\r\n'
+    b'data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\r\n\r\n'
+    b'data: {"id":"c","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}\r\n\r\n'
+)
+STREAM = Sample(
+    body={"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True},
+    reply=CHUNKS + b"data: [DONE]\r\n\r\n",
+    stream=True,
+    content_type="text/event-stream",
+)
+UNMARKED = Sample(body=STREAM.body, reply=CHUNKS, stream=True, content_type="text/event-stream; charset=utf-8")
+COMPLETE = Sample(
+    body={"model": "m", "messages": [{"role": "user", "content": "hi"}]},
+    reply=b'{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}',
+)
+VECTORS = Sample(
+    body={"model": "m", "input": "hi"}, reply=b'{"data":[{"index":0,"embedding":[0.5]}]}', dialect="embeddings"
+)
+REGISTRATION = next(iter(taxiway_openai_compatible.taxiway_providers()))
+
+
+class TestServer(ProviderContract):
+    module = taxiway_openai_compatible
+    registration = REGISTRATION
+    options: Mapping[str, Any] = {
+        "slug": "local",
+        "base_url": "http://127.0.0.1:8000/v1",
+        "models": ["meta/llama", "tiny"],
+    }
+    samples = (STREAM, UNMARKED, COMPLETE, VECTORS)
+
+
+class TestKeylessServer(TestServer):
+    key = None
+
+
+def build(**options):
+    given_options = {"slug": "local", "base_url": "http://127.0.0.1:8000/v1", "models": ["m"], **options}
+    return REGISTRATION.build(structure(given_options, REGISTRATION.options), context())
+
+
+def outgoing(provider, sample=COMPLETE, settings=None, secret=None):
+    credential = Credential(id="local/x", provider="local", label="x", settings=settings or {})
+    contract = TestServer()
+    contract.settings = settings or {}
+    contract.key = secret
+    return contract._outgoing(provider, sample) if credential else None
+
+
+def test_models_are_told_by_id_or_by_slug_and_id():
+    provider = build(models=["meta-llama/llama", "tiny", {"slug": "openai/gpt-4o-mini", "id": "gpt-4o-mini"}])
+    endpoints = list(provider.endpoints(KnownModels(()), []))
+    assert [(e.model, e.id) for e in endpoints] == [
+        ("meta-llama/llama", "meta-llama/llama"),
+        ("local/tiny", "tiny"),
+        ("openai/gpt-4o-mini", "gpt-4o-mini"),
+    ]
+    assert endpoints[0].tag == "local"
+    assert set(endpoints[0].dialects) == {"chat", "embeddings"}
+
+
+def test_prices_are_per_million_tokens_and_else_unknown():
+    provider = build(models=["a", {"id": "b", "price_input": 0.5, "price_output": 2.0}])
+    unknown, known = provider.endpoints(KnownModels(()), [])
+    assert not unknown.price.known
+    assert known.price.input == 0.5e-6
+    assert known.price.output == 2e-6
+
+
+def test_every_wrong_option_is_said_at_once():
+    with pytest.raises(ConfigError) as raised:
+        build(models=[], base_url="localhost:8000")
+    assert [problem.path for problem in raised.value.problems] == ["models", "base_url"]
+
+
+def test_the_request_is_where_and_what_the_server_expects():
+    provider = build(base_url="http://host:1234/api/v1/?api-version=2", headers={"X-Team": "a"})
+    sent = outgoing(provider, STREAM, secret="sk-0123456789")
+    request = provider.prepare(sent, NOW)
+    assert str(request.origin) == "http://host:1234"
+    assert request.target == "/api/v1/chat/completions?api-version=2"
+    assert request.headers == (
+        ("content-type", "application/json"),
+        ("x-team", "a"),
+        ("authorization", "Bearer sk-0123456789"),
+    )
+    assert loads(request.body) == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hi"}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_an_account_may_have_an_address_of_its_own():
+    provider = build()
+    request = provider.prepare(outgoing(provider, settings={"base_url": "https://other.example"}), NOW)
+    assert str(request.origin) == "https://other.example"
+    assert request.target == "/chat/completions"
+    with pytest.raises(ConfigError, match=r"x\.settings\.base_url"):
+        provider.accounts(Credential(id="x", provider="local", label="x", settings={"base_url": "no"}), None)
+
+
+def test_a_keyless_account_sends_no_authorization_and_has_no_probe():
+    provider = build()
+    sent = outgoing(provider)
+    assert [name for name, _ in provider.prepare(sent, NOW).headers] == ["content-type"]
+    assert provider.probe(sent.candidate.account, None, NOW) is None
+
+
+def test_an_error_inside_a_good_reply_is_told_apart():
+    provider = build()
+    sent = outgoing(provider, STREAM)
+    stream = provider.replies(sent, HttpHead(200, {"content-type": "text/event-stream"}))
+    chunk, error, named = stream.feed(
+        b'data: {"choices":[{"index":0}]}\n\n'
+        b'data: {"error":{"code":503,"message":"busy"},"choices":[]}\n\n'
+        b'event: error\ndata: {"message":"gone"}\n\n'
+    )
+    assert chunk == {"choices": [{"index": 0, "delta": {}}]}
+    assert isinstance(error, InBandError)
+    assert isinstance(named, InBandError)
+    failure = provider.classify(sent, None, {}, error.raw, NOW)
+    assert (failure.kind, failure.message, failure.status) == ("overloaded", "busy", 503)
+    assert provider.classify(sent, None, {}, named.raw, NOW).kind == "unavailable"
+
+
+def test_a_json_body_where_a_stream_was_asked_for_is_an_error_or_malformed():
+    provider = build()
+    sent = outgoing(provider, STREAM)
+    head = HttpHead(200, {"content-type": "application/json"})
+    replies = provider.replies(sent, head)
+    replies.feed(b'{"error":"no"}')
+    assert isinstance(replies.close(True)[0], InBandError)
+    replies = provider.replies(sent, head)
+    replies.feed(COMPLETE.reply)
+    with pytest.raises(Malformed, match="stream"):
+        replies.close(True)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"1", b'{"choices":1}', b'{"choices":[1]}', b'{"choices":[{"index":0,"message":1}]}', b"{", b""]
+)
+def test_what_is_no_chat_reply_is_malformed(body):
+    provider = build()
+    replies = provider.replies(outgoing(provider), HttpHead(200, {}))
+    replies.feed(body)
+    with pytest.raises(Malformed):
+        replies.close(True)
+
+
+@pytest.mark.parametrize("event", [b"[]", b'{"choices":1}', b'{"choices":[1]}', b'{"choices":[{"delta":1}]}', b"nope"])
+def test_what_is_no_chunk_is_malformed(event):
+    provider = build()
+    replies = provider.replies(outgoing(provider, STREAM), HttpHead(200, {}))
+    with pytest.raises(Malformed):
+        replies.feed(b"data: " + event + b"\n\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "code"),
+    [
+        ({"error": {"message": "a", "code": "b", "type": "c"}}, "a", "b"),
+        ({"error": "a", "code": "b"}, "a", "b"),
+        ({"object": "error", "message": "a", "code": 400}, "a", "400"),
+        ({"detail": "a"}, "a", None),
+        ({"detail": [{"loc": ["body"]}]}, "[{'loc': ['body']}]", None),
+        ("  a\n b ", "a b", None),
+        ({}, "", None),
+    ],
+)
+def test_error_bodies_are_read_in_every_form(error, message, code):
+    told = read(error)
+    assert (told.message, told.code) == (message, code)
+
+
+def test_a_row_of_the_shape_comes_before_the_status():
+    rows = (
+        ErrorRow(kind="overloaded", statuses=(429,), message="capacity"),
+        ErrorRow(kind="quota_exhausted", codes=("no_money",), scope="account"),
+    )
+    assert failure_of(rows, 429, {}, "Out of Capacity", NOW).kind == "overloaded"
+    assert failure_of(rows, 429, {}, "slow down", NOW).kind == "rate_limited"
+    failure = failure_of(rows, 400, {}, {"error": {"type": "no_money", "message": "x", "param": "p"}}, NOW)
+    assert (failure.kind, failure.scope, failure.code, failure.field) == ("quota_exhausted", "account", "no_money", "p")
+
+
+def test_the_wait_is_the_headers_else_the_messages():
+    def wait(headers, text):
+        return failure_of((), 429, headers, text, NOW).retry_after
+
+    assert wait({"retry-after": "7"}, "try again in 1m2.5s.") == 7
+    assert wait({}, "Please try again in 1m2.5s. Visit") == 62.5
+    assert wait({}, "Please try again in 20ms.") == 0.02
+    assert wait({}, "later") is None
+    assert failure_of((), 400, {"retry-after": "7"}, "try again in 5s", NOW).retry_after is None
+
+
+def test_messages_are_short_and_hide_keys():
+    secret = Secret("very-secret-value-1")
+    failure = failure_of((), 500, {}, f"<html>very-secret-value-1 {'x' * 10_000}", NOW)
+    assert secret.reveal() not in failure.message
+    assert len(failure.message) <= 2000
+
+
+def test_limits_are_read_as_the_rows_say():
+    rows = (
+        LimitRow(unit="requests", limit="l", remaining="r", reset="t", inferred=True),
+        LimitRow(unit="tokens", limit="l2", remaining="r2", reset="t2", form="epoch", window=3600),
+        LimitRow(unit="images", limit="l3", remaining="r3"),
+    )
+    headers = {"l": "500", "r": "499", "t": "120ms", "l2": "9", "r2": "0", "t2": str(NOW + 30), "l3": "5", "r3": "5"}
+    requests, tokens, images = hints_of(rows, headers, NOW)
+    assert (requests.window, requests.reset) == (60, NOW + 0.12)
+    assert (tokens.unit, tokens.window, tokens.remaining, tokens.reset) == ("tokens", 3600, 0, NOW + 30)
+    assert (images.limit, images.reset) == (5, None)
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "reset", "window"),
+    [
+        ("10000", "9999", "6ms", 60),
+        ("10000", "9999", "8.64s", 86_400),
+        ("200", "100", "30m", 3600),
+        ("200", "0", "79156s", 86_400),
+        ("30000000", "29999970", "0s", 60),
+        ("500", "500", "0s", 60),
+    ],
+)
+def test_a_window_is_inferred_from_what_drains(limit, remaining, reset, window):
+    row = LimitRow(unit="requests", limit="l", remaining="r", reset="t", inferred=True)
+    (hint,) = hints_of((row,), {"l": limit, "r": remaining, "t": reset}, NOW)
+    assert hint.window == window
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining"), [("5", "6"), ("-1", "-2"), ("x", "1"), ("1e9", "1"), ("", ""), ("9223372036854767616", "1")]
+)
+def test_limits_without_sense_are_left_out(limit, remaining):
+    row = LimitRow(unit="requests", limit="l", remaining="r")
+    assert hints_of((row,), {"l": limit, "r": remaining}, NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("6ms", 0.006),
+        ("0s", 0),
+        ("1m19.156s", 79.156),
+        ("6m0s", 360),
+        ("1h2m", 3720),
+        ("", None),
+        ("5", None),
+        ("s1", None),
+    ],
+)
+def test_go_durations(text, seconds):
+    assert go_duration(text) == pytest.approx(seconds) if seconds is not None else go_duration(text) is None
+
+
+@given(st.text())
+def test_any_text_is_a_duration_or_none(text):
+    assert go_duration(text) is None or go_duration(text) >= 0
+
+
+def test_the_environment_offers_a_reference_and_never_a_value_or_an_address():
+    offer = from_environment("acme", ("ACME_KEY", "OTHER_KEY"), {"project": "ACME_PROJECT"})
+    found = list(offer({"OTHER_KEY": "sk-1234567890", "ACME_PROJECT": "p", "ACME_BASE_URL": "http://127.0.0.1"}))
+    (credential,) = found
+    assert (credential.provider, credential.key, credential.label) == ("acme", "env:OTHER_KEY", "OTHER_KEY")
+    assert credential.settings == {"project": "p"}
+    assert "sk-1234567890" not in repr(found)
+    assert not list(offer({"ACME_KEY": ""}))
+
+
+def test_a_shape_with_a_path_and_a_header_of_its_own():
+    shape = Shape(
+        slug="acme",
+        name="Acme",
+        base_url="https://a.example",
+        paths={"chat": "/v2/chat"},
+        auth_header="api-key",
+        auth_scheme="",
+    )
+    provider = CompatibleProvider(shape)
+    endpoints = list(provider.endpoints(KnownModels(ProviderContract.models), []))
+    assert [endpoint.id for endpoint in endpoints] == ["model-1"]
+    sent = outgoing(provider, secret="k-0123456789")
+    assert provider.prepare(sent, NOW).target == "/v2/chat"
+    assert ("api-key", "k-0123456789") in provider.prepare(sent, NOW).headers
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = "import sys, taxiway_openai_compatible; print([m for m in sys.modules if m in {'httpx', 'cattrs', 'email'}])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"

@@ -1,0 +1,180 @@
+"""OpenAI: the contract, and what its errors, headers and models are read as."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+import taxiway_openai
+from taxiway.catalog import CatalogModel
+from taxiway.chat import CHAT
+from taxiway.http import HttpHead
+from taxiway.testing.provider import NOW, KnownModels, ProviderContract, Sample
+
+REGISTRATION = next(iter(taxiway_openai.taxiway_providers()))
+USER = {"role": "user", "content": "hi"}
+CHUNK = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[%b],"usage":%b}\n\n'
+STREAM = (
+    CHUNK % (b'{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"finish_reason":null}', b"null")
+    + CHUNK % (b'{"index":0,"delta":{"content":"Hi"},"finish_reason":null}', b"null")
+    + CHUNK % (b'{"index":0,"delta":{},"finish_reason":"stop"}', b"null")
+    + CHUNK % (b"", b'{"prompt_tokens":8,"completion_tokens":1,"total_tokens":9}')
+    + b"data: [DONE]\n\n"
+)
+
+
+class TestOpenAI(ProviderContract):
+    module = taxiway_openai
+    registration = REGISTRATION
+    settings: Mapping[str, Any] = {"organization": "org-1", "project": "proj_1"}
+    limit_headers = tuple(
+        f"x-ratelimit-{what}-{unit}"
+        for what in ("limit", "remaining", "reset")
+        for unit in ("requests", "tokens", "input-images")
+    )
+    samples = (
+        Sample(body={"model": "m", "messages": [USER]}, reply=STREAM, stream=True, content_type="text/event-stream"),
+        Sample(
+            body={"model": "m", "messages": [USER]},
+            reply=b'{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}',
+        ),
+        Sample(body={"model": "m", "input": "a"}, reply=b'{"data":[{"embedding":[0.1]}]}', dialect="embeddings"),
+    )
+
+
+CONTRACT = TestOpenAI()
+PROVIDER = CONTRACT._build()
+SENT = CONTRACT._outgoing(PROVIDER, CONTRACT.samples[1])
+
+
+def test_the_organization_and_the_project_are_headers():
+    headers = dict(PROVIDER.prepare(SENT, NOW).headers)
+    assert headers["openai-organization"] == "org-1"
+    assert headers["openai-project"] == "proj_1"
+    probe = PROVIDER.probe(SENT.candidate.account, SENT.secret, NOW)
+    assert (probe.method, probe.target) == ("GET", "/v1/models")
+    assert dict(probe.headers)["openai-organization"] == "org-1"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code", "expected"),
+    [
+        (401, "invalid_request_error", "invalid_api_key", "credential_invalid"),
+        (401, "invalid_request_error", "account_deactivated", "credential_invalid"),
+        (429, "insufficient_quota", "insufficient_quota", "quota_exhausted"),
+        (429, "insufficient_quota", "project_spend_limit_exceeded", "quota_exhausted"),
+        (429, "billing_not_active", "billing_not_active", "quota_exhausted"),
+        (400, "invalid_request_error", "billing_hard_limit_reached", "quota_exhausted"),
+        (429, "requests", "rate_limit_exceeded", "rate_limited"),
+        (429, "tokens", "rate_limit_exceeded", "rate_limited"),
+        (404, "invalid_request_error", "model_not_found", "not_found"),
+        (400, "invalid_request_error", "context_length_exceeded", "context_length"),
+        (400, "invalid_request_error", "unsupported_parameter", "unsupported_here"),
+        (400, "invalid_request_error", "unsupported_value", "unsupported_here"),
+        (400, "invalid_request_error", "invalid_value", "invalid_request"),
+        (400, "invalid_request_error", "content_policy_violation", "content_policy"),
+        (403, "request_forbidden", "unsupported_country_region_territory", "permission_denied"),
+        (503, "service_unavailable_error", "server_is_overloaded", "overloaded"),
+        (500, "server_error", None, "unavailable"),
+        (None, "server_error", None, "unavailable"),
+        (None, "insufficient_quota", "insufficient_quota", "quota_exhausted"),
+    ],
+)
+def test_errors_are_what_the_table_says(status, kind, code, expected):
+    error = {"error": {"message": "It failed.", "type": kind, "param": None, "code": code}}
+    assert PROVIDER.classify(SENT, status, {}, error, NOW).kind == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "expected", "scope"),
+    [
+        (
+            401,
+            "You have insufficient permissions for this operation. Missing scopes: model.request",
+            "permission_denied",
+            None,
+        ),
+        (
+            429,
+            "Request too large for gpt-4o in organization org-x on tokens per min (TPM): Limit 1",
+            "rate_limited",
+            "none",
+        ),
+        (429, "The engine is currently overloaded, please try again later", "overloaded", None),
+        (400, "Unrecognized request argument supplied: top_k", "unsupported_here", None),
+        (400, "This model's maximum context length is 8192 tokens.", "context_length", None),
+    ],
+)
+def test_errors_that_only_their_message_tells(status, message, expected, scope):
+    failure = PROVIDER.classify(SENT, status, {}, {"error": {"message": message, "type": "x"}}, NOW)
+    assert (failure.kind, failure.scope) == (expected, scope)
+
+
+def test_a_429_tells_its_limits_and_its_wait():
+    headers = {
+        "retry-after": "1",
+        "retry-after-ms": "1250",
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "1m0s",
+    }
+    failure = PROVIDER.classify(SENT, 429, headers, {"error": {"code": "rate_limit_exceeded", "message": "x"}}, NOW)
+    assert failure.retry_after == 1.25
+    (hint,) = failure.hints
+    assert (hint.unit, hint.window, hint.remaining, hint.reset) == ("requests", 60, 0, NOW + 60)
+    assert PROVIDER.hints(SENT, HttpHead(200, headers), NOW) == failure.hints
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "body", "sent", "dropped"),
+    [
+        (True, {"max_tokens": 5}, {"max_completion_tokens": 5}, ()),
+        (True, {"reasoning": {"effort": "high"}}, {"reasoning_effort": "high"}, ()),
+        (True, {"reasoning": {"enabled": True}}, {"reasoning_effort": "medium"}, ()),
+        (
+            True,
+            {"reasoning": {"max_tokens": 200}, "max_tokens": 1000},
+            {"reasoning_effort": "low", "max_completion_tokens": 1000},
+            (),
+        ),
+        (True, {"reasoning": {"exclude": True}}, {}, ("reasoning",)),
+        (False, {"reasoning": {"effort": "high"}, "max_tokens": 5}, {"max_tokens": 5}, ("reasoning",)),
+        (False, {"top_k": 4, "min_p": None, "seed": 3}, {"seed": 3}, ("top_k",)),
+    ],
+)
+def test_openrouters_additions_are_mapped_or_named_as_dropped(reasoning, body, sent, dropped):
+    model = CatalogModel(id="o", slug="openai/o", name="O", reasoning=reasoning)
+    (endpoint,) = PROVIDER.endpoints(KnownModels([model]), [])
+    translated = CHAT.upstream.from_canonical({"messages": [USER], **body}, endpoint)
+    assert translated.body == {"messages": [USER], **sent}
+    assert translated.dropped == dropped
+
+
+def test_what_openai_takes_is_the_same_object():
+    body = {"messages": [USER, {"role": "user", "content": [{"type": "text", "text": "a"}]}], "temperature": 1}
+    (endpoint, *_) = PROVIDER.endpoints(KnownModels(ProviderContract.models), [])
+    assert CHAT.upstream.from_canonical(body, endpoint).body is body
+
+
+def test_additions_inside_messages_are_left_out_and_the_caller_keeps_his():
+    part = {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}
+    message = {
+        "role": "assistant",
+        "content": [part],
+        "reasoning_details": [{"type": "reasoning.text"}],
+        "reasoning": None,
+    }
+    (endpoint, *_) = PROVIDER.endpoints(KnownModels(ProviderContract.models), [])
+    translated = CHAT.upstream.from_canonical({"messages": [message, USER]}, endpoint)
+    assert translated.body["messages"] == [{"role": "assistant", "content": [{"type": "text", "text": "a"}]}, USER]
+    assert translated.body["messages"][1] is USER
+    assert set(translated.dropped) == {"cache_control", "reasoning_details"}
+    assert "cache_control" in part
+    assert "reasoning" in message
+
+
+def test_a_key_in_the_environment_is_offered():
+    (credential,) = REGISTRATION.environment({"OPENAI_API_KEY": "sk-1234567890", "OPENAI_ORG_ID": "org-1"})
+    assert credential.key == "env:OPENAI_API_KEY"
+    assert credential.settings == {"organization": "org-1"}
+    assert not list(REGISTRATION.environment({"OPENAI_API_KEY": ""}))
