@@ -44,9 +44,8 @@ class KeyStoreContract:
     @pytest.fixture
     async def store(self, options: Mapping[str, Any], environment: Mapping[str, str]) -> Any:
         """The built and started key store."""
-        context = Context(
-            clock=SystemClock(), random=Random(1), log=logging.getLogger("taxiway.test"), environment=environment
-        )
+        log, random = logging.getLogger("taxiway.test"), Random(1)  # noqa: S311 - no secrets
+        context = Context(clock=SystemClock(), random=random, log=log, environment=environment)
         built = self.registration.build(structure(options, self.registration.options), context)
         if isinstance(built, Starts):
             await built.start()

@@ -1,13 +1,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from taxiway_env import taxiway_key_stores
-from taxiway_env.files import Files
-from taxiway_env.variables import Variables, variables
 
 from taxiway.errors import KeyStoreError
 from taxiway.keystore import Environment
 from taxiway.testing.keystore import KeyStoreContract
+from taxiway_env import taxiway_key_stores
+from taxiway_env.files import Files
+from taxiway_env.variables import Variables, variables
 
 ENV, FILE = taxiway_key_stores()
 

@@ -16,18 +16,20 @@ class Files:
 
     async def get(self, reference: str) -> Secret:
         """Read the file and take the line break off its end. Raises KeyStoreError. Read anew each time: keys rotate."""
-        path = Path(reference).expanduser()
         try:
-            with path.open("rb") as file:
-                raw = file.read(_LARGEST + 1)
-            value = raw.decode()
+            raw = _read(reference)
+            value = raw.decode().rstrip("\r\n")
         except OSError as error:
             raise KeyStoreError(f"file:{reference}", os.strerror(error.errno or 0).lower()) from None
         except UnicodeDecodeError:
             raise KeyStoreError(f"file:{reference}", "is not text") from None
         if len(raw) > _LARGEST:
             raise KeyStoreError(f"file:{reference}", f"is larger than {_LARGEST} bytes, so it is no key")
-        value = value.rstrip("\r\n")
         if not value.strip():
             raise KeyStoreError(f"file:{reference}", "is empty")
         return Secret(value)
+
+
+def _read(path: str) -> bytes:
+    with Path(path).expanduser().open("rb") as file:
+        return file.read(_LARGEST + 1)
