@@ -1,0 +1,334 @@
+"""Configuration: strict, all problems at once, each with its path, and none that quotes what may be a key."""
+
+from pathlib import Path
+
+import pytest
+from attrs import field, frozen, validators
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taxiway import ConfigError, Limits, Price, Secret
+from taxiway.clock import Duration
+from taxiway.config import LATER, load, parse
+from taxiway.converter import structure
+
+LITERAL = "sk-planted-0123456789abcdef"
+
+
+def problems(raw, **more):
+    with pytest.raises(ConfigError) as raised:
+        parse({**raw, **more})
+    return {problem.path: problem.message for problem in raised.value.problems}
+
+
+def structured(raw, cls):
+    with pytest.raises(ConfigError) as raised:
+        structure(raw, cls, "table")
+    return {problem.path: problem.message for problem in raised.value.problems}
+
+
+def test_without_a_file_everything_has_its_default():
+    config = load(None)
+    assert config.gateway.listen == "127.0.0.1:8787"
+    assert config.gateway.body_limit == 32 * 1024 * 1024
+    assert config.routing.strategies == ("balanced",)
+    assert (config.credentials, config.providers, config.store, config.data_dir) == ((), (), None, None)
+
+
+def test_the_designs_example_is_read(tmp_path):
+    file = tmp_path / "taxiway.toml"
+    file.write_text("""
+        data_dir = "~/there"
+        [gateway]
+        listen = "127.0.0.1:9000"
+        [store]
+        url = "sqlite:///~/.taxiway/taxiway.db"
+        [[credentials]]
+        provider = "one"
+        key = "env:ONE_API_KEY"
+        label = "main"
+        [[credentials]]
+        provider = "one"
+        key = "vault:secret/data/ai#two"
+        limits = { requests_per_minute = 500 }
+        [[credentials]]
+        provider = "two"
+        settings = { profile = "prod", region = "eu-central-1" }
+        fallback = true
+        [routing]
+        strategy = ["uptime", "price"]
+        cycle = "waterfall"
+        wait = "2s"
+        on_interrupted = "error"
+        timeouts = { first_token = "30s" }
+        order = ["two"]
+        [strategies.uptime]
+        window = "30s"
+        [models."team/fast"]
+        try = ["a/b", "c/d"]
+        [models."a/b"]
+        price = { input = 0.15, output = 0.6 }
+        context = 128000
+        [[providers]]
+        use = "compatible"
+        slug = "local"
+        base_url = "http://127.0.0.1:8000/v1"
+        """)
+    config = load(file)
+    assert config.source == str(file)
+    assert config.data_dir == Path("~/there").expanduser()
+    main, second, third = config.credentials
+    assert (main.label, main.key, main.section) == ("main", "env:ONE_API_KEY", "prioritised")
+    assert second.limits == Limits(requests_per_minute=500)
+    assert (third.section, third.settings) == ("fallback", {"profile": "prod", "region": "eu-central-1"})
+    assert len({credential.id for credential in config.credentials}) == 3
+    routing = config.routing
+    assert (routing.strategies, routing.cycle, routing.wait) == (("uptime", "price"), "waterfall", 2.0)
+    assert (routing.timeouts.first_token, routing.timeouts.total) == (30.0, 600.0)
+    assert routing.preferences.order == ("two",)
+    assert config.strategies == {"uptime": {"window": "30s"}}
+    assert config.models["team/fast"].routing().try_ == ("a/b", "c/d")
+    price = config.models["a/b"].price
+    assert price is not None
+    assert price.price() == Price(input=0.15e-6, output=0.6e-6)
+    (provider,) = config.providers
+    assert (provider.use, provider.slug, provider.path) == ("compatible", "local", "providers[0]")
+    assert provider.options == {"slug": "local", "base_url": "http://127.0.0.1:8000/v1"}
+    assert config.store is not None
+    assert config.store.use == "sqlite"
+
+
+def test_all_problems_come_at_once_each_with_its_place():
+    found = problems(
+        {
+            "datadir": "x",
+            "gateway": {"listen": 3, "body_limit": 0, "max_calls": -1, "bodylimit": 1},
+            "routing": {
+                "cycle": "headrom",
+                "fallback_on": ["timeot"],
+                "timeouts": {"first_tokn": "1s", "idle": "1 minute", "total": -1},
+                "retry_budget": {"share": -1.0, "least": -1},
+            },
+            "credentials": [{"provder": "one"}, {"provider": "one", "limits": {"requests_per_minut": 1}}, 3],
+            "providers": [{"slug": "local"}],
+            "models": {"team/fast": {"try": "a/b"}, "x": {"price": {"output": -1}}},
+            "telemetry": {"use": "jsonl"},
+            "store": {"url": "somewhere"},
+        }
+    )
+    assert found == {
+        "datadir": 'is not a known key; did you mean "data_dir"?',
+        "gateway.listen": "must be text, not a whole number",
+        "gateway.body_limit": "must be > 0: 0",
+        "gateway.max_calls": "must be > 0: -1",
+        "gateway.bodylimit": 'is not a known key; did you mean "body_limit"?',
+        "routing.cycle": 'must be "headroom" or "waterfall" or "round-robin"; did you mean "headroom"?',
+        "routing.fallback_on[0]": 'is not a known name; did you mean "timeout"?',
+        "routing.timeouts.first_tokn": 'is not a known key; did you mean "first_token"?',
+        "routing.timeouts.idle": 'must be a duration such as "250ms", "2s", "5m" or "1h"',
+        "routing.timeouts.total": "must be > 0.0: -1.0",
+        "routing.retry_budget.share": "must be >= 0.0: -1.0",
+        "routing.retry_budget.least": "must be >= 0: -1",
+        "credentials[0].provider": "is missing",
+        "credentials[0].provder": 'is not a known key; did you mean "provider"?',
+        "credentials[1].limits.requests_per_minut": 'is not a known key; did you mean "requests_per_minute"?',
+        "credentials[2]": "must be a table, not a whole number",
+        "providers[0].use": "is missing: it names the plugin",
+        'models."team/fast".try': "must be a list, not text",
+        "models.x.price.input": "is missing",
+        "models.x.price.output": "must be >= 0.0: -1.0",
+        "telemetry": "must be a list of tables: write [[telemetry]]",
+        "store.url": 'must be a URL, such as "sqlite:///~/.taxiway/taxiway.db"',
+    }
+
+
+@pytest.mark.parametrize("table", sorted(LATER))
+def test_tables_of_later_are_not_built_yet(table):
+    assert problems({table: {}}) == {table: "is not built yet"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "said"),
+    [
+        ({"routing": {"hedge": {"after": "p95"}}}, "routing.hedge", "is not built yet"),
+        ({"routing": {"sort": "price"}}, "routing.sort", "is not built yet"),
+        ({"routing": {"on_interrupted": "resume"}}, "routing.on_interrupted", '"resume" is not built yet'),
+        ({"routing": {"on_interrupted": "hold"}}, "routing.on_interrupted", '"hold" is not built yet'),
+        ({"models": {"a/b": {"on_interrupted": "hold"}}}, 'models."a/b".on_interrupted', "is not built yet"),
+        ({"credentials": [{"provider": "a", "zdr": True}]}, "credentials[0].zdr", "is not built yet"),
+        ({"credentials": [{"provider": "a", "required": True}]}, "credentials[0].required", "is not built yet"),
+        ({"credentials": [{"provider": "a", "byok_only": True}]}, "credentials[0].byok_only", "is not built yet"),
+        ({"gateway": {"apps": []}}, "gateway.apps", "is not built yet"),
+    ],
+)
+def test_words_of_later_are_not_built_yet(raw, path, said):
+    assert problems(raw) == {path: said}
+
+
+@pytest.mark.parametrize("key", [LITERAL, "", 17, {"value": LITERAL}, [LITERAL], "ENV:" + LITERAL])
+def test_a_key_in_place_of_a_reference_is_refused_and_not_shown(key):
+    with pytest.raises(ConfigError) as raised:
+        parse({"credentials": [{"provider": "one", "key": key, "oops": 1}]})
+    assert "credentials[0].key: must say where the key is" in str(raised.value)
+    assert "planted" not in repr(raised.value) + str(raised.value)
+
+
+@given(st.recursive(st.sampled_from([LITERAL, 1, True, None, 0.5]), st.lists, max_leaves=4))
+def test_no_problem_quotes_a_text_that_was_given(value):
+    tables = "gateway store credentials providers routing strategies models catalog transport telemetry spool plugins".split()
+    fields = (
+        "listen cors provider key label settings limits strategy cycle wait timeouts order use url disabled".split()
+    )
+    table = dict.fromkeys(fields, value)
+    raw = {name: [table] if name in {"credentials", "providers", "telemetry"} else table for name in tables}
+    with pytest.raises(ConfigError) as raised:
+        parse({**raw, "data_dir": value, "other": value, "no_such_key": 1})
+    assert "planted" not in str(raised.value)
+
+
+def test_a_label_is_made_from_the_reference_unless_that_may_be_a_key():
+    def label(key, **more):
+        return parse({"credentials": [{"provider": "one", "key": key, **more}]}).credentials[0].label
+
+    assert label("env:ONE_API_KEY") == "ONE_API_KEY"
+    assert label("file:/run/secrets/one.key") == "one.key"
+    assert label("env:ONE_API_KEY", label="mine") == "mine"
+    assert label(f"env:{LITERAL}") == "one"
+    assert label(f"file:/{LITERAL}") == "one"
+    assert label("vault:secret/data/ai#" + "x" * 40) == "one"
+
+
+def test_labels_of_one_provider_are_unique():
+    twice = [{"provider": "one", "label": "a"}, {"provider": "two", "label": "a"}, {"provider": "one", "label": "a"}]
+    assert problems({"credentials": twice}) == {
+        "credentials[2].label": "the label of credentials[0] is the same; give one of them another"
+    }
+    same = parse({"credentials": [{"provider": "one", "key": "env:K"}, {"provider": "one", "key": "env:K"}]})
+    assert [credential.label for credential in same.credentials] == ["K", "K-2"]
+
+
+def test_a_credential_is_the_pools_or_a_fallback():
+    assert "credentials[0].fallback" in problems({"credentials": [{"provider": "a", "pool": True, "fallback": True}]})
+    assert parse({"credentials": [{"provider": "a", "pool": True}]}).credentials[0].section == "pool"
+
+
+def test_names_of_ones_own_name_models_only():
+    names = {
+        "a/fast": {"try": ["x/y"]},
+        "a/faster": {"try": ["x/y", "a/fast"]},
+        "a/priced": {"try": ["x/y"], "context": 1},
+    }
+    assert set(problems({"models": names})) == {'models."a/faster".try[1]', 'models."a/priced"'}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("250ms", 0.25), ("2s", 2), ("1.5m", 90), ("1h", 3600), (3, 3), (0.5, 0.5)]
+)
+def test_durations(text, seconds):
+    assert parse({"routing": {"wait": text}}).routing.wait == seconds
+
+
+@pytest.mark.parametrize("text", ["2", "2 s", "s", "-2s", "2S", "1h30m", True, [], "2s\n"])
+def test_what_is_no_duration(text):
+    assert "must be a duration" in problems({"routing": {"wait": text}})["routing.wait"]
+
+
+def test_a_broken_file_says_where(tmp_path):
+    file = tmp_path / "taxiway.toml"
+    with pytest.raises(ConfigError, match=f"{file}: can't be read: No such file"):
+        load(file)
+    file.write_text(f'[gateway]\nkey = "{LITERAL}\n')
+    with pytest.raises(ConfigError, match=r"is not TOML: .*line 2") as raised:
+        load(file)
+    assert "planted" not in str(raised.value)
+    file.write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        load(file)
+
+
+@frozen
+class Inner:
+    port: int = 1
+
+
+@frozen
+class Options:
+    """What plugins may use in their options."""
+
+    name: str = "x"
+    count: int = field(default=1, validator=validators.gt(0))
+    share: float = 0.5
+    on: bool = False
+    window: Duration = 1.0
+    names: tuple[str, ...] = ()
+    kinds: frozenset[str] = frozenset()
+    items: list[str | Inner] = field(factory=list)
+    table: dict[str, int] = field(factory=dict)
+    level: str = field(default="low", validator=validators.in_(["low", "high"]))
+    file: Path | None = None
+    secret: Secret | None = None
+    from_: str = ""
+
+
+def test_a_plugins_options_are_structured():
+    raw = {
+        "name": "a",
+        "count": 2,
+        "share": 1,
+        "on": True,
+        "window": "5m",
+        "names": ["a"],
+        "kinds": ["b", "c"],
+        "items": ["text", {"port": 2}],
+        "table": {"a": 1},
+        "level": "high",
+        "file": "/x",
+        "from": "there",
+    }
+    assert structure(raw, Options) == Options(
+        "a",
+        2,
+        1.0,
+        True,
+        300.0,
+        ("a",),
+        frozenset("bc"),
+        ["text", Inner(2)],
+        {"a": 1},
+        "high",
+        Path("/x"),
+        None,
+        "there",
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "said"),
+    [
+        ({"name": 3}, "table.name", "must be text, not a whole number"),
+        ({"name": None}, "table.name", "must be text, not nothing"),
+        ({"count": True}, "table.count", "must be a whole number, not true or false"),
+        ({"count": "3"}, "table.count", "must be a whole number, not text"),
+        ({"count": 3.0}, "table.count", "must be a whole number, not a number"),
+        ({"count": 0}, "table.count", "must be > 0: 0"),
+        ({"share": True}, "table.share", "must be a number, not true or false"),
+        ({"share": "1s"}, "table.share", "must be a number, not text"),
+        ({"on": 1}, "table.on", "must be true or false, not a whole number"),
+        ({"names": "abc"}, "table.names", "must be a list, not text"),
+        ({"names": {"a": 1}}, "table.names", "must be a list, not a table"),
+        ({"names": ["a", 1]}, "table.names[1]", "must be text, not a whole number"),
+        ({"items": [{"prot": 1}]}, "table.items[0].prot", 'is not a known key; did you mean "port"?'),
+        ({"items": [3]}, "table.items[0]", "must not be a whole number"),
+        ({"table": {"a.b": "x"}}, 'table.table."a.b"', "must be a whole number, not text"),
+        ({"table": []}, "table.table", "must be a table, not a list"),
+        ({"level": LITERAL}, "table.level", "must be in ['low', 'high'] (got another text)"),
+        ({"secret": LITERAL}, "table.secret", "a key is never written here"),
+        ({"file": 3}, "table.file", "must be a path"),
+        ({"form": "x"}, "table.form", 'is not a known key; did you mean "from"?'),
+        ([], "table", "must be a table, not a list"),
+    ],
+)
+def test_wrong_options_of_a_plugin(raw, path, said):
+    found = structured(raw, Options)
+    assert list(found) == [path]
+    assert said in found[path]
