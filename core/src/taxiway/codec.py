@@ -21,7 +21,13 @@ if _msgspec is not None:
     _decode = _msgspec.json.Decoder().decode
     _encode = _msgspec.json.Encoder().encode
 else:
-    _decode = json.loads
+
+    def _decode(data: bytes) -> Any:
+        value = json.loads(data, parse_constant=_refuse)
+        if b"\\u" in data:
+            # Half of a surrogate pair decodes, but no text can hold it: better refused here than when it is sent on.
+            _encode(value)
+        return value
 
     def _encode(value: Any) -> bytes:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_by_name)
@@ -58,6 +64,10 @@ def dumps(value: Any) -> bytes:
 def _by_name(value: Any) -> Json:
     # What msgspec does by itself. Raises TypeError for what is no attrs value, as json wants it.
     return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _deeper(value: Any) -> bool:

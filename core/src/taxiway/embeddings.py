@@ -201,18 +201,24 @@ class EmbeddingsStamp:
 
 
 def encode(vector: Any) -> Any:
-    """Make base64 of a vector's little-endian 32-bit floats; what is text already stays."""
+    """Make base64 of a vector's little-endian 32-bit floats; what is text already stays. Raises Malformed."""
     if type(vector) is not list:
         return vector
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    try:
+        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    except (struct.error, OverflowError):
+        raise Malformed("an embedding that is no list of floats") from None
 
 
 def decode(vector: Any) -> Any:
-    """Make floats of base64: for servers that send it unasked. What is a list already stays."""
+    """Make floats of base64: for servers that send it unasked. What is a list already stays. Raises Malformed."""
     if type(vector) is not str:
         return vector
-    data = base64.b64decode(vector)
-    return list(struct.unpack(f"<{len(data) // 4}f", data))
+    try:
+        data = base64.b64decode(vector, validate=True)
+        return list(struct.unpack(f"<{len(data) // 4}f", data))
+    except (ValueError, struct.error):
+        raise Malformed("an embedding that is no list and no base64 of floats") from None
 
 
 class EmbeddingsClient:

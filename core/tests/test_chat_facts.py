@@ -1,0 +1,142 @@
+"""What is read of a chat body, and which mistakes are named by which field."""
+
+import pytest
+
+from taxiway.chat import CHAT
+from taxiway.errors import InvalidRequest
+
+USER = {"role": "user", "content": "Hello"}
+BASE = {"model": "a/b", "messages": [USER]}
+FUNCTION = {"type": "function", "function": {"name": "f"}}
+
+
+def facts(**changes):
+    return CHAT.client.facts({**BASE, **changes}, {}, {})
+
+
+def parts(*items):
+    return {"messages": [{"role": "user", "content": list(items)}]}
+
+
+def image(**members):
+    return {"type": "image_url", "image_url": members}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"messages": None}, "messages"),
+        ({"messages": []}, "messages"),
+        ({"messages": {}}, "messages"),
+        ({"messages": [USER, "hi"]}, "messages[1]"),
+        ({"messages": [{"content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": ["user"], "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
+        (parts("text"), "messages[0].content[0]"),
+        (parts({}), "messages[0].content[0].type"),
+        (parts({"type": "hologram"}), "messages[0].content[0].type"),
+        (parts({"type": "text"}), "messages[0].content[0].text"),
+        (parts({"type": "text", "text": "a"}, {"type": "image_url"}), "messages[0].content[1].image_url"),
+        (parts({"type": "image_url", "image_url": "http://x"}), "messages[0].content[0].image_url"),
+        (parts(image()), "messages[0].content[0].image_url.url"),
+        (parts(image(url=1)), "messages[0].content[0].image_url.url"),
+        (parts({"type": "input_audio", "input_audio": {}}), "messages[0].content[0].input_audio.data"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
+        ({"messages": [{"role": "assistant", "tool_calls": {}}]}, "messages[0].tool_calls"),
+        ({"messages": [{"role": "assistant", "tool_calls": [{}]}]}, "messages[0].tool_calls[0].id"),
+        (
+            {
+                "messages": [
+                    {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": {}}}]}
+                ]
+            },
+            "messages[0].tool_calls[0].function.arguments",
+        ),
+        ({"model": None}, "model"),
+        ({"model": ""}, "model"),
+        ({"model": 5}, "model"),
+        ({"models": "a/b"}, "models"),
+        ({"models": [1]}, "models"),
+        ({"temperature": 2.1}, "temperature"),
+        ({"temperature": "1"}, "temperature"),
+        ({"temperature": True}, "temperature"),
+        ({"top_p": -0.1}, "top_p"),
+        ({"presence_penalty": 3}, "presence_penalty"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_completion_tokens": 1.5}, "max_completion_tokens"),
+        ({"n": 0}, "n"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
+        ({"stop": [1]}, "stop"),
+        ({"stream": 1}, "stream"),
+        ({"tools": {}}, "tools"),
+        ({"tools": [{}]}, "tools[0].type"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function.name"),
+        ({"tool_choice": "maybe"}, "tool_choice"),
+        ({"tool_choice": []}, "tool_choice"),
+        ({"response_format": "json"}, "response_format"),
+        ({"response_format": {"type": "xml"}}, "response_format.type"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema.name"),
+        ({"reasoning": "high"}, "reasoning"),
+        ({"reasoning": {"effort": "huge"}}, "reasoning.effort"),
+        ({"reasoning": {"effort": "low"}, "reasoning_effort": "high"}, "reasoning_effort"),
+        ({"logit_bias": []}, "logit_bias"),
+        ({"user": 5}, "user"),
+    ],
+)
+def test_a_mistake_is_named_by_its_field(changes, field):
+    with pytest.raises(InvalidRequest) as raised:
+        facts(**changes)
+    assert raised.value.field == field
+    assert raised.value.message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"temperature": None, "tools": None, "stop": None, "reasoning": None, "messages": [USER]},
+        {"messages": [{"role": "assistant"}, {"role": "function", "name": "f", "content": None}, USER]},
+        {"messages": [{"role": "developer", "content": "x"}]},
+        {"tool_choice": {"type": "allowed_tools", "allowed_tools": {}}},
+        {"tools": [{"type": "custom", "custom": {"name": "x"}}, {"type": "openrouter:web_search"}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"id": "c", "type": "custom", "custom": {"input": "x"}}]}]},
+        {"seed": -5, "top_k": -1, "whatever": {"a": 1}, "service_tier": "flex"},
+        {"reasoning": {"effort": "low"}, "reasoning_effort": "low"},
+    ],
+)
+def test_what_openai_and_openrouter_take_is_taken(changes):
+    assert facts(**changes).models == ("a/b",)
+
+
+def test_models_are_the_model_and_then_the_others_once():
+    assert facts(models=["c/d", "a/b"]).models == ("a/b", "c/d")
+    assert facts(model=None, models=["c/d"]).models == ("c/d",)
+
+
+def test_parameters_in_use_are_openrouters_names():
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}
+    read = facts(temperature=0, seed=None, tools=[FUNCTION], response_format=form, user="u")
+    assert read.parameters == {"temperature", "tools", "response_format", "structured_outputs"}
+
+
+def test_inputs_and_estimate_of_tokens():
+    assert facts().inputs == {"text"}
+    assert facts().tokens == 2
+    read = facts(**parts({"type": "text", "text": "x" * 40}, image(url="data:image/png;base64," + "A" * 10_000)))
+    assert read.inputs == {"text", "image"}
+    assert read.tokens == 10 + 765
+    file = {"type": "file", "file": {"file_data": "data:application/pdf;base64,AA"}}
+    assert facts(**parts(file)).inputs == {"text", "file"}
+    assert facts(tools=[FUNCTION]).tokens > facts().tokens
+
+
+def test_the_most_that_may_come_out():
+    assert facts().max_output is None
+    assert facts(max_tokens=5).max_output == 5
+    assert facts(max_tokens=5, max_completion_tokens=7).max_output == 7
+
+
+def test_stream_is_read():
+    assert facts(stream=True).stream
+    assert not facts(stream=None).stream

@@ -1,0 +1,100 @@
+"""Decoders that providers share, and how long a provider asks to wait."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taxiway.errors import Malformed
+from taxiway.provider import InBandError
+from taxiway.replies import MAX_REPLY, JsonReplies, SseReplies
+from taxiway.retry_after import retry_after
+
+NOW = 1_760_000_000.0
+DATE = "Thu, 09 Oct 2025 08:53:20 GMT"
+LATER = "Thu, 09 Oct 2025 08:53:50 GMT"
+
+
+def test_a_stream_ends_at_its_mark_and_nothing_after_it_counts():
+    replies = SseReplies()
+    assert replies.feed(b'data: {"a":1}\n\ndata:[DONE]\n\ndata: {no json\n\n') == [{"a": 1}]
+    assert replies.mark
+    assert replies.close(framed=True) == []
+
+
+def test_a_last_event_without_its_blank_line_counts_and_half_of_one_is_malformed():
+    replies = SseReplies()
+    assert not replies.feed(b'data: {"a":1}')
+    assert replies.close(framed=True) == [{"a": 1}]
+    replies = SseReplies()
+    assert not replies.feed(b'data: {"a"')
+    with pytest.raises(Malformed):
+        replies.close(framed=True)
+
+
+def test_errors_in_a_stream_are_told_apart_and_empty_ones_are_none():
+    replies = SseReplies()
+    events = replies.feed(
+        b'data: {"error":null,"a":1}\n\ndata: {"error":{"message":"x"}}\n\nevent: error\ndata: {"code":1}\n\ndata:\n\n'
+    )
+    assert events == [{"error": None, "a": 1}, InBandError({"error": {"message": "x"}}), InBandError({"code": 1})]
+
+
+def test_a_quirk_makes_any_number_of_events():
+    replies = SseReplies(lambda event: [event] * event["n"])
+    assert replies.feed(b'data: {"n":2}\n\ndata: {"n":0}\n\n') == [{"n": 2}, {"n": 2}]
+    whole = JsonReplies(lambda event: [event] * event["n"])
+    whole.feed(b'{"n":2}')
+    assert whole.close(framed=True) == ({"n": 2}, {"n": 2})
+
+
+@pytest.mark.parametrize("data", [b"[1]", b"1", b"null", b'"x"', b"\xff"])
+def test_what_is_no_object_is_malformed(data):
+    with pytest.raises(Malformed):
+        SseReplies().feed(b"data: " + data + b"\n\n")
+    replies = JsonReplies()
+    replies.feed(data)
+    with pytest.raises(Malformed):
+        replies.close(framed=True)
+
+
+def test_a_reply_comes_whole_and_is_bounded():
+    replies = JsonReplies()
+    assert replies.feed(b'{"a"') == ()
+    assert replies.feed(b":1}") == ()
+    assert replies.close(framed=False) == ({"a": 1},)
+    replies = JsonReplies()
+    replies.feed(b" " * (MAX_REPLY - 1))
+    with pytest.raises(Malformed, match="more than"):
+        replies.feed(b"  ")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {"retry-after": "7"}, 7),
+        (503, {"retry-after": "0.5"}, 0.5),
+        (529, {"retry-after-ms": "1500"}, 1.5),
+        (429, {"retry-after": "1", "retry-after-ms": "0"}, 1),
+        (429, {"retry-after": "1", "retry-after-ms": "2500"}, 2.5),
+        (429, {"retry-after": LATER, "date": DATE}, 31),
+        (429, {"retry-after": LATER}, 31),
+        (429, {"retry-after": DATE, "date": LATER}, None),
+        (429, {"retry-after": "0"}, None),
+        (429, {"retry-after": "-5"}, None),
+        (429, {"retry-after": "inf"}, None),
+        (429, {"retry-after": "nan"}, None),
+        (429, {"retry-after": "soon"}, None),
+        (429, {}, None),
+        (200, {"retry-after": "7"}, None),
+        (400, {"retry-after": "7"}, None),
+        (None, {"retry-after": "7"}, None),
+    ],
+)
+def test_how_long_to_wait(status, headers, seconds):
+    assert retry_after(status, headers, NOW) == seconds
+
+
+@given(st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms", "date"]), st.text() | st.floats().map(str)))
+def test_any_header_is_a_wait_or_none(headers):
+    wait = retry_after(429, headers, NOW)
+    assert wait is None or 0 < wait < 10**9
