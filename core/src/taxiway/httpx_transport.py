@@ -311,8 +311,8 @@ def _links(error: BaseException | None) -> Iterator[BaseException]:
     """Give an error and those behind it: httpx, httpcore and anyio each wrap the one below."""
     while error is not None:
         yield error
-        group = isinstance(error, BaseExceptionGroup)
-        error = error.exceptions[0] if group else error.__cause__ or error.__context__
+        inner = getattr(error, "exceptions", None)
+        error = inner[0] if inner else error.__cause__ or error.__context__
 
 
 def _why(error: Exception, exchange: HttpxExchange) -> tuple[Reason, str]:
