@@ -92,7 +92,11 @@ class SpoolFolder:
         """Write down how far a sink is. Raises OSError."""
         path = self._cursor_path(sink)
         new = path.with_suffix(".new")
-        new.write_text(f"{number} {place}", "ascii")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, b"%d %d" % (number, place))
+        finally:
+            os.close(descriptor)
         new.replace(path)
 
     def _cursor_path(self, sink: str) -> Path:

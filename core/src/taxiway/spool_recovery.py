@@ -131,7 +131,7 @@ def lost(unended: _Unended) -> Generation:
         # One unknown cost makes the sum unknown: a part of it would look like the whole.
         cost=sum(costs) if costs and len(costs) == len(used) else None,
         estimated=True,
-        error="the process ended before the reply did",
+        error="lost",
     )
 
 

@@ -1,0 +1,380 @@
+"""The spool in one process: what is written, and how sinks get it."""
+
+import asyncio
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taxiway import spool as spooling
+from taxiway import spool_delivery
+from taxiway.codec import loads
+from taxiway.errors import SpoolUnavailable
+from taxiway.outcome import Generation
+from taxiway.records import (
+    HEADER,
+    Opened,
+    Rows,
+    ended_record,
+    framed,
+    generation_json,
+    generation_of,
+    opened_record,
+    unframed,
+)
+from taxiway.spool import NoJournal, Spool
+from taxiway.testing.sink import generation
+from taxiway.testing.spool import Keeps, attempt, call, done
+from taxiway.testing.virtual import virtual_time
+from taxiway.usage import Usage
+from taxiway.virtual import VirtualClock
+
+
+def files(folder):
+    return sorted(path.name for path in folder.rglob("*.log"))
+
+
+@virtual_time
+async def test_what_ended_reaches_every_sink_within_a_moment(tmp_path):
+    one, two = Keeps(), Keeps()
+    spool = Spool(tmp_path, {"one": one, "two": two}, VirtualClock())
+    await spool.start()
+    await spool.settled()
+    spool.opened(call(1), attempt(1), None)
+    spool.ended(done(1, attempt(1)))
+    await asyncio.sleep(0.15)
+    assert one.taken == two.taken == [done(1, attempt(1))]
+    await spool.aclose()
+
+
+@virtual_time
+async def test_what_comes_together_is_one_batch(tmp_path):
+    sink = Keeps()
+    spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+    await spool.start()
+    await spool.settled()
+    for number in range(1_200):
+        spool.ended(done(number))
+    await spool.settled()
+    assert sink.batches == [500, 500, 200]
+    assert sink.ids == [f"gen-{number}" for number in range(1_200)]
+    await spool.aclose()
+
+
+@virtual_time
+async def test_nothing_stays_after_all_was_taken(tmp_path):
+    sink = Keeps()
+    spool = Spool(tmp_path / "spool", {"sink": sink}, VirtualClock())
+    await spool.start()
+    spool.opened(call(1), attempt(1), None)
+    spool.ended(done(1))
+    await spool.aclose()
+    assert sink.ids == ["gen-1"]
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+@virtual_time
+async def test_only_its_owner_reads_it_and_no_prompt_is_in_it(tmp_path):
+    root = tmp_path / "spool"
+    spool = Spool(root, {"sink": Keeps()}, VirtualClock())
+    await spool.start()
+    spool.opened(call(1), attempt(1), None)
+    spool.ended(done(2))
+    await spool.settled()
+    modes = {path.stat().st_mode & 0o777 for path in root.rglob("*") if path.is_file()}
+    assert modes == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in (root, *root.iterdir())} == {0o700}
+    assert not any(b"xyzzy" in path.read_bytes() for path in root.rglob("*.log"))
+    await spool.aclose()
+
+
+@virtual_time
+async def test_a_sink_that_fails_gets_everything_later_and_holds_nobody_up(tmp_path, caplog):
+    class Down(Keeps):
+        down = True
+
+        async def before(self):
+            if self.down:
+                raise OSError("no route, key sk-abcdefghijklmnop")
+
+    down, well = Down(), Keeps()
+    spool = Spool(tmp_path, {"down": down, "well": well}, VirtualClock())
+    await spool.start()
+    await spool.settled()
+    for number in range(3):
+        spool.ended(done(number))
+        await asyncio.sleep(20)
+    assert len(well.ids) == 3
+    assert down.ids == []
+    assert list(spool.failing) == ["down"]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR], "once, not at every try"
+    assert "sk-abc" not in caplog.text
+    down.down = False
+    await spool.settled()
+    assert down.ids == ["gen-0", "gen-1", "gen-2"]
+    assert spool.failing == {}
+    assert caplog.records[-1].levelno == logging.WARNING
+    await spool.aclose()
+
+
+@virtual_time
+async def test_a_sink_that_hangs_is_tried_again(tmp_path):
+    class Hangs(Keeps):
+        tries = 0
+
+        async def before(self):
+            self.tries += 1
+            if self.tries == 1:
+                await asyncio.sleep(1e9)
+
+    sink = Hangs()
+    spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+    await spool.start()
+    spool.ended(done(1))
+    await spool.settled()
+    assert sink.ids == ["gen-1"]
+    assert asyncio.get_running_loop().time() < 60
+    await spool.aclose()
+
+
+@virtual_time
+async def test_a_sink_that_never_takes_anything_does_not_stop_the_end(tmp_path):
+    class Down(Keeps):
+        async def before(self):
+            raise OSError("down")
+
+    spool = Spool(tmp_path, {"sink": Down()}, VirtualClock())
+    await spool.start()
+    spool.ended(done(1))
+    await spool.aclose()
+    assert asyncio.get_running_loop().time() < 15
+    later = Keeps()
+    spool = Spool(tmp_path, {"sink": later}, VirtualClock())
+    await spool.start()
+    await spool.aclose()
+    assert later.ids == ["gen-1"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@virtual_time
+async def test_a_sink_that_is_far_behind_reads_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool_delivery, "AHEAD", 10)
+    monkeypatch.setattr(spooling, "SEGMENT_BYTES", 4_000)
+
+    class Slow(Keeps):
+        async def before(self):
+            await asyncio.sleep(1)
+
+    slow = Slow()
+    spool = Spool(tmp_path, {"sink": slow}, VirtualClock())
+    await spool.start()
+    for number in range(200):
+        spool.opened(call(number), attempt(1), None)
+        spool.ended(done(number, attempt(1)))
+        await asyncio.sleep(0.01)
+    await spool.settled()
+    assert slow.ids == [f"gen-{number}" for number in range(200)]
+    await spool.aclose()
+    assert list(tmp_path.iterdir()) == []
+
+
+@virtual_time
+async def test_segments_follow_each_other_by_size_and_age_and_go_when_done(tmp_path, monkeypatch):
+    monkeypatch.setattr(spooling, "SEGMENT_BYTES", 20_000)
+    sink = Keeps()
+    spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+    await spool.start()
+    for number in range(200):
+        spool.ended(done(number))
+    assert len(files(tmp_path)) > 2
+    await spool.settled()
+    spool.ended(done(200))
+    await spool.settled()
+    await asyncio.sleep(1)
+    assert len(files(tmp_path)) == 1
+    before = files(tmp_path)
+    await asyncio.sleep(301)
+    spool.ended(done(201))
+    await spool.settled()
+    await asyncio.sleep(1)
+    assert len(files(tmp_path)) == 1
+    assert files(tmp_path) != before
+    await spool.aclose()
+    assert sink.ids == [f"gen-{number}" for number in range(202)]
+
+
+@virtual_time
+async def test_a_segment_with_an_open_attempt_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(spooling, "SEGMENT_BYTES", 4_000)
+    spool = Spool(tmp_path, {"sink": Keeps()}, VirtualClock())
+    await spool.start()
+    spool.opened(call(0), attempt(1), None)
+    first = files(tmp_path)
+    for number in range(1, 100):
+        spool.ended(done(number))
+    await spool.settled()
+    await asyncio.sleep(1)
+    assert files(tmp_path)[:1] == first
+    spool.ended(done(0))
+    for number in range(100, 130):
+        spool.ended(done(number))
+    await spool.settled()
+    await asyncio.sleep(1)
+    assert first[0] not in files(tmp_path)
+    await spool.aclose()
+
+
+@virtual_time
+async def test_segments_stay_until_sinks_have_made_durable_what_they_took(tmp_path, monkeypatch):
+    monkeypatch.setattr(spooling, "SEGMENT_BYTES", 4_000)
+
+    class Checkpointed(Keeps):
+        broken = True
+        made = 0
+
+        async def checkpoint(self):
+            if self.broken:
+                raise OSError("busy")
+            self.made += 1
+
+    sink = Checkpointed()
+    spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+    await spool.start()
+    for number in range(60):
+        spool.ended(done(number))
+    await spool.settled()
+    await asyncio.sleep(1)
+    kept = files(tmp_path)
+    assert len(kept) > 2
+    sink.broken = False
+    for number in range(60, 120):
+        spool.ended(done(number))
+    await spool.settled()
+    await asyncio.sleep(1)
+    assert sink.made > 0
+    assert not set(kept[:-1]) & set(files(tmp_path))
+    await spool.aclose()
+
+
+@virtual_time
+async def test_above_the_cap_the_slowest_sink_loses_the_oldest(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(spooling, "SEGMENT_BYTES", 4_000)
+    monkeypatch.setattr(spooling, "MAX_BYTES", 40_000)
+
+    class Down(Keeps):
+        down = True
+
+        async def before(self):
+            if self.down:
+                raise OSError("down")
+
+    down, well = Down(), Keeps()
+    spool = Spool(tmp_path, {"down": down, "well": well}, VirtualClock())
+    await spool.start()
+    for number in range(500):
+        spool.opened(call(number), attempt(1), None)
+        spool.ended(done(number, attempt(1)))
+        await asyncio.sleep(0.1)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.log")) < 50_000
+    assert spool.counts["given_up"] > 0
+    assert "sink down is too far behind" in caplog.text
+    down.down = False
+    await spool.settled()
+    assert well.ids == [f"gen-{number}" for number in range(500)]
+    assert down.ids == [f"gen-{number}" for number in range(500 - len(down.ids), 500)]
+    assert len(down.ids) > 20
+    await spool.aclose()
+
+
+@virtual_time
+async def test_without_sinks_nothing_piles_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(spooling, "SEGMENT_BYTES", 4_000)
+    spool = Spool(tmp_path, {}, VirtualClock())
+    await spool.start()
+    for number in range(100):
+        spool.ended(done(number))
+    await asyncio.sleep(1)
+    assert len(files(tmp_path)) == 1
+    await spool.aclose()
+
+
+@virtual_time
+async def test_a_folder_that_can_not_be_made_is_said_at_the_start(tmp_path):
+    (tmp_path / "file").write_text("")
+    spool = Spool(tmp_path / "file" / "spool", {}, VirtualClock())
+    with pytest.raises(SpoolUnavailable, match="file/spool"):
+        await spool.start()
+    await spool.aclose()
+
+
+@virtual_time
+async def test_no_journal_writes_nothing(tmp_path):
+    journal = NoJournal()
+    journal.opened(call(1), attempt(1), None)
+    journal.ended(done(1))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_records_read_back_as_they_were():
+    rows = Rows(next(unframed(HEADER))[1])
+    made = generation(7)
+    assert rows.read(next(unframed(ended_record(made)))[1]) == made
+    before = attempt(1, kind="timeout", usage=Usage(input=3, estimated=True), cost=0.5)
+    read = rows.read(next(unframed(opened_record(call(4), attempt(2), before)))[1])
+    assert isinstance(read, Opened)
+    assert (read.attempt, read.before) == (attempt(2), before)
+    assert read.call["id"] == "gen-4"
+    assert read.call["seed"] == call(4).seed
+
+
+def test_another_versions_columns_are_matched_by_name():
+    names = loads(next(unframed(HEADER))[1])
+    names["generation"].insert(1, "invented_later")
+    where = names["generation"].index("dropped")
+    del names["generation"][where]
+    body = loads(next(unframed(ended_record(generation(1))))[1])
+    body[1].insert(1, "of a later version")
+    del body[1][where]
+    from taxiway.codec import dumps
+
+    read = Rows(dumps(names)).read(dumps(body))
+    assert isinstance(read, Generation)
+    assert (read.id, read.figures, read.dropped) == (generation(1).id, generation(1).figures, [])
+
+
+def test_a_generation_as_json_reads_back():
+    assert generation_of(loads(generation_json(generation(3)))) == generation(3)
+
+
+@given(st.text(st.characters(exclude_categories=[])), st.floats())
+def test_whatever_peers_send_can_be_written(text, number):
+    odd = generation(1, requested=text, error=text, cost=number, figures={text: [number, text]})
+    rows = Rows(next(unframed(HEADER))[1])
+    read = rows.read(next(unframed(ended_record(odd)))[1])
+    assert isinstance(read, Generation)
+    assert read.id == odd.id
+    assert loads(generation_json(odd))["id"] == odd.id
+    first = attempt(1)
+    first.code = text
+    assert rows.read(next(unframed(opened_record(call(1, models=(text,)), first, first)))[1])
+
+
+@given(st.lists(st.binary(max_size=50)), st.data())
+def test_of_a_damaged_file_the_records_before_the_damage_are_read(bodies, data):
+    whole = b"".join(map(framed, bodies))
+    assert [body for _, body in unframed(whole)] == bodies
+    if not whole:
+        return
+    at = data.draw(st.integers(0, len(whole) - 1))
+    damaged = bytearray(whole)
+    damaged[at] ^= 1 << data.draw(st.integers(0, 7))
+    intact, end = [], 0
+    for body in bodies:
+        end += len(framed(body))
+        if end > at:
+            break
+        intact.append(body)
+    assert [body for _, body in unframed(bytes(damaged))] == intact
+    assert [body for _, body in unframed(whole[:at])] == intact
+    assert [body for _, body in unframed(whole[:at] + bytes(len(whole)))] == intact
