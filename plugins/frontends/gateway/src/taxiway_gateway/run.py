@@ -1,0 +1,64 @@
+"""A gateway from its start to its end."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+from taxiway.router import Router
+
+from taxiway.errors import ConfigError, Problem
+from taxiway_gateway.app import App
+from taxiway_gateway.auth import Keys
+from taxiway_gateway.first_key import entry, read_given
+from taxiway_gateway.server import Server, bind
+from taxiway_gateway.welcome import VARIABLE, welcome
+
+_PORT: Final = 8787
+
+
+@frozen(kw_only=True)
+class Start:
+    """What was said on the command line; None: as the configuration has it."""
+
+    config: Path | None = None
+    data_dir: Path | None = None
+    host: str | None = None
+    port: int | None = None
+
+
+async def run(start: Start, say: Callable[[str], None]) -> None:
+    """Serve until a signal comes. `say` is given the text for the console once requests may come. Raises TaxiwayError."""
+    router = Router.from_config(start.config, data_dir=start.data_dir, gateway=True)
+    config = router.config
+    host, port = address(config.gateway.listen)
+    # Before anything is opened: a port that is in use is the most common mistake.
+    listener = bind(start.host or host, port if start.port is None else start.port)
+    try:
+        async with router:
+            given = read_given(router.environment.get(VARIABLE))
+            shown = await entry(router.store, given, router.clock.now())
+            app = App(
+                router,
+                Keys(router.store, router.clock, given),
+                body_limit=config.gateway.body_limit,
+                max_calls=config.gateway.max_calls,
+            )
+            server = Server(app, config.gateway.cors, config.routing.timeouts.total)
+            name, number = listener.getsockname()[:2]
+            url = f"http://{f'[{name}]' if ':' in name else name}:{number}"
+            text = welcome(url, shown, router.snapshot, last_resort=router.last_resort)
+            await server.listen(listener, lambda: say(text))
+    finally:
+        listener.close()
+
+
+def address(listen: str) -> tuple[str, int]:
+    """Split `[gateway] listen`: host and port, or a host alone. Raises ConfigError."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or "]" in port:
+        host, port = listen, str(_PORT)
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigError([Problem('must be "host:port", "127.0.0.1:8787" for example', "gateway.listen")])
+    return host, int(port)

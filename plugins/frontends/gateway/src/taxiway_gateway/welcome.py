@@ -1,0 +1,112 @@
+"""What `taxiway serve` prints: where it is, who may call, who serves, and one line to try. Plain text, to be copied."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from attrs import define, field
+
+from taxiway.candidate import DEFAULT_WORKSPACE, Endpoint
+from taxiway.codec import dumps
+from taxiway.planner import Snapshot
+
+VARIABLE: Final = "TAXIWAY_API_KEY"
+
+_KEYLESS: Final = "without a key"
+
+
+@define(kw_only=True)
+class Entry:
+    """The API key that the first line to try uses. `new`: made just now, and shown this once; it is in no log."""
+
+    label: str = ""
+    new: str = ""
+    given: bool = False
+    short: bool = False
+
+
+@define
+class _Served:
+    """What one provider offers, and by which keys (references, never values)."""
+
+    name: str
+    models: set[str] = field(factory=set)
+    keys: dict[str, None] = field(factory=dict)
+
+
+def welcome(url: str, entry: Entry, snapshot: Snapshot, *, last_resort: bool = False) -> str:
+    """Return the text. `url` is the gateway's address; `last_resort`: no provider key was found."""
+    blocks = [
+        f"Taxiway is ready.\n\nBase URL   {url}/api/v1    (and {url}/v1)",
+        "\n".join(_key(entry)),
+        "\n".join(_providers(snapshot, last_resort=last_resort)),
+    ]
+    model = _example(snapshot)
+    if model:
+        blocks.append(f"Try it:\n\n{curl(url, entry, model)}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def curl(url: str, entry: Entry, model: str) -> str:
+    """Return a command line that asks a model something."""
+    body = dumps({"model": model, "messages": [{"role": "user", "content": "Say hello in one sentence."}]}).decode()
+    key = entry.new or f"${VARIABLE}"
+    return (
+        f'curl {url}/api/v1/chat/completions -H "Authorization: Bearer {key}" '
+        f"-H 'Content-Type: application/json' -d '{body}'"
+    )
+
+
+def _key(entry: Entry) -> Iterator[str]:
+    another = "`taxiway api-keys create --name NAME` makes another."
+    if entry.new:
+        yield f"API key    shown this once, only its hash is kept; {another}\n"
+        yield entry.new
+    elif entry.given:
+        yield f"API key    {entry.label} (from {VARIABLE}); {another}"
+        if entry.short:
+            yield f"           {VARIABLE} is shorter than 32 characters: take a longer one where others can reach this."
+    elif entry.label:
+        yield f"API key    {entry.label} (its value was shown when it was made); {another}"
+        yield f"           The line below takes the value from {VARIABLE}."
+    else:
+        yield f"API key    there is none; {another}"
+
+
+def _providers(snapshot: Snapshot, *, last_resort: bool) -> Iterator[str]:
+    if last_resort:
+        yield "Providers  no provider key was found in the environment or in .env, so only the simulator answers:"
+        yield "           made-up text that costs nothing. Set OPENAI_API_KEY or the like, or run `taxiway init`."
+        return
+    served: dict[str, _Served] = {}
+    for offers in snapshot.models(DEFAULT_WORKSPACE).values():
+        for offer in offers:
+            endpoint = offer.endpoint
+            one = served.setdefault(endpoint.provider, _Served(endpoint.provider_name))
+            one.models.add(endpoint.model)
+            one.keys.update(dict.fromkeys(c.account.credential.key or _KEYLESS for c in offer.candidates))
+    if not served:
+        yield "Providers  none serves a model; `taxiway check` says what is wrong with the configuration."
+    for index, one in enumerate(sorted(served.values(), key=lambda served: served.name)):
+        models = f"{len(one.models)} model{'s' if len(one.models) > 1 else ''}"
+        yield f"{'' if index else 'Providers':11}{one.name}: {models}, {', '.join(one.keys)}"
+
+
+def _example(snapshot: Snapshot) -> str | None:
+    """The cheapest chat model whose price is known; among those without, the first."""
+    models: Mapping[str, Sequence[Endpoint]] = {
+        slug: [
+            offer.endpoint for offer in offers if "chat" in offer.endpoint.dialects and "text" in offer.endpoint.outputs
+        ]
+        for slug, offers in snapshot.models(DEFAULT_WORKSPACE).items()
+    }
+    found = min(
+        ((_dearness(endpoint), slug) for slug, endpoints in models.items() for endpoint in endpoints), default=None
+    )
+    return found[1] if found else None
+
+
+def _dearness(endpoint: Endpoint) -> tuple[bool, float]:
+    price = endpoint.price
+    # What costs nothing is often a preview or a trial; a line that is there to work takes what is sold.
+    cost = (price.input or 0.0) + (price.output or 0.0)
+    return not (price.known and cost), cost

@@ -1,0 +1,34 @@
+"""A whole gateway with a store, in front of a strict provider."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from doors import Gateway, gateway
+from taxiway.router import Router
+from upstream import Upstream
+
+
+@pytest.fixture
+async def served(upstream: Upstream, tmp_path, monkeypatch) -> AsyncIterator[Gateway]:
+    monkeypatch.setenv("UPSTREAM_KEY", "sk-upstream-test")
+    config = {
+        "providers": [
+            {
+                "use": "openai-compatible",
+                "slug": "strict",
+                "name": "Strict",
+                "base_url": upstream.url,
+                "models": [
+                    {"slug": "openai/gpt-4o", "id": "gpt-4o", "price_input": 2.5, "price_output": 10.0},
+                    {"slug": "openai/gpt-4o-mini", "id": "gpt-4o-mini"},
+                    {"slug": "openai/text-embedding-3-small", "id": "text-embedding-3-small"},
+                ],
+            }
+        ],
+        "credentials": [{"provider": "strict", "key": "env:UPSTREAM_KEY", "label": "main"}],
+    }
+    async with (
+        Router.from_dict(config, data_dir=tmp_path, gateway=True) as router,
+        gateway(router) as running,
+    ):
+        yield running
