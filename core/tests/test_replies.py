@@ -8,6 +8,7 @@ from taxiway.errors import Malformed
 from taxiway.provider import InBandError
 from taxiway.replies import MAX_REPLY, JsonReplies, SseReplies
 from taxiway.retry_after import retry_after
+from taxiway.sse import SseParser
 
 NOW = 1_760_000_000.0
 DATE = "Thu, 09 Oct 2025 08:53:20 GMT"
@@ -29,6 +30,17 @@ def test_a_last_event_without_its_blank_line_counts_and_half_of_one_is_malformed
     assert not replies.feed(b'data: {"a"')
     with pytest.raises(Malformed):
         replies.close(framed=True)
+
+
+_LINES = ["data: {}", "data: [1]", "data:", "data", "data: a", ": ping", "event: error", "id: 1", "", "", "", "\r", "x"]
+
+
+@given(st.lists(st.sampled_from(_LINES)), st.sampled_from(["\n", "\r\n", "\r"]))
+def test_bytes_give_the_same_events_at_once_and_one_by_one(lines, end):
+    data = "".join(line + end for line in lines).encode()
+    whole, single = SseParser(), SseParser()
+    events = [event for byte in data for event in single.feed(bytes([byte]))]
+    assert whole.feed(data) + whole.close() == events + single.close()
 
 
 def test_errors_in_a_stream_are_told_apart_and_empty_ones_are_none():

@@ -1,6 +1,7 @@
 """From canonical chat to what one endpoint takes: canonical chat is OpenAI's with additions that many servers refuse."""
 
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 from taxiway.call import Translated
 from taxiway.candidate import Endpoint
@@ -29,9 +30,11 @@ def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
         _rename(body, endpoint, applied)
         dropped += [name for name in body if name in refused and body[name] is not None]
         body = {name: value for name, value in body.items() if name not in refused}
-    inside = refused & INSIDE
-    if inside:
-        body = _strip(body, inside, dropped)
+    inside = _inside(refused)
+    for name in ("messages", "tools"):
+        items = body.get(name)
+        if items and _has(items, inside):
+            body = {**body, name: [_without(item, inside, dropped) for item in items]}
     return Translated(body, tuple(dropped), tuple(applied))
 
 
@@ -72,27 +75,29 @@ def _effort(body: Json, endpoint: Endpoint) -> str | None:
     return min(_SHARES, key=lambda row: abs(row[1] - share))[0]
 
 
-def _strip(body: Json, inside: frozenset[str], dropped: list[str]) -> Json:
-    """Leave refused additions out of messages, their parts, and tools; what has none of them stays the same object."""
-    for name in ("messages", "tools"):
-        items = body.get(name)
-        if not items:
-            continue
-        stripped = [_without(item, inside, dropped) for item in items]
-        if any(new is not old for new, old in zip(stripped, items, strict=True)):
-            body = {**body, name: stripped}
-    return body
+@lru_cache(maxsize=256)
+def _inside(refused: frozenset[str]) -> frozenset[str]:
+    # Endpoints share few such sets, and every call asks.
+    return refused & INSIDE
 
 
-def _without(item: Any, inside: frozenset[str], dropped: list[str]) -> Any:
+def _has(items: list[Json], inside: frozenset[str]) -> bool:
+    for item in items:
+        if not inside.isdisjoint(item):
+            return True
+        parts = item.get("content")
+        if type(parts) is list and _has(parts, inside):
+            return True
+    return False
+
+
+def _without(item: Json, inside: frozenset[str], dropped: list[str]) -> Json:
+    """Leave refused additions out of a message, part or tool; one without them stays the same object."""
     if not inside.isdisjoint(item):
-        for name in inside.intersection(item):
-            if item[name] is not None and name not in dropped:
-                dropped.append(name)
-        item = {name: value for name, value in item.items() if name not in inside}
+        found = inside.intersection(item)
+        dropped += sorted(name for name in found if item[name] is not None and name not in dropped)
+        item = {name: value for name, value in item.items() if name not in found}
     parts = item.get("content")
-    if type(parts) is list:
-        stripped = [_without(part, inside, dropped) for part in parts]
-        if any(new is not old for new, old in zip(stripped, parts, strict=True)):
-            item = {**item, "content": stripped}
+    if type(parts) is list and _has(parts, inside):
+        item = {**item, "content": [_without(part, inside, dropped) for part in parts]}
     return item

@@ -75,8 +75,9 @@ class ChatStamp:
 
     def failed(self, error: CallError) -> Iterable[Json]:
         """Give the chunk that says in the stream why it ends. No [DONE] may follow it."""
-        if not self._model and error.models:
-            self._model = error.models[0]
+        if not self._model:
+            # Nobody has served yet: whoever was asked for, and whoever failed.
+            self._model, self._provider = self._call.facts.models[0], error.provider
         choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error", "native_finish_reason": None}
         yield {**self._chunk(), "error": error_value(error), "choices": [choice]}
 

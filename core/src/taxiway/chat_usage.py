@@ -1,10 +1,12 @@
 """Usage and finish reasons of the chat dialect: from what providers send to our own values, and into what clients read."""
 
-from typing import Any, Final
+from typing import Final, TypeGuard
 
 from taxiway.codec import Json
 from taxiway.outcome import Bill
 from taxiway.usage import Usage
+
+_DIGITS: Final = 10
 
 FINISHES: Final = {
     "stop": "stop",
@@ -32,7 +34,7 @@ def usage_of(raw: Json) -> Usage:
     rest = _count(raw, "prompt_tokens")
     details = raw.get("prompt_tokens_details")
     read = write = audio = image = 0
-    if type(details) is dict:
+    if type(details) is dict and any(details.values()):
         read = min(_count(details, "cached_tokens"), rest)
         write = min(_count(details, "cache_write_tokens"), rest - read)
         audio = min(_count(details, "audio_tokens"), rest - read - write)
@@ -40,7 +42,7 @@ def usage_of(raw: Json) -> Usage:
     out = _count(raw, "completion_tokens")
     details = raw.get("completion_tokens_details")
     thought = said = drawn = 0
-    if type(details) is dict:
+    if type(details) is dict and any(details.values()):
         thought = min(_count(details, "reasoning_tokens"), out)
         said = min(_count(details, "audio_tokens"), out - thought)
         drawn = min(_count(details, "image_tokens"), out - thought - said)
@@ -85,30 +87,18 @@ def charge(told: Json, usage: Usage, bill: Bill) -> None:
     """Write cost, its details, whose key it was, and whether it is an estimate."""
     told.pop("cost", None)
     told.pop("cost_details", None)
+    parts = None if bill.cost is None else bill.candidate.endpoint.price.parts(usage)
     if bill.cost is not None:
         told["cost"] = bill.cost
-        into = bill.candidate.endpoint.price.cost(_prompt_of(usage)) if usage.completion else bill.cost
-        into = min(into or 0.0, bill.cost)
+    if parts is not None:
         told["cost_details"] = {
             "upstream_inference_cost": bill.cost if usage.reported_cost is None else usage.reported_cost,
-            "upstream_inference_prompt_cost": into,
-            "upstream_inference_completions_cost": round(bill.cost - into, 10),
+            "upstream_inference_prompt_cost": round(parts[0], _DIGITS),
+            "upstream_inference_completions_cost": round(parts[1], _DIGITS),
         }
     told["is_byok"] = bill.is_byok
     if usage.estimated:
         told["estimated"] = True
-
-
-def _prompt_of(usage: Usage) -> Usage:
-    return Usage(
-        input=usage.input,
-        cache_read=usage.cache_read,
-        cache_write_5m=usage.cache_write_5m,
-        cache_write_1h=usage.cache_write_1h,
-        audio_in=usage.audio_in,
-        image_in=usage.image_in,
-        requests=usage.requests,
-    )
 
 
 def _detail(told: Json, group: str, name: str, value: int) -> None:
@@ -127,5 +117,5 @@ def _count(raw: Json, name: str) -> int:
     return int(value) if type(value) is float and 0 <= value < 2**53 else 0
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return type(value) is int or type(value) is float

@@ -47,22 +47,28 @@ class Price:
 
     def cost(self, usage: Usage) -> float | None:
         """Return the cost of `usage` in USD, or None where a price that it needs is unknown: never a silent 0."""
+        parts = self.parts(usage)
+        return None if parts is None else round(parts[0] + parts[1], _DIGITS)
+
+    def parts(self, usage: Usage) -> tuple[float, float] | None:
+        """Return the cost in USD of what went in (with the price of the request itself) and of what came out."""
         price = self.at(usage.prompt) if self.above else self
         if price.input is None or (price.output is None and usage.completion):
             return None
         into, out = price.input, price.output or 0.0
-        total = usage.input * into + usage.output * out + usage.requests * price.request
+        prompt = usage.input * into + usage.requests * price.request
         if usage.prompt != usage.input:
-            total += usage.cache_read * _either(price.cache_read, into)
-            total += usage.cache_write_5m * _either(price.cache_write_5m, into)
-            total += usage.cache_write_1h * _either(price.cache_write_1h, _either(price.cache_write_5m, into))
-            total += usage.audio_in * _either(price.audio_in, into)
-            total += usage.image_in * _either(price.image_in, into)
+            prompt += usage.cache_read * _either(price.cache_read, into)
+            prompt += usage.cache_write_5m * _either(price.cache_write_5m, into)
+            prompt += usage.cache_write_1h * _either(price.cache_write_1h, _either(price.cache_write_5m, into))
+            prompt += usage.audio_in * _either(price.audio_in, into)
+            prompt += usage.image_in * _either(price.image_in, into)
+        completion = usage.output * out
         if usage.completion != usage.output:
-            total += usage.reasoning * _either(price.reasoning, out)
-            total += usage.audio_out * _either(price.audio_out, out)
-            total += usage.image_out * _either(price.image_out, out)
-        return round(total, _DIGITS)
+            completion += usage.reasoning * _either(price.reasoning, out)
+            completion += usage.audio_out * _either(price.audio_out, out)
+            completion += usage.image_out * _either(price.image_out, out)
+        return prompt, completion
 
     def expected(self, prompt: int, output: int) -> float | None:
         """Return what a call of that many tokens is expected to cost, in USD; None where unknown."""
