@@ -21,7 +21,7 @@ from taxiway.errors import SpoolUnavailable
 from taxiway.outcome import AttemptRecord, Generation
 from taxiway.records import ended_record, opened_record
 from taxiway.sink import Checkpoints, Sink
-from taxiway.spool_delivery import Feed
+from taxiway.spool_delivery import PATIENCE, Feed
 from taxiway.spool_files import Segment, SpoolFolder, write_record
 from taxiway.spool_recovery import recover
 
@@ -135,6 +135,7 @@ class Spool:
     async def settled(self) -> None:
         """Wait until recovery is over and every sink has taken all there is."""
         await self._recovered.wait()
+        self._flush()
         while busy := [feed for feed in self._feeds if not feed.idle.is_set()]:
             await busy[0].idle.wait()
 
@@ -150,7 +151,6 @@ class Spool:
         self._tasks = []
         self._seal()
         if self._folder is not None:
-            self._flush()
             await self._let_go(closing=True)
             if not self._folder.numbers():
                 self._folder.remove()
@@ -264,7 +264,8 @@ class Spool:
         try:
             for feed in self._feeds:
                 if isinstance(feed.sink, Checkpoints):
-                    await feed.sink.checkpoint()
+                    async with asyncio.timeout(PATIENCE):
+                        await feed.sink.checkpoint()
         except Exception as error:  # noqa: BLE001 - whatever it was, the segments stay until a later one works
             _log.warning("spool segments are kept, since a sink can't make durable what it took: %s", error)
             return

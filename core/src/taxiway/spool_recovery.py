@@ -17,7 +17,7 @@ from attrs import define, field
 from taxiway.codec import Json
 from taxiway.errors import Malformed
 from taxiway.outcome import AttemptRecord, Generation
-from taxiway.records import Opened, ended_record, is_torn
+from taxiway.records import Opened, ended_record, is_torn, unframed
 from taxiway.spool_files import Segment, SpoolFolder, write_record
 from taxiway.usage import Usage
 
@@ -89,6 +89,7 @@ async def _scan(segment: Segment, unended: dict[str, _Unended], counts: Counter[
             raise
         counts["torn"] += 1
         return
+    segment.size, _ = next(unframed(data))
     for index, (end, record) in enumerate(segment.all(data)):
         segment.size = end
         if isinstance(record, Generation):

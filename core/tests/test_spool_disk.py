@@ -1,0 +1,181 @@
+"""A disk that takes nothing, or not all: new attempts are refused, ends are kept, and nothing half written hides what follows."""
+
+import asyncio
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from taxiway.errors import SpoolUnavailable
+from taxiway.spool import Spool
+from taxiway.testing.spool import Keeps, attempt, call, done
+from taxiway.testing.virtual import virtual_time
+from taxiway.virtual import VirtualClock
+
+
+class Disk:
+    """Stands before `os.write` for spool files. `room`: bytes that it still takes, None: as many as come."""
+
+    def __init__(self, monkeypatch):
+        self.room, self.error, self._write = None, errno.ENOSPC, os.write
+        monkeypatch.setattr(os, "write", self.write)
+
+    def write(self, descriptor, data):
+        if self.room is None or len(data) < 100:  # a cursor
+            return self._write(descriptor, data)
+        taken = min(self.room, len(data))
+        if not taken:
+            raise OSError(self.error, os.strerror(self.error))
+        self.room -= taken
+        return self._write(descriptor, data[:taken])
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    return Disk(monkeypatch)
+
+
+@virtual_time
+async def test_a_full_disk_refuses_new_attempts_and_keeps_ends(tmp_path, disk, caplog):
+    sink = Keeps()
+    spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+    await spool.start()
+    await spool.settled()
+    spool.opened(call(1), attempt(1), None)
+    disk.room = 0
+    for number in (2, 3):
+        with pytest.raises(SpoolUnavailable, match="No space left"):
+            spool.opened(call(number), attempt(1), None)
+    assert not spool.writable
+    assert spool.counts["refused"] == 2
+    spool.ended(done(1, attempt(1)))
+    await spool.settled()
+    assert sink.ids == ["gen-1"], "a sink may have room where the spool has none"
+    assert len(caplog.records) == 1, "said once, not at every call"
+    disk.room = None
+    await asyncio.sleep(2)
+    assert spool.writable
+    spool.opened(call(4), attempt(1), None)
+    spool.ended(done(4))
+    await spool.aclose()
+    assert sink.ids == ["gen-1", "gen-4"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@virtual_time
+async def test_where_the_spool_is_not_required_calls_go_on_and_are_counted(tmp_path, disk):
+    spool = Spool(tmp_path, {}, VirtualClock(), required=False)
+    await spool.start()
+    disk.room = 0
+    spool.opened(call(1), attempt(1), None)
+    spool.opened(call(2), attempt(1), None)
+    assert spool.counts["unaccounted"] == 2
+    disk.room = None
+    await spool.aclose()
+
+
+@pytest.mark.parametrize("room", [1, 100, 300])
+def test_a_half_record_is_cut_off_again(tmp_path, disk, room):
+    @virtual_time
+    async def main():
+        sink = Keeps()
+        spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+        await spool.start()
+        spool.ended(done(1))
+        disk.room = room
+        spool.ended(done(2))
+        disk.room = None
+        spool.ended(done(3))
+        crashed = tmp_path / "copy"
+        (spool_folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
+        crashed.mkdir()
+        spool_folder_copy = crashed / "1700000000-1-0"
+        spool_folder_copy.mkdir()
+        for path in spool_folder.glob("*.log"):
+            (spool_folder_copy / path.name).write_bytes(path.read_bytes())
+        await spool.aclose()
+        assert sorted(sink.ids) == ["gen-1", "gen-2", "gen-3"]
+        again = Keeps()
+        spool = Spool(crashed, {"sink": again}, VirtualClock())
+        await spool.start()
+        await spool.settled()
+        await spool.aclose()
+        assert sorted(again.ids) == ["gen-1", "gen-2", "gen-3"]
+        assert spool.counts == {}
+
+    main()
+
+
+@virtual_time
+async def test_a_file_that_can_grow_no_more_is_followed_by_another(tmp_path, disk):
+    spool = Spool(tmp_path, {}, VirtualClock())
+    await spool.start()
+    disk.room, disk.error = 0, errno.EFBIG
+    with pytest.raises(SpoolUnavailable):
+        spool.opened(call(1), attempt(1), None)
+    disk.room = None
+    spool.opened(call(2), attempt(1), None)
+    assert len(list(tmp_path.rglob("*.log"))) == 2
+    spool.ended(done(2))
+    await spool.aclose()
+
+
+@virtual_time
+async def test_where_no_file_can_be_opened_the_old_one_goes_on(tmp_path, monkeypatch):
+    spool = Spool(tmp_path, {}, VirtualClock())
+    await spool.start()
+
+    def refuse(*args, **kwargs):
+        raise OSError(errno.EMFILE, "too many open files")
+
+    await asyncio.sleep(400)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        spool.opened(call(1), attempt(1), None)
+        spool.ended(done(1))
+    assert spool.writable
+    await spool.aclose()
+
+
+LIMITED = """
+import asyncio, resource, sys
+from pathlib import Path
+from taxiway.clock import SystemClock
+from taxiway.errors import SpoolUnavailable
+from taxiway.spool import Spool
+from taxiway.testing.spool import Keeps, attempt, call, done
+
+async def main():
+    sink = Keeps()
+    spool = Spool(Path(sys.argv[1]), {"sink": sink}, SystemClock())
+    await spool.start()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
+    served = refused = 0
+    for number in range(100):
+        try:
+            spool.opened(call(number), attempt(1), None)
+        except SpoolUnavailable:
+            refused += 1
+            continue
+        spool.ended(done(number, attempt(1)))
+        served += 1
+    await spool.settled()
+    assert sorted(sink.ids) == sorted(set(sink.ids)), "twice"
+    print(served, refused, len(sink.ids))
+    await spool.aclose()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.real_time
+def test_under_a_limit_on_file_size_it_goes_on_in_more_files(tmp_path):
+    ran = subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    served, refused, delivered = map(int, ran.stdout.split())
+    assert served == delivered
+    assert served + refused == 100
+    assert refused < 50
+    assert list(tmp_path.iterdir()) == []
