@@ -500,7 +500,7 @@ def test_the_gateway_has_a_store_and_a_folder(plugins, tmp_path):
     config = parse({"credentials": [first()], "data_dir": str(tmp_path)})
     gateway = compose(config, plugins(), environment={}, gateway=True)
     assert gateway.data_dir == tmp_path
-    assert gateway.store.options.url == f"sqlite:///{tmp_path}/taxiway.db"
+    assert (gateway.store.options.url, gateway.store.context.data_dir) == ("sqlite://", tmp_path)
     assert isinstance(gateway.context, Context)
     assert not list(tmp_path.iterdir())
 

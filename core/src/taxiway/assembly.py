@@ -12,7 +12,7 @@ from taxiway.candidate import SECTIONS, Account, Candidate, Credential, Endpoint
 from taxiway.clock import Clock
 from taxiway.composition import Composition, compose
 from taxiway.config import Config
-from taxiway.converter import join, nearest
+from taxiway.converter import below, join, nearest
 from taxiway.errors import ConfigError, KeyStoreError, Problem
 from taxiway.keystore import KeyStore
 from taxiway.planner import Offer, Snapshot
@@ -163,7 +163,7 @@ async def _secret(keys: Keys, credential: Credential) -> Secret | KeyStoreError 
 def _of_credential(problem: Problem, credential: Credential, path: str) -> Problem:
     """A provider knows a credential by its label; a file's reader by its table."""
     rest = problem.path.removeprefix(credential.label).lstrip(".")
-    where = ".".join(part for part in (path or credential.label, rest) if part)
+    where = below(path or credential.label, rest)
     said = (
         problem.message if credential.label in problem.message or not path else f"{credential.label}: {problem.message}"
     )

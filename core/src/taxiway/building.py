@@ -6,7 +6,7 @@ from typing import Any, Final
 from attrs import define, evolve, field
 
 from taxiway.config import Raw, Table
-from taxiway.converter import collect, join
+from taxiway.converter import below, collect, join
 from taxiway.dialect import Dialect
 from taxiway.errors import ConfigError, PluginError, Problem, TaxiwayError
 from taxiway.plugins import Plugins, unknown
@@ -72,7 +72,7 @@ class Builder:
         try:
             return registration.build(options, evolve(self.context, dialects=dialects))
         except ConfigError as error:
-            self.problems += [Problem(problem.message, join(path, problem.path)) for problem in error.problems]
+            self.problems += [Problem(problem.message, below(path, problem.path)) for problem in error.problems]
         except TaxiwayError as error:
             self.problem(scrub(str(error)), path)
         except Exception as error:  # noqa: BLE001 - one plugin's mistake hides no other problem

@@ -16,7 +16,7 @@ from taxiway.building import Builder
 from taxiway.candidate import Credential
 from taxiway.catalog import Catalog, CatalogModel
 from taxiway.clock import Clock, SystemClock
-from taxiway.config import KNOWN, Config, Raw, Table, read
+from taxiway.config import DEFAULT_STORE, KNOWN, Config, Raw, Table, read
 from taxiway.converter import collect, join, nearest
 from taxiway.dialect import Dialect
 from taxiway.errors import ConfigError, PluginError, Problem
@@ -351,11 +351,12 @@ class _Composer:
             self.made.transports.setdefault(scheme, transport)
 
     def _store(self) -> None:
-        table, folder = self.config.store, self.made.data_dir
+        table = self.config.store
         if table is None:
-            if not self.gateway or folder is None or not self.builder.plugins.has("store-sqlite"):
+            scheme = DEFAULT_STORE.partition(":")[0]
+            if not self.gateway or not self.builder.plugins.has(f"store-{scheme}"):
                 return
-            table = Table(use="sqlite", options={"url": f"sqlite:///{folder}/taxiway.db"}, path="store")
+            table = Table(use=scheme, options={"url": DEFAULT_STORE}, path="store")
         registration = self.builder.load("store", table.use, f"{table.path}.url")
         if registration is not None:
             self.made.store = self.builder.build(registration, table.options, table.path)

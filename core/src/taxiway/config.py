@@ -51,6 +51,10 @@ LATER: Final = frozenset({"state", "transforms", "guards", "media"})
 
 KNOWN: Final = (*TABLES, *LISTS, *NAMED)
 
+DEFAULT_STORE: Final = "sqlite://"
+"""The store of a gateway that names none: a database in the data folder."""
+
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*:")
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 _FILE: Final = re.compile(r"[\w.-]{1,32}")
 
@@ -195,12 +199,12 @@ def _uses(problems: list[Problem], tables: Sequence[tuple[str, Raw]], optional: 
 
 
 def _store(problems: list[Problem], raw: Raw | None) -> Table | None:
+    """The scheme of the URL names the plugin."""
     if raw is None:
         return None
-    url = raw.get("url")
-    if not isinstance(url, str) or "://" not in url:
-        problem = "is missing" if url is None else "must be a URL"
-        problems.append(Problem(f'{problem}, such as "sqlite:///~/.taxiway/taxiway.db"', "store.url"))
+    url = raw.get("url", DEFAULT_STORE)
+    if not isinstance(url, str) or not _SCHEME.match(url):
+        problems.append(Problem('must be a URL, such as "sqlite:///~/.taxiway/taxiway.db"', "store.url"))
         return None
     return Table(use=url.partition(":")[0], options=dict(raw), path="store")
 

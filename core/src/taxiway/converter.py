@@ -34,13 +34,16 @@ Reference: TypeAlias = Annotated[str, "a reference to a key"]
 
 NOT_BUILT: Final = "is not built yet"
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+DURATION_PATTERN: Final = r"(\d+(?:\.\d+)?)(ms|s|m|h)"
+REFERENCE_PATTERN: Final = r"[a-z][a-z0-9-]*:."
+
+_DURATION: Final = re.compile(DURATION_PATTERN)
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _MANY: Final = 5
 _NAMES: Final = {str: "text", bool: "true or false", int: "a whole number", float: "a number", NoneType: "nothing"}
 _LATER: Final = "taxiway_later"
 _ATTRIBUTE: Final = re.compile(r"^'(\w+)' ")
-_REFERENCE: Final = re.compile(r"[a-z][a-z0-9-]*:.+", re.DOTALL)
+_REFERENCE: Final = re.compile(REFERENCE_PATTERN, re.DOTALL)
 _BARE: Final = re.compile(r"[\w-]+")
 
 
@@ -121,7 +124,7 @@ def _problems(error: BaseException, path: str) -> Iterator[Problem]:
             yield _extra(str(name), valid, later_names(error.cl), path)
     elif isinstance(error, ConfigError):
         for problem in error.problems:
-            yield Problem(problem.message, f"{path}.{problem.path}" if path and problem.path else path or problem.path)
+            yield Problem(problem.message, below(path, problem.path))
     else:
         yield _plain(error, path)
 
@@ -158,6 +161,13 @@ def join(path: str, name: str) -> str:
     """Return the path of a key inside the table at `path`; quoted where TOML would need it."""
     bare = name if _BARE.fullmatch(name) else f'"{name}"'
     return f"{path}.{bare}" if path and name else path or bare
+
+
+def below(path: str, rest: str) -> str:
+    """Return the place `rest` inside the table at `path`; also where `rest` already says so."""
+    if rest == path or rest.startswith((f"{path}.", f"{path}[")):
+        return rest
+    return ".".join(part for part in (path, rest) if part)
 
 
 def _exact(kind: type, *also: type) -> Callable[[Any, Any], Any]:
@@ -298,7 +308,7 @@ def _secret(_: Any, __: Any) -> Any:
 
 def _reference(value: Any, _: Any) -> str:
     # What is no reference is most likely the key itself.
-    if type(value) is not str or not _REFERENCE.fullmatch(value):
+    if type(value) is not str or not _REFERENCE.match(value):
         raise Wrong('must say where the key is, as in "env:NAME" or "file:PATH", never the key itself')
     return value
 
