@@ -68,11 +68,10 @@ def build(**options):
 
 
 def outgoing(provider, sample=COMPLETE, settings=None, secret=None):
-    credential = Credential(id="local/x", provider="local", label="x", settings=settings or {})
     contract = TestServer()
     contract.settings = settings or {}
     contract.key = secret
-    return contract._outgoing(provider, sample) if credential else None
+    return contract._outgoing(provider, sample)
 
 
 def test_models_are_told_by_id_or_by_slug_and_id():
