@@ -43,8 +43,10 @@ _PAGE_POLICY: Final = (
 class App:
     """The app. `draining`: no new work is wanted, and `/readyz` says so."""
 
-    def __init__(self, router: Router, keys: Keys, *, body_limit: int, max_calls: int) -> None:
-        self._router, self._keys = router, keys
+    def __init__(
+        self, router: Router, keys: Keys, *, body_limit: int, max_calls: int, lines: access.Lines | None = None
+    ) -> None:
+        self._router, self._keys, self._lines = router, keys, lines
         load = Load(max_calls)
         self._inference = {
             base + path: Inference(router.dialects[dialect], router, keys, load, body_limit)
@@ -85,7 +87,7 @@ class App:
             else:
                 await exchange.answer(500, _WRONG)
             exchange.status = 500
-        access.write(exchange, started)
+        access.write(exchange, started, self._lines)
 
     async def _other(self, exchange: Exchange) -> None:
         scope = exchange.scope

@@ -25,6 +25,7 @@ def serve(config: Path | None, data_dir: Path | None, host: str | None, port: in
 
     It ends on SIGTERM or Ctrl-C: no new calls are taken, those in flight are finished.
     """
+    from taxiway_gateway.access import Lines
     from taxiway_gateway.run import Start, run
 
     _log_to_stderr(log_level)
@@ -37,7 +38,9 @@ def serve(config: Path | None, data_dir: Path | None, host: str | None, port: in
 
     start = Start(config=config, data_dir=data_dir, host=host, port=port)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(run(start, say))
+        runner.run(
+            run(start, say, Lines(sys.stderr) if logging.getLogger("taxiway").isEnabledFor(logging.INFO) else None)
+        )
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -173,12 +173,24 @@ class Exchange:
             pass
         await self.send({"type": "http.response.body", "body": b""})
 
-    async def part(self, message: Message) -> None:
-        """Send a part of a reply; the client has `SEND_LIMIT` to take what was sent before. Raises Gone."""
+    async def begin(self, status: int, fields: list[Field]) -> None:
+        """Send the head of a reply in parts."""
+        self.status = status
+        await self._patiently({"type": "http.response.start", "status": status, "headers": fields})
+
+    async def part(self, data: bytes) -> None:
+        """Send a part; the client has `SEND_LIMIT` to take what was sent before. Raises Gone."""
         connection = self.connection
         if connection is not None and not connection.flow.write_paused:
-            await self.send(message)
-            return
+            connection.part(data)
+        else:
+            await self._patiently({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self, data: bytes) -> None:
+        """Send the last part."""
+        await self._patiently({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def _patiently(self, message: Message) -> None:
         try:
             async with asyncio.timeout(SEND_LIMIT):
                 await self.send(message)

@@ -125,11 +125,13 @@ class StreamedReply:
 
     async def events(self, batch: Iterable[Json]) -> None:
         """Send events, in one piece."""
-        await self._send(self._writer.write(batch))
+        await self._ready()
+        await self._exchange.part(self._writer.write(batch))
 
     async def end(self, whole: bool) -> None:
         """End the reply; `whole`: it is a success."""
-        await self._send(self._writer.end(whole), more=False)
+        await self._ready()
+        await self._exchange.end(self._writer.end(whole))
 
     def stop(self) -> None:
         """Send nothing more by itself."""
@@ -137,18 +139,16 @@ class StreamedReply:
         if self._ping is not None:
             self._ping.cancel()
 
-    async def _send(self, data: bytes, *, more: bool = True) -> None:
+    async def _ready(self) -> None:
         self._sent += 1
         if self._ping is not None:
             await self._ping
         if not self.begun:
             await self._begin()
-        await self._exchange.part({"type": "http.response.body", "body": data, "more_body": more})
 
     async def _begin(self) -> None:
         self.begun = True
-        self._exchange.status = 200
-        await self._exchange.part({"type": "http.response.start", "status": 200, "headers": self._head})
+        await self._exchange.begin(200, self._head)
 
     def _look(self) -> None:
         if self._sent == self._seen and self._ping is None:
@@ -160,7 +160,7 @@ class StreamedReply:
         try:
             if not self.begun:
                 await self._begin()
-            await self._exchange.part({"type": "http.response.body", "body": self._writer.ping(), "more_body": True})
+            await self._exchange.part(self._writer.ping())
         except Gone:
             # The connection was aborted, which ends the stream itself.
             pass

@@ -159,6 +159,11 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
         self.on_response_complete()
 
+    def part(self, data: bytes) -> None:
+        """Send a part of a reply that goes out in chunks; the caller has seen that there is room for it."""
+        if data and not self.cycle.disconnected:
+            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+
     def _refuse(self, status: int) -> None:
         self.closing = True
         if not self._busy:

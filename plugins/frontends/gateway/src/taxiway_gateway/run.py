@@ -8,6 +8,7 @@ from attrs import frozen
 from taxiway.router import Router
 
 from taxiway.errors import ConfigError, Problem
+from taxiway_gateway.access import Lines
 from taxiway_gateway.app import App
 from taxiway_gateway.auth import Keys
 from taxiway_gateway.first_key import entry, read_given
@@ -27,8 +28,11 @@ class Start:
     port: int | None = None
 
 
-async def run(start: Start, say: Callable[[str], None]) -> None:
-    """Serve until a signal comes. `say` is given the text for the console once requests may come. Raises TaxiwayError."""
+async def run(start: Start, say: Callable[[str], None], lines: Lines | None = None) -> None:
+    """Serve until a signal comes. `say` is given the text for the console once requests may come. Raises TaxiwayError.
+
+    `lines` takes the lines of the access log; without it they go to the log `taxiway.access`.
+    """
     router = Router.from_config(start.config, data_dir=start.data_dir, gateway=True)
     config = router.config
     host, port = address(config.gateway.listen)
@@ -43,14 +47,16 @@ async def run(start: Start, say: Callable[[str], None]) -> None:
                 Keys(router.store, router.clock, given),
                 body_limit=config.gateway.body_limit,
                 max_calls=config.gateway.max_calls,
+                lines=lines,
             )
-            server = Server(app, config.gateway.cors, config.routing.timeouts.total)
-            name, number = listener.getsockname()[:2]
-            url = f"http://{f'[{name}]' if ':' in name else name}:{number}"
-            text = welcome(url, shown, router.snapshot, last_resort=router.last_resort)
+            totals = [config.routing.timeouts.total, *(t.timeouts.total for t in config.models.values() if t.timeouts)]
+            server = Server(app, config.gateway.cors, max(totals))
+            text = welcome(_url(*listener.getsockname()[:2]), shown, router.snapshot, last_resort=router.last_resort)
             await server.listen(listener, lambda: say(text))
     finally:
         listener.close()
+        if lines is not None:
+            lines.flush()
 
 
 def address(listen: str) -> tuple[str, int]:
@@ -62,3 +68,9 @@ def address(listen: str) -> tuple[str, int]:
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ConfigError([Problem('must be "host:port", "127.0.0.1:8787" for example', "gateway.listen")])
     return host, int(port)
+
+
+def _url(host: str, port: int) -> str:
+    # An address that stands for all of the machine's is none to connect to.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
