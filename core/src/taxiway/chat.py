@@ -41,12 +41,8 @@ class Untranslated:
         return ()
 
 
-class ChatUpstream:
-    """How a provider that speaks chat is talked to: canonical already, less what an endpoint refuses."""
-
-    def from_canonical(self, body: Json, endpoint: Endpoint) -> Translated:
-        """Map or drop what the endpoint refuses; the same object where nothing applies."""
-        return chat_canonical.from_canonical(body, endpoint)
+class CanonicalUpstream:
+    """What the upstream halves of canonical dialects have in common: replies are canonical already."""
 
     def reply_to_canonical(self, reply: Json, state: Any) -> Translated:
         """Give the reply as it is."""
@@ -56,23 +52,9 @@ class ChatUpstream:
         """Return a translator that changes nothing."""
         return Untranslated()
 
-    def progress(self, stream: bool) -> Progress:
-        """Return the reader of one reply."""
-        return ChatProgress(stream)
 
-    def fold(self) -> Fold:
-        """Return what makes one reply out of a stream."""
-        return ChatFold()
-
-
-class ChatClient:
-    """How a client that speaks chat is served."""
-
-    own = OWN
-
-    def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
-        """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
-        return chat_facts.facts(body, path, headers)
+class CanonicalClient:
+    """What the client halves of canonical dialects have in common: nothing to translate, and errors in OpenRouter's form."""
 
     def to_canonical(self, body: Json) -> Translated:
         """Give the body as it is."""
@@ -86,10 +68,6 @@ class ChatClient:
         """Return a translator that changes nothing."""
         return Untranslated()
 
-    def stamp(self, call: Call, bill: Callable[[], Bill]) -> Stamp:
-        """Return the stamp of one call."""
-        return ChatStamp(call, bill)
-
     def writer(self, call: Call) -> Writer:
         """Return the writer; it keeps nothing, so one serves all."""
         return _WRITER
@@ -97,6 +75,45 @@ class ChatClient:
     def error(self, error: CallError) -> tuple[int, Json]:
         """Return status and body for a call that failed before anything was sent."""
         return error_reply(error)
+
+
+class ChatUpstream(CanonicalUpstream):
+    """How a provider that speaks chat is talked to: canonical already, less what an endpoint refuses."""
+
+    def from_canonical(self, body: Json, endpoint: Endpoint) -> Translated:
+        """Map or drop what the endpoint refuses; the same object where nothing applies."""
+        return chat_canonical.from_canonical(body, endpoint)
+
+    def progress(self, stream: bool) -> Progress:
+        """Return the reader of one reply."""
+        return ChatProgress(stream)
+
+    def fold(self) -> Fold:
+        """Return what makes one reply out of a stream."""
+        return ChatFold()
+
+
+class ChatClient(CanonicalClient):
+    """How a client that speaks chat is served."""
+
+    own = OWN
+
+    def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
+        """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
+        return chat_facts.facts(body)
+
+    def stamp(self, call: Call, bill: Callable[[], Bill]) -> Stamp:
+        """Return the stamp of one call."""
+        return ChatStamp(call, bill)
+
+
+def offer(dialect: Dialect, summary: str) -> Iterable[Registration[NoOptions, Dialect]]:
+    """Make the registration of a dialect that has no options."""
+
+    def build(options: NoOptions, context: Context) -> Dialect:
+        return dialect
+
+    return [Registration(name=dialect.name, summary=summary, options=NoOptions, build=build)]
 
 
 _WRITER: Final = SseWriter()
@@ -107,12 +124,4 @@ CHAT: Final = Dialect(name="chat", operation="chat", upstream=ChatUpstream(), cl
 @hookimpl
 def taxiway_dialects() -> Iterable[Registration[NoOptions, Dialect]]:
     """Offer the dialect chat."""
-
-    def build(options: NoOptions, context: Context) -> Dialect:
-        return CHAT
-
-    return [
-        Registration(
-            name="chat", summary="OpenAI's chat completions, canonical for chat", options=NoOptions, build=build
-        )
-    ]
+    return offer(CHAT, "OpenAI's chat completions, canonical for chat")

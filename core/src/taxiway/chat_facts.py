@@ -3,13 +3,12 @@
 Fields and ranges: OpenRouter's request schema, and OpenAI's where it allows more. Unknown fields pass; null is as absent.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from taxiway.call import Facts
 from taxiway.codec import Json, dumps
 from taxiway.errors import InvalidRequest
-from taxiway.http import Headers
 
 Check: TypeAlias = Callable[[str, Any], None]
 """Takes the field's place and its value; raises InvalidRequest."""
@@ -45,7 +44,7 @@ _PARTS: Final[dict[str, tuple[str, str, str]]] = {
 """Content parts by type: the modality, the member that holds it, and that member's text ("" where it is itself one)."""
 
 
-def facts(body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
+def facts(body: Json) -> Facts:
     """Check a chat body and read what planning may know of it. Raises InvalidRequest, naming the field."""
     messages = body.get("messages")
     if type(messages) is not list or not messages:

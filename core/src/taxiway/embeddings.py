@@ -5,26 +5,22 @@ Wire: OpenAI's API reference (create embeddings); OpenRouter's additions (`input
 
 import base64
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from taxiway.call import Call, Facts, Translated
 from taxiway.candidate import Endpoint
-from taxiway.chat import Untranslated
-from taxiway.chat_errors import error_reply
+from taxiway.chat import CanonicalClient, CanonicalUpstream, offer
 from taxiway.chat_facts import choice, integer, models_of, of_type
-from taxiway.chat_stamp import SseWriter
+from taxiway.chat_progress import ChatProgress
 from taxiway.chat_usage import charge, usage_of
 from taxiway.codec import Json
-from taxiway.dialect import Dialect, Fold, Progress, Stamp, Translator, Writer
+from taxiway.dialect import Dialect, Fold, Progress, Stamp
 from taxiway.errors import InvalidRequest, Malformed
 from taxiway.hookspecs import hookimpl
 from taxiway.http import Headers
 from taxiway.outcome import Bill, CallError
-from taxiway.registration import Context, NoOptions, Registration
-
-if TYPE_CHECKING:
-    from taxiway.usage import Usage
+from taxiway.registration import NoOptions, Registration
 
 TAXIWAY_API = (1, 0)
 
@@ -40,7 +36,7 @@ _MODALITIES: Final = {"image_url": "image", "input_audio": "audio", "video_url":
 _TEXT: Final = frozenset({"text"})
 
 
-def facts(body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
+def facts(body: Json) -> Facts:
     """Check an embeddings body and read what planning may know of it. Raises InvalidRequest, naming the field."""
     for name, check in _FIELDS.items():
         if body.get(name) is not None:
@@ -93,17 +89,10 @@ def _all_tokens(where: str, tokens: list[Any]) -> int:
     return len(tokens)
 
 
-class EmbeddingsProgress:
+class EmbeddingsProgress(ChatProgress):
     """Reads the one reply: it is done when it has vectors."""
 
-    __slots__ = ("done", "finish", "native_finish", "started", "upstream_id", "usage")
-
-    def __init__(self) -> None:
-        self.started = self.done = False
-        self.finish: str | None = None
-        self.native_finish: str | None = None
-        self.usage: Usage | None = None
-        self.upstream_id: str | None = None
+    __slots__ = ()
 
     def see(self, event: Json) -> None:
         """Take the reply. Raises Malformed where it is none."""
@@ -116,16 +105,8 @@ class EmbeddingsProgress:
         if type(usage) is dict:
             self.usage = usage_of(usage)
 
-    def close(self, mark: bool, framed: bool) -> None:
-        """The body ended: nothing more is known."""
 
-    @property
-    def text(self) -> str:
-        """Return nothing: vectors are no text."""
-        return ""
-
-
-class EmbeddingsUpstream:
+class EmbeddingsUpstream(CanonicalUpstream):
     """How a provider that speaks embeddings is talked to."""
 
     def from_canonical(self, body: Json, endpoint: Endpoint) -> Translated:
@@ -135,17 +116,9 @@ class EmbeddingsUpstream:
             return Translated(body)
         return Translated({name: value for name, value in body.items() if name not in dropped}, dropped)
 
-    def reply_to_canonical(self, reply: Json, state: Any) -> Translated:
-        """Give the reply as it is."""
-        return Translated(reply)
-
-    def events_to_canonical(self, state: Any) -> Translator:
-        """Return a translator that changes nothing."""
-        return Untranslated()
-
     def progress(self, stream: bool) -> Progress:
         """Return the reader of one reply."""
-        return EmbeddingsProgress()
+        return EmbeddingsProgress(stream=False)
 
     def fold(self) -> Fold:
         """There is no stream to fold."""
@@ -221,38 +194,18 @@ def decode(vector: Any) -> Any:
         raise Malformed("an embedding that is no list and no base64 of floats") from None
 
 
-class EmbeddingsClient:
+class EmbeddingsClient(CanonicalClient):
     """How a client that speaks embeddings is served."""
 
     own = OWN
 
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
-        return facts(body, path, headers)
-
-    def to_canonical(self, body: Json) -> Translated:
-        """Give the body as it is."""
-        return Translated(body)
-
-    def reply_from_canonical(self, reply: Json, call: Call) -> Translated:
-        """Give the reply as it is."""
-        return Translated(reply)
-
-    def events_from_canonical(self, call: Call) -> Translator:
-        """Return a translator that changes nothing."""
-        return Untranslated()
+        return facts(body)
 
     def stamp(self, call: Call, bill: Callable[[], Bill]) -> Stamp:
         """Return the stamp of one call."""
         return EmbeddingsStamp(call, bill)
-
-    def writer(self, call: Call) -> Writer:
-        """Return a writer that is never asked to write."""
-        return SseWriter()
-
-    def error(self, error: CallError) -> tuple[int, Json]:
-        """Return status and body for a call that failed."""
-        return error_reply(error)
 
 
 EMBEDDINGS: Final = Dialect(
@@ -261,14 +214,6 @@ EMBEDDINGS: Final = Dialect(
 
 
 @hookimpl
-def taxiway_dialects() -> Sequence[Registration[NoOptions, Dialect]]:
+def taxiway_dialects() -> Iterable[Registration[NoOptions, Dialect]]:
     """Offer the dialect embeddings."""
-
-    def build(options: NoOptions, context: Context) -> Dialect:
-        return EMBEDDINGS
-
-    return [
-        Registration(
-            name="embeddings", summary="OpenAI's embeddings, canonical for embeddings", options=NoOptions, build=build
-        )
-    ]
+    return offer(EMBEDDINGS, "OpenAI's embeddings, canonical for embeddings")
