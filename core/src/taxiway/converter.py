@@ -164,9 +164,10 @@ def join(path: str, name: str) -> str:
 
 
 def below(path: str, rest: str) -> str:
-    """Return the place `rest` inside the table at `path`; also where `rest` already says so."""
-    if rest == path or rest.startswith((f"{path}.", f"{path}[")):
-        return rest
+    """Return the place `rest` inside the table at `path`; also where `rest` begins with the table, with or without its index."""
+    for start in (path, path.partition("[")[0]):
+        if start and (rest == start or rest.startswith(f"{start}.")):
+            rest = rest[len(start) :].lstrip(".")
     return ".".join(part for part in (path, rest) if part)
 
 
