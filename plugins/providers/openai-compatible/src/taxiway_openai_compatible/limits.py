@@ -53,8 +53,11 @@ def _window(limit: float, remaining: float, wait: float) -> float | None:
     used = limit - remaining
     if used <= 0 or wait < _COARSE:
         return None
-    drains = wait * limit / used
-    return next((window for window in _WINDOWS if window >= _ENOUGH * drains), _WINDOWS[-1])
+    least = _ENOUGH * wait * limit / used
+    for window in _WINDOWS:
+        if window >= least:
+            return window
+    return _WINDOWS[-1]
 
 
 def _wait(text: str, form: Form, now: float) -> float | None:
