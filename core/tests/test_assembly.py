@@ -270,7 +270,7 @@ def test_all_mistakes_come_at_once(plugins):
             "gateway": {"listen": 3},
             "alfa": {},
             "plugins": {"disabled": ["strategy-lucki"]},
-            "routing": {"strategy": ["balancd", "lucky"]},
+            "routing": {"strategy": ["balancd", "lucky"], "only": ["local/eu", "spare"], "ignore": ["alpah"]},
             "strategies": {"lucky": {"windw": 1}, "balanced": {"window": -1}, "other": {}},
             "credentials": [
                 first({"provider": "alhpa"}),
@@ -298,6 +298,7 @@ def test_all_mistakes_come_at_once(plugins):
         "alfa": "is not a known table",
         "plugins.disabled[0]": 'no plugin is called "strategy-lucki"',
         "routing.strategy[0]": 'no strategy is called "balancd"',
+        "routing.ignore[0]": 'no provider is called "alpah"',
         "strategies.lucky.windw": "is not a known key",
         "strategies.balanced.window": "must be > 0.0: -1.0",
         "strategies.other": 'no strategy is called "other"',

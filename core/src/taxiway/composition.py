@@ -21,7 +21,7 @@ from taxiway.converter import collect, join, nearest
 from taxiway.dialect import Dialect
 from taxiway.errors import ConfigError, PluginError, Problem
 from taxiway.keystore import Environment, KeyStore
-from taxiway.plugins import Plugins
+from taxiway.plugins import Plugins, unknown
 from taxiway.provider import Carries, Provider
 from taxiway.registration import AnyRegistration, Context
 from taxiway.secret import scrub
@@ -163,6 +163,7 @@ class _Composer:
         self._dialects()
         self._providers()
         self._credentials()
+        self._preferences()
         self._strategies()
         self._catalog()
         self._transports()
@@ -309,6 +310,15 @@ class _Composer:
         if not made.credentials and resort is not None:
             made.last_resort = True
             self._credential(Credential(id=resort.name, provider=resort.name, label=resort.name), "")
+
+    def _preferences(self) -> None:
+        """Providers that `[routing]` names must be known: one misspelt in `ignore` would go on being used."""
+        preferences = self.config.routing.preferences
+        valid = [*self._slugs, *self.builder.plugins.names("provider")]
+        for name in ("order", "only", "ignore"):
+            for index, slug in enumerate(getattr(preferences, name)):
+                if slug.partition("/")[0] not in valid:
+                    self.builder.problem(unknown(slug, valid, "provider"), f"routing.{name}[{index}]")
 
     def _strategies(self) -> None:
         config = self.config
