@@ -143,6 +143,11 @@ class LuckyOptions:
     window: Duration = field(default=1.0, validator=validators.gt(0.0))
 
 
+def refused_environment(environment):
+    if "REFUSED_KEY" in environment:
+        yield Credential(id="refused", provider="refused", label="REFUSED_KEY")
+
+
 def one(name, build, options=NoOptions, **more):
     return Registration(name=name, summary=name, options=options, build=build, **more)
 
@@ -161,7 +166,8 @@ def house():
             one("alpha", Alpha, AlphaOptions, requires=requires, environment=from_environment),
             one("author-alpha", Alpha, AlphaOptions, requires=requires, environment=from_environment),
             one("spare", Spare, last_resort=True),
-            one("refused", refuse),
+            one("refused", refuse, environment=refused_environment),
+            one("confused", refuse, environment=lambda environment: 1 / 0 if "REFUSED_KEY" in environment else ()),
         ],
         "taxiway_dialects": [
             one("chat", lambda o, c: Dialect("chat", "chat")),
@@ -187,7 +193,7 @@ def house():
 
 
 NAMES = (
-    "provider-alpha provider-author-alpha provider-spare provider-refused dialect-chat dialect-embeddings strategy-balanced "
+    "provider-alpha provider-author-alpha provider-spare provider-refused provider-confused dialect-chat dialect-embeddings strategy-balanced "
     "strategy-lucky keystore-env sink-lines store-sqlite transport-httptools transport-httpx"
 ).split()
 
@@ -329,6 +335,14 @@ def test_a_broken_plugin_that_nothing_names_is_only_listed(plugins):
     assert built.found == ["alpha"]
     assert any("provider-broken" in warning for warning in built.warnings)
     assert {row.name for row in installed.listing() if row.state == "broken"} == {"broken"}
+
+
+def test_a_provider_that_fails_on_the_environment_stops_nothing(plugins):
+    built = compose(Config(), plugins(), environment={"REFUSED_KEY": "x", "ALPHA_KEY": "x"})
+    assert built.found == ["alpha"]
+    assert len(built.warnings) == 2
+    assert "can't read the environment" in built.warnings[0]
+    assert "can't be built" in built.warnings[1]
 
 
 def test_a_disabled_plugin_that_is_named_says_so(plugins):

@@ -79,7 +79,11 @@ class Builder:
             self.problem(scrub(f"can't be built: {type(error).__name__}: {error}"), path)
         return None
 
-    def table(self, kind: str, table: Table) -> Any:
-        """Load and build what a table names; None where that fails."""
-        registration = self.load(kind, table.use, join(table.path, "use"))
+    def make(self, kind: str, table: Table, named: str, valid: Iterable[str] = ()) -> Any:
+        """Load and build what a table names; None where that fails. `named`: where its name is written."""
+        registration = self.load(kind, table.use, named, valid)
         return None if registration is None else self.build(registration, table.options, table.path)
+
+    def table(self, kind: str, table: Table) -> Any:
+        """As `make`, for a table that names its plugin by `use`."""
+        return self.make(kind, table, join(table.path, "use"))

@@ -5,7 +5,7 @@ All that is wrong with names, plugins and options is found in one go: a table th
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -195,12 +195,10 @@ class _Composer:
                 self.builder.problem(f"no such key store is installed{hint}", f"{self._path(credential)}.key")
         if not config.credentials and DEFAULT_KEY_STORE in installed:
             wanted.setdefault(DEFAULT_KEY_STORE, join("keystores", DEFAULT_KEY_STORE))
-        for scheme, path in wanted.items():
-            registration = self.builder.load("keystore", scheme, path)
-            if registration is not None:
-                built = self.builder.build(registration, config.keystores.get(scheme, {}), join("keystores", scheme))
-                if built is not None:
-                    self.made.key_stores[scheme] = built
+        for scheme, named in wanted.items():
+            table = Table(use=scheme, options=config.keystores.get(scheme, {}), path=join("keystores", scheme))
+            if (store := self.builder.make("keystore", table, named)) is not None:
+                self.made.key_stores[scheme] = store
 
     def _dialects(self) -> None:
         """Core's own, and for the gateway whatever else is installed; the others come with who requires them."""
@@ -275,11 +273,11 @@ class _Composer:
         """Resolve a credential's provider, by slug or by the plugin's name, and structure its settings."""
         name = credential.provider
         if name not in self._slugs:
-            registration = self.builder.load("provider", name, join(path, "provider"), self._slugs)
+            table = Table(use=name, options={}, path=join("providers", name))
+            made = self.builder.make("provider", table, join(path, "provider"), self._slugs)
             self._slugs[name] = name
-            provider = None if registration is None else self.builder.build(registration, {}, join("providers", name))
-            if provider is not None:
-                self._keep(name, provider)
+            if made is not None:
+                self._keep(name, made)
         provider = self.made.providers.get(self._slugs[name])
         if provider is None:
             return
@@ -303,13 +301,24 @@ class _Composer:
             if offers is None or offers in asked:
                 continue
             asked.add(offers)
-            for credential in offers(self.builder.context.environment):
-                self._credential(credential, credential.label)
-                if self._slugs[credential.provider] not in made.found:
-                    made.found.append(self._slugs[credential.provider])
+            self._found(name, offers)
         if not made.credentials and resort is not None:
             made.last_resort = True
             self._credential(Credential(id=resort.name, provider=resort.name, label=resort.name), "")
+
+    def _found(self, name: str, offers: Callable[[Mapping[str, str]], Iterable[Credential]]) -> None:
+        """Take what the environment has for one provider. Nobody named it, so its mistakes stop nothing."""
+        made, problems, before = self.made, self.builder.problems, len(self.builder.problems)
+        try:
+            for credential in offers(self.builder.context.environment):
+                self._credential(credential, credential.label)
+                slug = self._slugs[credential.provider]
+                if slug in made.providers and slug not in made.found:
+                    made.found.append(slug)
+        except Exception as error:  # noqa: BLE001 - as everywhere: one plugin's mistake is its own
+            self.builder.problem(f"can't read the environment: {scrub(str(error))}", f"provider-{name}")
+        made.warnings += map(str, problems[before:])
+        del problems[before:]
 
     def _preferences(self) -> None:
         """Providers that `[routing]` names must be known: one misspelt in `ignore` would go on being used."""
@@ -327,17 +336,15 @@ class _Composer:
             path = "routing.strategy" if len(names) == 1 else f"routing.strategy[{index}]"
             if names == (DEFAULT_STRATEGY,) and not self.builder.plugins.has(f"strategy-{name}"):
                 self.made.warnings.append(f'no strategy "{name}" is installed: endpoints are tried by price')
-            elif (registration := self.builder.load("strategy", name, path)) is not None:
-                table = join("strategies", name)
-                strategy = self.builder.build(registration, config.strategies.get(name, {}), table)
-                if strategy is not None:
-                    self.made.strategies.append((name, strategy))
+                continue
+            table = Table(use=name, options=config.strategies.get(name, {}), path=join("strategies", name))
+            if (strategy := self.builder.make("strategy", table, path)) is not None:
+                self.made.strategies.append((name, strategy))
         for name, raw in config.strategies.items():
-            if (
-                name not in names
-                and (registration := self.builder.load("strategy", name, join("strategies", name))) is not None
-            ):
-                collect(self.builder.problems, raw, registration.options, join("strategies", name))
+            # A table of a strategy that is not used must be right all the same.
+            if name not in names:
+                path = join("strategies", name)
+                self.builder.make("strategy", Table(use=name, options=raw, path=path), path)
 
     def _catalog(self) -> None:
         table = self.config.catalog
@@ -367,6 +374,4 @@ class _Composer:
             if not self.gateway or not self.builder.plugins.has(f"store-{scheme}"):
                 return
             table = Table(use=scheme, options={"url": DEFAULT_STORE}, path="store")
-        registration = self.builder.load("store", table.use, f"{table.path}.url")
-        if registration is not None:
-            self.made.store = self.builder.build(registration, table.options, table.path)
+        self.made.store = self.builder.make("store", table, f"{table.path}.url")
