@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -315,6 +316,38 @@ def test_a_shape_with_a_path_and_a_header_of_its_own():
     sent = outgoing(provider, secret="k-0123456789")
     assert provider.prepare(sent, NOW).target == "/v2/chat"
     assert ("api-key", "k-0123456789") in provider.prepare(sent, NOW).headers
+
+
+def test_a_shape_is_a_row_of_a_table():
+    row = """
+        slug = "acme"
+        name = "Acme"
+        base_url = "https://a.example"
+        paths = { chat = "/v2/chat" }
+        refuses = ["top_k"]
+        errors = [{ kind = "overloaded", statuses = [429], message = "at capacity" }]
+        limits = [{ unit = "requests", limit = "l", remaining = "r", reset = "t", form = "seconds" }]
+    """
+    shape = structure(tomllib.loads(row), Shape)
+    provider = CompatibleProvider(shape)
+    (endpoint,) = provider.endpoints(KnownModels(ProviderContract.models), [])
+    assert endpoint.unsupported == {"top_k"}
+    sent = outgoing(provider)
+    headers = {"l": "2", "r": "1", "t": "5"}
+    failure = provider.classify(sent, 429, headers, {"error": {"message": "We are AT CAPACITY."}}, NOW)
+    assert failure.kind == "overloaded"
+    assert [hint.reset for hint in failure.hints] == [NOW + 5]
+
+
+def test_a_quirk_comes_before_the_checks():
+    def finish(event):
+        return [{**event, "choices": [{"index": 0, "message": {"content": event["text"]}}]}]
+
+    provider = CompatibleProvider(Shape(slug="acme", name="Acme", base_url="https://a.example"), quirk=finish)
+    replies = provider.replies(outgoing(provider), HttpHead(200, {}))
+    replies.feed(b'{"text":"a"}')
+    (reply,) = replies.close(framed=True)
+    assert reply["choices"][0]["message"] == {"content": "a"}
 
 
 def test_importing_the_package_imports_nothing_heavy():

@@ -1,13 +1,12 @@
 """What is declared of a provider that is shaped like OpenAI's API: addresses, headers, errors, limits. Values only."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
 
 from attrs import field, fields, frozen
 
 from taxiway.candidate import Charge, Operation, Unit
-from taxiway.codec import Json
 from taxiway.outcome import Kind, Scope
 
 Form: TypeAlias = Literal["go-duration", "seconds", "epoch"]
@@ -18,15 +17,19 @@ INSIDE: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details"
 `reasoning_effort` where that is not refused as well."""
 
 
-def _pattern(text: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
-    return re.compile(text, re.IGNORECASE) if isinstance(text, str) else text
-
-
 @frozen(kw_only=True)
 class Settings:
     """The `settings` of a credential. A field whose metadata names a `header` is sent as that header."""
 
     base_url: str | None = None
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Return the header fields that were set."""
+        return tuple(
+            (attribute.metadata["header"], value)
+            for attribute in fields(type(self))
+            if "header" in attribute.metadata and (value := getattr(self, attribute.name))
+        )
 
 
 @frozen(kw_only=True)
@@ -39,8 +42,13 @@ class ErrorRow:
     kind: Kind
     codes: tuple[str, ...] = ()
     statuses: tuple[int, ...] = ()
-    message: re.Pattern[str] | None = field(default=None, converter=_pattern)
+    message: str = ""
     scope: Scope | None = None
+    _pattern: re.Pattern[str] = field(init=False, repr=False)
+
+    @_pattern.default
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self.message, re.IGNORECASE)
 
     def matches(self, status: int | None, code: str | None, kind: str | None, message: str) -> bool:
         """Whether an error is one of these."""
@@ -48,7 +56,7 @@ class ErrorRow:
             return False
         if self.statuses and status not in self.statuses:
             return False
-        return self.message is None or self.message.search(message) is not None
+        return not self.message or self._pattern.search(message) is not None
 
 
 @frozen(kw_only=True)
@@ -69,11 +77,11 @@ class LimitRow:
 
 @frozen(kw_only=True)
 class Shape:
-    """One provider. All of it can be said in a row of a table.
+    """One provider, as values that a row of a table can hold.
 
     `catalog`: its name in the catalog. `paths` by operation, whose dialect has its name. `refuses`: canonical fields that the API answers with an error;
     `reasoning_refuses`, `plain_refuses`: those that its reasoning models refuse, and those that all others refuse.
-    `errors` are asked before the rows that all such servers share. `quirk` makes its events mean what OpenAI's mean.
+    `errors` are asked before the rows that all such servers share.
     """
 
     slug: str
@@ -84,7 +92,6 @@ class Shape:
     paths: Mapping[Operation, str] = field(factory=lambda: {"chat": "/chat/completions", "embeddings": "/embeddings"})
     probe: str | None = "/models"
     headers: Mapping[str, str] = field(factory=dict)
-    settings: type[Settings] = Settings
     catalog: str = ""
     refuses: frozenset[str] = INSIDE
     reasoning_refuses: frozenset[str] = frozenset()
@@ -93,13 +100,3 @@ class Shape:
     charges: Charge = "admission"
     errors: tuple[ErrorRow, ...] = ()
     limits: tuple[LimitRow, ...] = ()
-    quirk: Callable[[Json], Iterable[Json]] | None = None
-
-    def headers_of(self, settings: Any) -> tuple[tuple[str, str], ...]:
-        """Return what is sent with every request of an account, but for its key."""
-        own = [
-            (attribute.metadata["header"], getattr(settings, attribute.name))
-            for attribute in fields(self.settings)
-            if "header" in attribute.metadata and getattr(settings, attribute.name)
-        ]
-        return (*((name.lower(), value) for name, value in self.headers.items()), *own)

@@ -36,16 +36,24 @@ class Address:
 
 
 class CompatibleProvider:
-    """A provider as its shape declares it. `models`: what is served where no catalog says so, or instead of it.
+    """A provider as its shape declares it.
 
-    Raises ValueError where the shape's base URL is none.
+    `models`: what is served instead of what the catalog says. `settings`: the class of a credential's table. `quirk` makes
+    its chat replies and chunks mean what OpenAI's mean. Raises ValueError where the shape's base URL is none.
     """
 
-    def __init__(self, shape: Shape, models: Sequence[CatalogModel] = ()) -> None:
-        self.slug, self.name, self.settings = shape.slug, shape.name, shape.settings
+    def __init__(
+        self,
+        shape: Shape,
+        models: Sequence[CatalogModel] = (),
+        *,
+        settings: type[Settings] = Settings,
+        quirk: Quirk | None = None,
+    ) -> None:
+        self.slug, self.name, self.settings = shape.slug, shape.name, settings
         self._shape, self._models = shape, tuple(models)
         self._rows = (*shape.errors, *SHARED)
-        self._chunk, self._reply = _composed(shape.quirk, quirks.chunk), _composed(shape.quirk, quirks.reply)
+        self._chunk, self._reply = _composed(quirk, quirks.chunk), _composed(quirk, quirks.reply)
         Origin.of(shape.base_url)
 
     def accounts(self, credential: Credential, secret: Secret | None) -> Sequence[Account]:
@@ -129,7 +137,7 @@ class CompatibleProvider:
         # Azure and its like carry an api-version behind the path.
         path, mark, query = path.partition("?")
         path = path.rstrip("/")
-        own = shape.headers_of(settings)
+        own = (*((name.lower(), value) for name, value in shape.headers.items()), *settings.headers())
         return Address(
             origin,
             {dialect: f"{path}{suffix}{mark}{query}" for dialect, suffix in shape.paths.items()},

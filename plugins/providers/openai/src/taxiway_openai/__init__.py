@@ -19,10 +19,10 @@ def taxiway_providers() -> "Iterable[Registration[NoOptions, Provider]]":
     """Offer the provider."""
 
     def build(options: NoOptions, context: Context) -> "Provider":
-        from taxiway_openai.declaration import OPENAI
+        from taxiway_openai.declaration import OPENAI, OpenAISettings
         from taxiway_openai_compatible import CompatibleProvider
 
-        return CompatibleProvider(OPENAI)
+        return CompatibleProvider(OPENAI, settings=OpenAISettings)
 
     return [
         Registration(

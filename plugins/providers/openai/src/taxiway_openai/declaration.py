@@ -33,7 +33,6 @@ OPENAI = Shape(
     name="OpenAI",
     base_url="https://api.openai.com/v1",
     catalog="openai",
-    settings=OpenAISettings,
     # "Unrecognized request argument supplied" is the answer to each of these.
     refuses=frozenset(
         "reasoning include_reasoning reasoning_content reasoning_details cache_control top_k min_p top_a "
