@@ -1,5 +1,6 @@
 """From a configuration to running parts, with a house of fake plugins."""
 
+import asyncio
 import sys
 from types import ModuleType
 from typing import ClassVar
@@ -22,6 +23,7 @@ from taxiway import (
     Registration,
     Secret,
     hookimpl,
+    virtual,
 )
 from taxiway.assembly import assemble, resolve
 from taxiway.clock import Duration
@@ -124,6 +126,10 @@ class Vault:
         self.context = context
 
     async def get(self, reference):
+        if reference == "BROKEN":
+            raise OSError("no route to planted sk-planted0123456789")
+        if reference == "SLOW":
+            await asyncio.sleep(3600)
         if reference not in self.values:
             raise KeyStoreError(f"env:{reference}", "is not set")
         return Secret(self.values[reference])
@@ -360,6 +366,16 @@ async def test_keys_that_cant_be_resolved_come_at_once(plugins):
     }
 
 
+def test_a_key_store_that_fails_or_hangs_is_a_reason_like_any_other(plugins):
+    tables = [first({"key": "env:BROKEN"}), first({"key": "env:SLOW"})]
+    with pytest.raises(ConfigError) as raised:
+        virtual.run(assemble(parse({"credentials": tables}), plugins(), environment={}))
+    assert {problem.path: problem.message for problem in raised.value.problems} == {
+        "credentials[0].key": "BROKEN: env:BROKEN: OSError: no route to planted [secret]",
+        "credentials[1].key": "SLOW: env:SLOW: no answer within 20 s",
+    }
+
+
 async def test_without_a_file_the_keys_of_the_environment_are_used(plugins):
     parts = await assemble(Config(), plugins(), environment={"ALPHA_KEY": "x", "ALPHA_SECOND": "y"})
     assert parts.built.found == ["alpha"]
@@ -463,7 +479,7 @@ async def test_the_snapshots_name_changes_with_what_is_in_it(plugins):
     assert await name(models={"author/one": {"price": {"input": 1}}}) != plain
 
 
-async def test_a_refresh_reads_the_keys_again(plugins, monkeypatch):
+async def test_a_refresh_reads_the_keys_again(plugins, monkeypatch, caplog):
     parts = await assemble(parse({"credentials": [first()]}), plugins(), environment={})
     before = parts.snapshot
     monkeypatch.setitem(Vault.values, "ALPHA_KEY", "rotated")
@@ -473,9 +489,10 @@ async def test_a_refresh_reads_the_keys_again(plugins, monkeypatch):
     assert offer.candidates[0].account.secret == Secret("rotated")
     assert before.offers["default"]["author/one"][0].candidates[0].account.secret == Secret("one")
     monkeypatch.delitem(Vault.values, "ALPHA_KEY")
-    with pytest.raises(ConfigError):
-        await parts.refresh()
-    assert parts.snapshot is after
+    (kept,) = (await parts.refresh()).offers["default"]["author/one"]
+    assert kept.candidates[0].account.secret == Secret("rotated")
+    assert "its last value is used" in caplog.text
+    assert "rotated" not in caplog.text
     assert await parts.keys.get("env:ALPHA_SECOND") == Secret("two")
     with pytest.raises(KeyStoreError):
         await parts.keys.get("nowhere:X")

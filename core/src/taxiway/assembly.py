@@ -23,7 +23,7 @@ from taxiway.secret import Secret, scrub
 from taxiway.tables import ModelTable
 
 _KEY_TIMEOUT: Final = 20.0
-"""Seconds that resolving all keys may take."""
+"""Seconds that resolving a key may take."""
 
 
 @define
@@ -51,11 +51,15 @@ class Parts:
     snapshot: Snapshot = field(factory=lambda: Snapshot(offers={}))
     warnings: list[str] = field(factory=list)
     _started: list[object] = field(factory=list)
+    _secrets: dict[str, Secret] = field(factory=dict)
 
     async def refresh(self) -> Snapshot:
-        """Read all keys again and make a new snapshot. Raises ConfigError, and then the old one stays."""
+        """Read all keys again and make a new snapshot. Raises ConfigError, and then the old one stays.
+
+        A key that was read before and can't be now keeps its value: one store's bad moment stops no rotation of others.
+        """
         built = self.built
-        accounts = await _accounts(built, self.keys)
+        accounts = await self._accounts()
         endpoints = {slug: _endpoints(built, slug, accounts.get(slug, ())) for slug in built.providers}
         self.accounts = accounts
         self.snapshot = _snapshot(built, endpoints, accounts)
@@ -94,6 +98,33 @@ class Parts:
                 built.context.log.warning("%s: can't be closed: %s", type(part).__name__, scrub(str(error)))
         self._started.clear()
 
+    async def _accounts(self) -> dict[str, list[Account]]:
+        """Resolve every key, at the same time, and make the accounts."""
+        built = self.built
+        found = await asyncio.gather(*(_secret(self.keys, credential) for credential in built.credentials))
+        accounts: dict[str, list[Account]] = {}
+        problems: list[Problem] = []
+        for credential, secret in zip(built.credentials, found, strict=True):
+            path = built.config.paths.get(credential.id, "")
+            if isinstance(secret, KeyStoreError):
+                said = scrub(f"{credential.label}: {secret}")
+                if credential.id not in self._secrets:
+                    problems.append(Problem(said, join(path, "key") if path else ""))
+                    continue
+                built.context.log.warning("credential %s; its last value is used", said)
+            elif secret is not None:
+                self._secrets[credential.id] = secret
+            provider = built.providers[credential.provider]
+            try:
+                made = provider.accounts(credential, self._secrets.get(credential.id))
+            except ConfigError as error:
+                problems += (_of_credential(problem, credential, path) for problem in error.problems)
+            else:
+                accounts.setdefault(provider.slug, []).extend(made)
+        if problems:
+            raise ConfigError(problems, built.config.source)
+        return accounts
+
     async def _start(self, part: object) -> None:
         if isinstance(part, Starts) and not any(part is started for started in self._started):
             # Before it begins: what failed half-way is closed too.
@@ -130,34 +161,19 @@ async def resolve(built: Composition) -> Parts:
     return parts
 
 
-async def _accounts(built: Composition, keys: Keys) -> dict[str, list[Account]]:
-    """Resolve every key, at the same time, and make the accounts."""
-    credentials = built.credentials
-    async with asyncio.timeout(_KEY_TIMEOUT):
-        secrets = await asyncio.gather(*(_secret(keys, credential) for credential in credentials))
-    accounts: dict[str, list[Account]] = {}
-    problems: list[Problem] = []
-    for credential, secret in zip(credentials, secrets, strict=True):
-        path = built.config.paths.get(credential.id, "")
-        if isinstance(secret, KeyStoreError):
-            problems.append(Problem(scrub(f"{credential.label}: {secret}"), join(path, "key") if path else ""))
-            continue
-        try:
-            accounts.setdefault(credential.provider, []).extend(
-                built.providers[credential.provider].accounts(credential, secret)
-            )
-        except ConfigError as error:
-            problems += (_of_credential(problem, credential, path) for problem in error.problems)
-    if problems:
-        raise ConfigError(problems, built.config.source)
-    return accounts
-
-
 async def _secret(keys: Keys, credential: Credential) -> Secret | KeyStoreError | None:
+    reference = credential.key
+    if reference is None:
+        return None
     try:
-        return None if credential.key is None else await keys.get(credential.key)
+        async with asyncio.timeout(_KEY_TIMEOUT):
+            return await keys.get(reference)
     except KeyStoreError as error:
         return error
+    except TimeoutError:
+        return KeyStoreError(reference, f"no answer within {_KEY_TIMEOUT:.0f} s")
+    except Exception as error:  # noqa: BLE001 - a key store's mistake is told like any other reason
+        return KeyStoreError(reference, f"{type(error).__name__}: {error}")
 
 
 def _of_credential(problem: Problem, credential: Credential, path: str) -> Problem:
