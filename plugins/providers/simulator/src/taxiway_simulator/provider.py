@@ -36,6 +36,7 @@ class SimulatorProvider(CompatibleProvider):
         super().__init__(
             _shape(options, f"{SCHEME}://{self.transport.host}/v1"),
             [_catalogued(model) for model in options.all_models().values()],
+            settings=SimulatorSettings,
         )
 
     def accounts(self, credential: Credential, secret: Secret | None) -> Sequence[Account]:
@@ -64,7 +65,6 @@ def _shape(options: SimulatorOptions, base_url: str) -> Shape:
         slug=options.slug,
         name=options.display_name,
         base_url=base_url,
-        settings=SimulatorSettings,
         errors=(ErrorRow(kind="overloaded", codes=("engine_overloaded",)),),
         limits=(limit("requests"), limit("tokens")),
     )
