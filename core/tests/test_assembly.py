@@ -25,7 +25,7 @@ from taxiway import (
     hookimpl,
     virtual,
 )
-from taxiway.assembly import assemble, resolve
+from taxiway.assembly import resolve
 from taxiway.clock import Duration
 from taxiway.composition import compose
 from taxiway.config import Config, parse, read
@@ -212,6 +212,10 @@ def plugins(monkeypatch):
         return Plugins([*points, *(EntryPoint(name, "no_such_module", "taxiway") for name in broken)], disabled)
 
     return installed
+
+
+async def assemble(config, plugins, environment):
+    return await resolve(compose(config, plugins, environment=environment))
 
 
 def problems(raw, plugins, **more):

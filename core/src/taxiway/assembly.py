@@ -3,20 +3,17 @@
 import asyncio
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from random import Random
 from typing import Any, Final
 
 from attrs import define, evolve, field
 
 from taxiway.candidate import SECTIONS, Account, Candidate, Credential, Endpoint
-from taxiway.clock import Clock
-from taxiway.composition import Composition, compose
+from taxiway.composition import Composition
 from taxiway.config import Config
 from taxiway.converter import below, join, nearest
 from taxiway.errors import ConfigError, KeyStoreError, Problem
 from taxiway.keystore import KeyStore
 from taxiway.planner import Offer, Snapshot
-from taxiway.plugins import Plugins
 from taxiway.provider import Provider
 from taxiway.registration import Closes, Starts
 from taxiway.secret import Secret, scrub
@@ -130,20 +127,6 @@ class Parts:
             # Before it begins: what failed half-way is closed too.
             self._started.append(part)
             await part.start()
-
-
-async def assemble(
-    config: Config,
-    plugins: Plugins,
-    *,
-    clock: Clock | None = None,
-    random: Random | None = None,
-    environment: Mapping[str, str] | None = None,
-    gateway: bool = False,
-) -> Parts:
-    """Compose a configuration and resolve its keys. Raises ConfigError."""
-    built = compose(config, plugins, clock=clock, random=random, environment=environment, gateway=gateway)
-    return await resolve(built)
 
 
 async def resolve(built: Composition) -> Parts:
