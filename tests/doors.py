@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 import openai
 from attrs import frozen
-from taxiway.router import Router
 
 from taxiway.chat import CHAT
 from taxiway.embeddings import EMBEDDINGS
 from taxiway.errors import InvalidRequest
 from taxiway.outcome import CallError, Failure
+from taxiway.router import Router
 from taxiway.secret import Secret
 from taxiway_gateway.app import App
 from taxiway_gateway.auth import Keys, given_key
@@ -76,19 +76,19 @@ class Library:
     router: Router
 
     async def chat(self, **body: Any) -> dict[str, Any]:
-        with _telling(CHAT):
+        with _Telling(CHAT):
             return await self.router.chat(**body)
 
     async def stream(self, **body: Any) -> list[dict[str, Any]]:
-        with _telling(CHAT):
+        with _Telling(CHAT):
             return [event async for event in self.router.stream(**body)]
 
     async def embed(self, **body: Any) -> dict[str, Any]:
-        with _telling(EMBEDDINGS):
+        with _Telling(EMBEDDINGS):
             return await self.router.embed(**body)
 
 
-class _telling:
+class _Telling:
     """Turns what the library raises into what a client would be told."""
 
     def __init__(self, dialect: Any) -> None:
@@ -96,7 +96,7 @@ class _telling:
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, InvalidRequest):
             error = CallError(Failure(kind="invalid_request", message=str(error), field=error.field or None))
         if isinstance(error, CallError):

@@ -296,7 +296,7 @@ async def gateway(endpoints, settings, store) -> AsyncIterator[Gateway]:
     store.add(KEY, id="first")
     router = SimpleNamespace(
         engine=engine, store=store, clock=SystemClock(), dialects={"chat": CHAT, "embeddings": EMBEDDINGS},
-        endpoints=lambda workspace: endpoints,
+        endpoints=lambda workspace: endpoints, writable=lambda: True,
     )  # fmt: skip
     keys = Keys(store, router.clock)
     app = App(router, keys, body_limit=settings["body_limit"], max_calls=settings["max_calls"])

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from taxiway.router import Router
-
     from taxiway_gateway.auth import Keys
     from taxiway_gateway.exchange import Receive, Scope, Send
     from taxiway_gateway.management import Management
@@ -32,6 +31,7 @@ _LOG: Final = logging.getLogger("taxiway.gateway")
 _WRONG: Final = dumps(error_body(500, "Internal error; the gateway's log has more.", "server"))
 _OK: Final = dumps({"status": "ok"})
 _DRAINING: Final = dumps({"status": "draining"})
+_UNWRITABLE: Final = dumps({"status": "the spool can't be written"})
 _HTML: Final = (b"content-type", b"text/html; charset=utf-8")
 # The page needs nothing from anywhere, and nobody has a reason to frame it.
 _PAGE_POLICY: Final = (
@@ -113,6 +113,8 @@ class App:
     async def _readyz(self, exchange: Exchange) -> None:
         if self.draining:
             await exchange.answer(503, _DRAINING)
+        elif not self._router.writable():
+            await exchange.answer(503, _UNWRITABLE)
         else:
             await exchange.answer(200, _OK)
 

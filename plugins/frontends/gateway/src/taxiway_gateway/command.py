@@ -54,7 +54,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _log_to_stderr(level: str) -> None:
     """Log to stderr, one line each. Nothing of a record but time, level, name and message is ever looked up."""
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("taxiway").setLevel(level.upper())
     # Its warnings are of what clients send, and those have an answer.

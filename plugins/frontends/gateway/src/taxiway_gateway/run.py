@@ -1,13 +1,14 @@
 """A gateway from its start to its end."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from attrs import frozen
-from taxiway.router import Router
 
 from taxiway.errors import ConfigError, Problem
+from taxiway.router import Router
 from taxiway_gateway.access import Lines
 from taxiway_gateway.app import App
 from taxiway_gateway.auth import Keys
@@ -15,6 +16,7 @@ from taxiway_gateway.first_key import entry, read_given
 from taxiway_gateway.server import Server, bind
 from taxiway_gateway.welcome import VARIABLE, welcome
 
+_LOG: Final = logging.getLogger("taxiway.gateway")
 _PORT: Final = 8787
 
 
@@ -39,7 +41,10 @@ async def run(start: Start, say: Callable[[str], None], lines: Lines | None = No
     # Before anything is opened: a port that is in use is the most common mistake.
     listener = bind(start.host or host, port if start.port is None else start.port)
     try:
+        _make_folder(router.built.data_dir)
         async with router:
+            for warning in router.warnings:
+                _LOG.warning("%s", warning)
             given = read_given(router.environment.get(VARIABLE))
             shown = await entry(router.store, given, router.clock.now())
             app = App(
@@ -68,6 +73,16 @@ def address(listen: str) -> tuple[str, int]:
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ConfigError([Problem('must be "host:port", "127.0.0.1:8787" for example', "gateway.listen")])
     return host, int(port)
+
+
+def _make_folder(folder: Path | None) -> None:
+    """Make the data folder, for nobody else to look into."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError([Problem(f"can't be made: {error.strerror}", f"data_dir {folder}")]) from None
 
 
 def _url(host: str, port: int) -> str:

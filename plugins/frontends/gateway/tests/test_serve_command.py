@@ -1,0 +1,131 @@
+"""`taxiway serve` as a program: what it prints works, and it ends when told to."""
+
+import asyncio
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+TAXIWAY = str(Path(sys.executable).parent / "taxiway")
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, *arguments: str, **environment: str
+) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    """Run the program on a free port; what it printed, and the process."""
+    # Nothing of the machine's own keys, and nobody's .env.
+    kept = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    process = await asyncio.create_subprocess_exec(
+        TAXIWAY, "serve", "--port", "0", "--data-dir", str(folder / "data"), *arguments,
+        cwd=folder, env={**kept, **environment}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        text = ""
+        async with asyncio.timeout(20):
+            while "curl " not in text:
+                line = await process.stdout.readline()
+                if not line:
+                    break
+                text += line.decode()
+        yield text, process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        _, errors = await process.communicate()
+    assert b"Traceback" not in errors, errors.decode()
+
+
+async def ask(line: str) -> httpx.Response:
+    """Do what the printed curl line does."""
+    words = shlex.split(line)
+    headers = dict(words[i + 1].split(": ", 1) for i, word in enumerate(words) if word == "-H")
+    async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
+        return await client.post(words[1], headers=headers, content=words[words.index("-d") + 1])
+
+
+def curl_of(text: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith("curl "))
+
+
+async def test_without_any_key_the_printed_line_works(tmp_path) -> None:
+    async with serving(tmp_path) as (text, process):
+        assert "no provider key was found" in text
+        key = next(line for line in text.splitlines() if line.startswith("tw-v1-"))
+        reply = await ask(curl_of(text))
+        assert reply.status_code == 200, reply.text
+        assert reply.json()["choices"][0]["message"]["content"]
+        assert key in curl_of(text)
+        assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+    for file in (tmp_path / "data").rglob("*"):
+        assert not file.is_file() or key.encode() not in file.read_bytes()
+    async with serving(tmp_path) as (text, _):
+        assert key not in text
+        assert "$TAXIWAY_API_KEY" in curl_of(text)
+        reply = await ask(curl_of(text).replace("$TAXIWAY_API_KEY", key))
+        assert reply.status_code == 200
+
+
+async def test_a_key_from_the_environment(tmp_path) -> None:
+    key = "the-operators-key-of-more-than-32-characters"
+    async with serving(tmp_path, TAXIWAY_API_KEY=key) as (text, _):
+        assert key not in text
+        reply = await ask(curl_of(text).replace("$TAXIWAY_API_KEY", key))
+        assert reply.status_code == 200
+
+
+async def test_a_call_under_way_is_finished_before_the_end(tmp_path) -> None:
+    config = tmp_path / "taxiway.toml"
+    config.write_text("[routing]\ntimeouts = { total = '20s' }\n")
+    async with serving(tmp_path) as (text, process):
+        words = shlex.split(curl_of(text))
+        headers = dict(words[i + 1].split(": ", 1) for i, word in enumerate(words) if word == "-H")
+        body = {**json.loads(words[words.index("-d") + 1]), "stream": True}
+        async with (
+            httpx.AsyncClient(timeout=20, trust_env=False) as client,
+            client.stream("POST", words[1], headers=headers, json=body) as reply,
+        ):
+            lines = reply.aiter_lines()
+            await anext(lines)
+            process.send_signal(signal.SIGTERM)
+            rest = [line async for line in lines]
+        assert "data: [DONE]" in rest
+        assert await process.wait() == 0
+
+
+async def test_a_port_in_use_is_one_line(tmp_path) -> None:
+    async with serving(tmp_path) as (text, _):
+        port = curl_of(text).split("127.0.0.1:")[1].split("/")[0]
+        process = await asyncio.create_subprocess_exec(
+            TAXIWAY, "serve", "--port", port, "--data-dir", str(tmp_path / "other"), cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert "is already in use" in errors.decode()
+    assert "Traceback" not in errors.decode()
+
+
+@pytest.mark.parametrize(
+    ("value", "says"), [("short", "TAXIWAY_API_KEY"), ("has a blank in the middle of it", "blanks")]
+)
+async def test_a_useless_key_in_the_environment_is_refused(tmp_path, value, says) -> None:
+    process = await asyncio.create_subprocess_exec(
+        TAXIWAY, "serve", "--port", "0", "--data-dir", str(tmp_path / "data"), cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TAXIWAY_API_KEY": value},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert says in errors.decode()
+    assert value not in errors.decode()
