@@ -224,9 +224,9 @@ def plan(call: Call, snapshot: Snapshot, view: HealthView, excluded: list[Exclus
         offers = known.get(model) or snapshot.ids.get(call.caller.workspace, _NOTHING).get(model)
         if offers is None:
             raise InvalidRequest("model", f"{model} is not a valid model ID")
-        offers = _filter(call, offers, filtered)
-        if offers:
-            models.append((model, [ranked[0] for ranked in rank(call, offers, snapshot, view)]))
+        kept = _filter(call, offers, filtered)
+        if kept:
+            models.append((model, [ranked[0] for ranked in rank(call, kept, snapshot, view)]))
     if not models:
         raise _nothing_left(call, filtered)
     return Plan(call, models, snapshot.routing)
