@@ -88,7 +88,7 @@ def test_models_are_told_by_id_or_by_slug_and_id():
 
 
 def test_prices_are_per_million_tokens_and_else_unknown():
-    provider = build(models=["a", {"id": "b", "price_input": 0.5, "price_output": 2.0}])
+    provider = build(models=["a", {"id": "b", "price": {"input": 0.5, "output": 2.0}}])
     unknown, known = provider.endpoints(KnownModels(()), [])
     assert not unknown.price.known
     assert known.price.input == 0.5e-6

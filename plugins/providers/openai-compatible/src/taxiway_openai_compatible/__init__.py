@@ -31,6 +31,7 @@ __all__ = [
     "CompatibleProvider",
     "ErrorRow",
     "LimitRow",
+    "ModelPrice",
     "Options",
     "ServedModel",
     "Settings",
@@ -52,16 +53,21 @@ _WHERE = {
 
 
 @frozen(kw_only=True)
-class ServedModel:
-    """A model that a server has: its `id` there, and its `slug` for callers (`author/name`).
+class ModelPrice:
+    """What a server charges, in USD per million tokens. A cached token costs what any other does, unless said."""
 
-    Prices in USD per million tokens; unknown where left out.
-    """
+    input: float
+    output: float = 0.0
+    cache_read: float | None = None
+
+
+@frozen(kw_only=True)
+class ServedModel:
+    """A model that a server has: its `id` there, and its `slug` for callers (`author/name`). Without `price` it is unknown."""
 
     id: str
     slug: str | None = None
-    price_input: float | None = None
-    price_output: float | None = None
+    price: ModelPrice | None = None
     context: int | None = None
     max_output: int | None = None
 

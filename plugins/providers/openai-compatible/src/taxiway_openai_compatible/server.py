@@ -4,7 +4,7 @@ from taxiway.catalog import CatalogModel
 from taxiway.errors import ConfigError, Problem
 from taxiway.http import Origin
 from taxiway.money import Price
-from taxiway_openai_compatible import Options, ServedModel
+from taxiway_openai_compatible import ModelPrice, Options, ServedModel
 from taxiway_openai_compatible.declaration import Shape
 from taxiway_openai_compatible.provider import CompatibleProvider
 
@@ -45,7 +45,7 @@ def _model(provider: str, given: str | ServedModel) -> CatalogModel:
         id=row.id,
         slug=slug,
         name=slug,
-        price=Price(input=_per_token(row.price_input), output=_per_token(row.price_output)),
+        price=Price() if row.price is None else _price(row.price),
         context=row.context,
         max_output=row.max_output,
         # Nothing is known of what it takes: the server has the last word.
@@ -53,5 +53,6 @@ def _model(provider: str, given: str | ServedModel) -> CatalogModel:
     )
 
 
-def _per_token(price: float | None) -> float | None:
-    return None if price is None else price / _MILLION
+def _price(given: ModelPrice) -> Price:
+    cached = None if given.cache_read is None else given.cache_read / _MILLION
+    return Price(input=given.input / _MILLION, output=given.output / _MILLION, cache_read=cached)
