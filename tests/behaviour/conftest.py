@@ -35,7 +35,7 @@ def _provider(slug: str, upstream: Upstream, models: list[str]) -> dict[str, obj
         "name": slug.upper(),
         "base_url": upstream.url,
         "models": [
-            {"slug": f"openai/{model}", "id": model, "price_input": 1.0, "price_output": 2.0} for model in models
+            {"slug": f"openai/{model}", "id": model, "price": {"input": 1.0, "output": 2.0}} for model in models
         ],
     }
 

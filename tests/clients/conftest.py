@@ -19,7 +19,7 @@ async def served(upstream: Upstream, tmp_path, monkeypatch) -> AsyncIterator[Gat
                 "name": "Strict",
                 "base_url": upstream.url,
                 "models": [
-                    {"slug": "openai/gpt-4o", "id": "gpt-4o", "price_input": 2.5, "price_output": 10.0},
+                    {"slug": "openai/gpt-4o", "id": "gpt-4o", "price": {"input": 2.5, "output": 10.0}},
                     {"slug": "openai/gpt-4o-mini", "id": "gpt-4o-mini"},
                     {"slug": "openai/text-embedding-3-small", "id": "text-embedding-3-small"},
                 ],
