@@ -269,8 +269,9 @@ async def test_a_whole_configuration_becomes_parts(plugins):
 def test_nothing_but_what_is_named_is_imported(plugins):
     installed = plugins(broken=["provider-other", "strategy-other", "keystore-other", "sink-other"])
     compose(parse({"credentials": [first()]}), installed, environment={})
-    loaded = {f"{row.kind}-{row.name}" for row in installed.listing() if row.state == "loaded"}
-    assert loaded == {
+    used = {f"{row.kind}-{row.name}" for row in installed.listing() if row.state == "used"}
+    assert not any(row.state == "broken" for row in installed.listing())
+    assert used == {
         "provider-alpha",
         "strategy-balanced",
         "keystore-env",
@@ -526,7 +527,7 @@ def test_behind_a_proxy_the_other_transport_carries(plugins, environment):
     installed = plugins()
     compose(parse({"credentials": [first()]}), installed, environment=environment)
     states = {row.name: row.state for row in installed.listing() if row.kind == "transport"}
-    assert states["httpx" if environment else "httptools"] == "loaded"
+    assert states["httpx" if environment else "httptools"] == "used"
     assert states["httptools" if environment else "httpx"] == "installed"
 
 

@@ -75,7 +75,7 @@ def test_a_plugin_is_loaded_by_its_name(install):
     assert registration.name == "lucky"
     assert plugins.load("strategy-lucky") is registration
     row = next(row for row in plugins.listing() if row.name == "lucky")
-    assert (row.state, row.summary) == ("loaded", "ranks")
+    assert (row.state, row.summary) == ("installed", "ranks")
 
 
 def test_a_module_of_several_plugins_is_registered_and_asked_once(install):
@@ -135,7 +135,7 @@ def test_a_broken_plugin_is_one_clear_error_and_hides_no_other(install, case):
     states = {row.name: (row.state, row.error) for row in plugins.listing()}
     assert states["lucky"][0] == "broken"
     assert states["lucky"][1] in message
-    assert states["good"] == ("loaded", "")
+    assert states["good"] == ("installed", "")
 
 
 def test_a_name_that_two_distributions_claim_is_neithers(install):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, fields_dict
 
 from taxiway.config import Raw, Table
 from taxiway.converter import below, collect, join
@@ -60,6 +60,7 @@ class Builder:
         for needed in registration.requires:
             self.require(needed)
         if (dialect := self.build(registration, {}, plugin)) is not None:
+            self.plugins.used.add(plugin)
             self.dialects[name] = dialect
 
     def build(self, registration: AnyRegistration, raw: Raw, path: str) -> Any:
@@ -82,7 +83,14 @@ class Builder:
     def make(self, kind: str, table: Table, named: str, valid: Iterable[str] = ()) -> Any:
         """Load and build what a table names; None where that fails. `named`: where its name is written."""
         registration = self.load(kind, table.use, named, valid)
-        return None if registration is None else self.build(registration, table.options, table.path)
+        if registration is None:
+            return None
+        self.plugins.used.add(f"{kind}-{table.use}")
+        options = dict(table.options)
+        if kind == "provider" and table.slug is not None and "slug" not in fields_dict(registration.options):
+            # The table is called so; whether the plugin can be is checked where it was built.
+            del options["slug"]
+        return self.build(registration, options, table.path)
 
     def table(self, kind: str, table: Table) -> Any:
         """As `make`, for a table that names its plugin by `use`."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from attrs import define, evolve, field, fields_dict
+from attrs import define, evolve, field
 
 from taxiway.building import Builder
 from taxiway.candidate import Credential
@@ -237,14 +237,7 @@ class _Composer:
     def _providers(self) -> None:
         for name, table in self._provider_tables():
             self._slugs[name] = name
-            registration = self.builder.load("provider", table.use, join(table.path, "use"))
-            if registration is None:
-                continue
-            options = dict(table.options)
-            renames = "slug" in fields_dict(registration.options)
-            if not renames:
-                options.pop("slug", None)
-            provider = self.builder.build(registration, options, table.path)
+            provider = self.builder.table("provider", table)
             if provider is not None:
                 if table.slug and provider.slug != table.slug:
                     self.builder.problem(f'its slug is always "{provider.slug}"', f"{table.path}.slug")

@@ -34,7 +34,7 @@ KINDS: Final = {
 }
 """What a plugin can be, and the hook by which it says so."""
 
-State: TypeAlias = Literal["installed", "loaded", "disabled", "broken"]
+State: TypeAlias = Literal["installed", "used", "disabled", "broken"]
 
 
 @frozen
@@ -72,12 +72,16 @@ class _Module:
 
 
 class Plugins:
-    """What is installed, and what of it was loaded. `pm` is pluggy's manager; after the start nobody calls it."""
+    """What is installed, and what of it was loaded. `pm` is pluggy's manager; after the start nobody calls it.
+
+    `used` are the full names of what was built from.
+    """
 
     def __init__(self, entries: Iterable["EntryPoint"], disabled: Iterable[str] = ()) -> None:
         self.pm: Final = pluggy.PluginManager(hookspecs.PROJECT)
         self.pm.add_hookspecs(hookspecs)
         self.disabled: Final = frozenset(disabled)
+        self.used: Final[set[str]] = set()
         self._entries: dict[str, list[_Entry]] = {}
         self._modules: dict[str, _Module] = {}
         self._found: dict[str, AnyRegistration] = {}
@@ -94,10 +98,6 @@ class Plugins:
         from importlib_metadata import entry_points
 
         return cls(entry_points(group=GROUP), disabled)
-
-    def without(self, disabled: Iterable[str]) -> "Plugins":
-        """Return the same installation with other plugins disabled, and nothing loaded."""
-        return Plugins((entry.point for entries in self._entries.values() for entry in entries), disabled)
 
     def names(self, kind: str) -> list[str]:
         """Return the installed plugins of a kind that are not disabled, sorted."""
@@ -132,7 +132,7 @@ class Plugins:
     def _listed(self, plugin: str, entry: _Entry) -> Listed:
         kind, _, name = plugin.partition("-")
         found, error = self._found.get(plugin), self._errors.get(plugin)
-        state: State = "loaded" if found else "broken" if error else "installed"
+        state: State = "used" if plugin in self.used else "broken" if error else "installed"
         return Listed(
             kind,
             name,
