@@ -119,7 +119,8 @@ class Connection(asyncio.Protocol):
     def use(self, transport: asyncio.Transport) -> None:
         """Write to `transport`. It says at once when it can't pass everything on: that is how `sent` is known."""
         self.transport = transport
-        transport.set_write_buffer_limits(high=0)
+        # TLS layers count a buffer of 0 bytes as full where the limit is 0.
+        transport.set_write_buffer_limits(high=0 if transport is self.wire else 1, low=0)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, within the limits, and wake the reader."""
