@@ -21,7 +21,7 @@ from taxiway.secret import Secret
 from taxiway.testing.dialect import context
 from taxiway.testing.provider import NOW, KnownModels, ProviderContract, Sample
 from taxiway_openai_compatible import CompatibleProvider, ErrorRow, LimitRow, Shape, from_environment
-from taxiway_openai_compatible.errors import failure_of, read
+from taxiway_openai_compatible.errors import SHARED, failure_of, read
 from taxiway_openai_compatible.limits import go_duration, hints_of
 
 CHUNKS = (
@@ -211,6 +211,11 @@ def test_a_row_of_the_shape_comes_before_the_status():
     assert failure_of(rows, 429, {}, "slow down", NOW).kind == "rate_limited"
     failure = failure_of(rows, 400, {}, {"error": {"type": "no_money", "message": "x", "param": "p"}}, NOW)
     assert (failure.kind, failure.scope, failure.code, failure.field) == ("quota_exhausted", "account", "no_money", "p")
+
+
+@pytest.mark.parametrize("text", ["Unrecognized request argument supplied: top_k", "Extra inputs are not permitted"])
+def test_a_field_that_only_this_server_refuses_is_not_the_requests_fault(text):
+    assert failure_of(SHARED, 400, {}, {"error": {"message": text}}, NOW).kind == "unsupported_here"
 
 
 def test_the_wait_is_the_headers_else_the_messages():

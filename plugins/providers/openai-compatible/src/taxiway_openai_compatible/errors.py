@@ -27,7 +27,12 @@ SHARED: Final = (
     ErrorRow(kind="not_found", codes=("model_not_found",)),
     ErrorRow(kind="overloaded", codes=("overloaded_error", "server_is_overloaded", "slow_down")),
     ErrorRow(kind="rate_limited", codes=("rate_limit_exceeded", "rate_limit_error")),
-    ErrorRow(kind="unsupported_here", codes=("unsupported_parameter", "unsupported_value")),
+    ErrorRow(kind="unsupported_here", codes=("unsupported_parameter", "unsupported_value", "unknown_parameter")),
+    ErrorRow(
+        kind="unsupported_here",
+        statuses=(400, 422),
+        message=r"unrecognized request argument|extra (?:inputs|fields) (?:are )?not permitted",
+    ),
 )
 """Rows that every such server shares; those that a shape declares come first."""
 
