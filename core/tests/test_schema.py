@@ -1,6 +1,7 @@
 """The JSON Schema: what an editor accepts and what Taxiway accepts agree."""
 
 import tomllib
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -122,6 +123,17 @@ def test_the_designs_example_is_valid(validator):
     raw = tomllib.loads(EXAMPLE)
     validator.validate(raw)
     parse(raw)
+
+
+def test_the_example_of_the_documentation_is_valid():
+    page = next(
+        (parent / "docs" / "configuration.md" for parent in Path(__file__).parents if (parent / "docs").is_dir()), None
+    )
+    if page is None or not page.exists():
+        pytest.skip("there is no docs/configuration.md beside this checkout")
+    raw = tomllib.loads(page.read_text().split("```toml\n")[1].split("```")[0])
+    parse(raw)
+    jsonschema.Draft202012Validator(schema(Plugins.discover())).validate(raw)
 
 
 def test_nothing_is_valid(validator):

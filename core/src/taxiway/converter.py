@@ -298,6 +298,9 @@ def _with_validators(error: ClassValidationError, value: Mapping[str, Any], name
             continue
         try:
             field.validator(None, field, _converter.structure(value[names[field.name]], field.type or Any))
+        except AttributeError:
+            # It looks at the other fields, and there is no instance to look at.
+            continue
         except Exception as wrong:  # noqa: BLE001 - a plugin's validator raises what it likes
             said.append(wrong)
     return ClassValidationError("", found + said or others, error.cl)

@@ -115,10 +115,13 @@ class RoutingTable:
 
 @frozen(kw_only=True)
 class PriceTable:
-    """A price: USD per million tokens, and per `request` in USD. What is left out costs what its plain kind does."""
+    """A price: USD per million tokens, and per `request` in USD.
+
+    Without `output` a price of answers is unknown; anything else that is left out costs what its plain kind does.
+    """
 
     input: float = field(validator=validators.ge(0.0))
-    output: float = field(default=0.0, validator=validators.ge(0.0))
+    output: float | None = field(default=None, validator=validators.optional(validators.ge(0.0)))
     cache_read: float | None = None
     cache_write_5m: float | None = None
     cache_write_1h: float | None = None

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,10 +57,17 @@ async def test_a_rotated_key_is_seen(tmp_path):
     assert (await store.get("A")).reveal() == "new"
 
 
-async def test_a_key_in_place_of_a_name_is_not_shown():
+@pytest.mark.parametrize("key", ["sk-planted-literal-key", "sk_planted0123456789", "AIzaPlantedLiteral", "planted" * 9])
+async def test_a_key_in_place_of_a_name_is_not_shown(key):
     with pytest.raises(KeyStoreError) as raised:
-        await Variables({}, "nowhere").get("sk-planted-literal-key")
-    assert "planted" not in str(raised.value)
+        await Variables({}, Path("nowhere")).get(key)
+    assert "planted" not in str(raised.value).lower()
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "my_key"])
+async def test_a_missing_variable_is_named(name):
+    with pytest.raises(KeyStoreError, match=f"env:{name}: is not set, neither in the environment nor in nowhere"):
+        await Variables({}, Path("nowhere")).get(name)
 
 
 def test_a_missing_file_has_no_variables(tmp_path):

@@ -9,6 +9,8 @@ from taxiway.errors import KeyStoreError
 from taxiway.secret import Secret
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PLAIN: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,63}|[a-z_]{1,32}")
+"""Names that are surely names: a key has both cases, or digits between small letters."""
 
 # One assignment: `export` before it, the value in quotes (over several lines if need be) or up to a comment.
 _LINE: Final = re.compile(
@@ -35,7 +37,8 @@ class Variables:
             raise KeyStoreError("env:", "what follows is not the name of a variable")
         value = self._environment.get(reference) or self._from_file().get(reference)
         if not value:
-            raise KeyStoreError(f"env:{reference}", f"is not set, neither in the environment nor in {self._file}")
+            name = reference if _PLAIN.fullmatch(reference) else f"{reference[:3]}..."
+            raise KeyStoreError(f"env:{name}", f"is not set, neither in the environment nor in {self._file}")
         return Secret(value)
 
     def environment(self) -> Mapping[str, str]:
