@@ -148,8 +148,9 @@ class Attempt:
 
     async def read(self) -> list[Json] | Failure | None:
         """Wait for more of a stream: stamped events in the client's dialect; None: it is whole."""
-        if self._late is not None:
-            return self._late
+        late = self._late
+        if late is not None:
+            return late
         try:
             exchange, replies = self._sure()
             if self._marked:
@@ -163,9 +164,7 @@ class Attempt:
             batch = self._take(events)
             self._closed = not data
             self._marked = replies.mark or self._closed
-            if batch or self._late is not None or not self._marked:
-                return batch
-            return self._end(exchange.framed)
+            return batch if batch or not self._marked else await self.read()
         except TransportError as error:
             return failure_of(error)
         except Malformed as error:
@@ -225,7 +224,7 @@ class Attempt:
         else:
             self._reservation.release(now)
         first = None if self.first_token is None else self.first_token - self._started
-        outcome = Outcome(candidate, self._started, failure, self.committed, self.usage, first, now, sent, self.status)
+        outcome = Outcome(candidate, self._started, failure, self.committed, self.usage, self.first_token, now, sent, self.status)
         engine.alert(engine.health.observe(outcome, now))
         record.status, record.sent, record.latency = self.status, sent, first
         record.duration = now - self._started
@@ -235,7 +234,7 @@ class Attempt:
             record.kind, record.code = failure.kind, failure.code
             if failure.hints:
                 engine.quotas.learn(candidate, failure.hints, self._started, now, engine.clock.now())
-            if failure.kind == "rate_limited" and failure.scope != "endpoint":
+            if failure.kind == "rate_limited" and failure.scope not in {"endpoint", "none"}:
                 engine.quotas.shut(candidate, failure.retry_after, now)
             elif failure.kind == "credential_invalid":
                 engine.verify(candidate)

@@ -60,7 +60,8 @@ class Account:
     """One address and key inside a credential. Making one needs no IO.
 
     `part` tells the accounts of a credential apart, `rank` orders them. `models` maps slugs to the provider's ids where the
-    account declares, deploys or lists what it serves; None: all of its provider's.
+    account declares, deploys or lists what it serves; None: all of its provider's. `origin` is the scheme, host and port that it
+    is reached at (empty: its provider has only one): what is shut where a failure's scope is the origin.
     """
 
     credential: Credential
@@ -70,6 +71,7 @@ class Account:
     secret: Secret | None = None
     settings: Any = None
     models: Mapping[str, str] | None = None
+    origin: str = ""
     key: str = field(init=False)
 
     @key.default

@@ -46,7 +46,7 @@ class Engine:
     journal: Journal
     log: logging.Logger
     loop: asyncio.AbstractEventLoop
-    verify: Callable[[Candidate], None]
+    verify: Callable[[Candidate], None] = lambda _: None
     budgets: dict[str, Budget] = Factory(dict)
 
     def call(

@@ -221,7 +221,7 @@ def plan(call: Call, snapshot: Snapshot, view: HealthView, excluded: list[Exclus
     models: list[tuple[str, list[Offer]]] = []
     filtered: list[Exclusion] = [] if excluded is None else excluded
     for model in _names(call.facts.models, snapshot):
-        offers = known.get(model) or snapshot.ids.get(call.caller.workspace, _NOTHING).get(model)
+        offers: Sequence[Offer] | None = known.get(model) or snapshot.ids.get(call.caller.workspace, _NOTHING).get(model)
         if offers is None:
             raise InvalidRequest("model", f"{model} is not a valid model ID")
         kept = _filter(call, offers, filtered)

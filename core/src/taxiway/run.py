@@ -237,15 +237,14 @@ class Run:
         if failure is not None:
             generation.error = failure.kind
         if attempt is not None:
-            endpoint, progress = attempt.candidate.endpoint, getattr(attempt, "progress", None)
+            endpoint, progress = attempt.candidate.endpoint, attempt.progress
             generation.model, generation.provider, generation.endpoint = endpoint.model, endpoint.provider, endpoint.key
             generation.is_byok = attempt.candidate.section != "pool"
             generation.usage, generation.cost = attempt.usage, attempt.record.cost
             if attempt.first_token is not None:
                 generation.latency = attempt.first_token - call.started
-            if progress is not None:
-                generation.finish_reason, generation.native_finish_reason = progress.finish, progress.native_finish
-                generation.upstream_id = progress.upstream_id
+            generation.finish_reason, generation.native_finish_reason = progress.finish, progress.native_finish
+            generation.upstream_id = progress.upstream_id
             generation.dropped = list(attempt.dropped)
         generation.estimated = any(r.usage is not None and r.usage.estimated for r in self.records)
         engine.journal.ended(generation)

@@ -12,7 +12,7 @@ from taxiway.codec import Json
 from taxiway.outcome import Failure
 
 if TYPE_CHECKING:
-    from taxiway.executor import Run
+    from taxiway.run import Run
 
 
 class Stream:

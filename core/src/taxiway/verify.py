@@ -36,9 +36,9 @@ class Verifier:
     def verify(self, candidate: Candidate) -> None:
         """Begin, unless it is under way."""
         account = candidate.account
-        if account.key in self._running:
+        news = self.engine.health.suspect(account, self.engine.clock.monotonic())
+        if not news or account.key in self._running:
             return
-        self.engine.health.suspect(account, self.engine.clock.monotonic())
         task = self.engine.loop.create_task(self._verify(candidate))
         self._running[account.key] = task
         task.add_done_callback(lambda _: self._running.pop(account.key, None))
@@ -53,14 +53,14 @@ class Verifier:
         account, engine = candidate.account, self.engine
         if await self._changed(candidate):
             await self.rotate()
-            engine.health.reopen(account, engine.clock.monotonic())
+            engine.health.reopen(account)
             return
         refused = await self._probe(candidate)
         now = engine.clock.monotonic()
         if refused:
             engine.alert(engine.health.disable(account, "the provider refuses its key", now))
         else:
-            engine.health.reopen(account, now)
+            engine.health.reopen(account)
 
     async def _changed(self, candidate: Candidate) -> bool:
         reference, secret = candidate.account.credential.key, candidate.account.secret

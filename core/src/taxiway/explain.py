@@ -1,0 +1,126 @@
+"""Why a call goes where it goes: every candidate with its place, or the reason why it is out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import asdict, frozen
+
+from taxiway.call import Call
+from taxiway.candidate import Candidate
+from taxiway.codec import Json
+from taxiway.errors import InvalidRequest
+from taxiway.health import Health
+from taxiway.outcome import CallError
+from taxiway.planner import Exclusion, Offer, Plan, Snapshot, Tried, plan, rank
+from taxiway.quota import Quotas
+from taxiway.strategy import Ranked
+
+
+@frozen(kw_only=True)
+class Row:
+    """One candidate. `place` counts from 1 in the order of trying, None: it is out. `frees` in seconds from now.
+
+    `headroom` is the free share of its tightest limit (1 where none is known); `price` the expected USD of this very call.
+    """
+
+    place: int | None
+    model: str
+    section: str
+    provider: str
+    endpoint: str
+    account: str
+    reason: str
+    headroom: float
+    price: float | None
+    frees: float | None = None
+
+
+@frozen(kw_only=True)
+class Explanation:
+    """A plan for people. `problem` says why nothing can serve, where that is so."""
+
+    models: tuple[str, ...]
+    strategies: tuple[str, ...]
+    cycle: str
+    seed: int
+    snapshot: str
+    rows: tuple[Row, ...]
+    problem: str | None = None
+
+    def to_json(self) -> Json:
+        """Return it as decoded JSON."""
+        value: dict[str, Any] = asdict(self)
+        return value
+
+
+def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now: float) -> Explanation:
+    """Plan the call once more, with a recorder. Nothing is reserved."""
+    excluded: list[Exclusion] = []
+    rows: list[Row] = []
+    problem = None
+    try:
+        planned = plan(call, snapshot, health.view(now, peek=True), excluded)
+    except (InvalidRequest, CallError) as error:
+        problem = str(error)
+    else:
+        for _, offers in planned.models:
+            said = dict(rank(call, offers, snapshot, health.view(now, peek=True)))
+            for offer in offers:
+                rows += _rows(
+                    planned, offer, said.get(offer, ()), health, quotas, now, sum(row.place is not None for row in rows)
+                )
+    for exclusion in excluded:
+        rows += [_row(call, quotas, now, c, None, exclusion.reason) for c in exclusion.offer.candidates]
+    return Explanation(
+        models=call.facts.models,
+        strategies=tuple(name for name, _ in snapshot.strategies),
+        cycle=snapshot.routing.cycle,
+        seed=call.seed,
+        snapshot=snapshot.hash,
+        rows=tuple(sorted(rows, key=lambda row: row.place is None)),
+        problem=problem,
+    )
+
+
+def _rows(
+    planned: Plan, offer: Offer, said: Sequence[Ranked], health: Health, quotas: Quotas, now: float, place: int
+) -> list[Row]:
+    """The accounts of one endpoint: those that are free in the order of trying, then those that are out."""
+    call, tried = planned.call, Tried()
+    score = ", ".join(ranked.reason for ranked in said if ranked.reason)
+    rows: list[Row] = []
+    while (candidate := planned.choose(offer, tried, health, quotas, now)[0]) is not None:
+        tried.candidates.add(candidate.key)
+        place += 1
+        rows.append(_row(call, quotas, now, candidate, place, score))
+    for candidate in offer.candidates:
+        if candidate.key in tried.candidates:
+            continue
+        block = health.block(candidate, now) or quotas.block(candidate, call.facts.tokens, call.facts.max_output, now)
+        frees = None if block is None or block.until is None else max(0.0, block.until - now)
+        rows.append(_row(call, quotas, now, candidate, None, "" if block is None else block.reason, frees))
+    return rows
+
+
+def _row(
+    call: Call,
+    quotas: Quotas,
+    now: float,
+    candidate: Candidate,
+    place: int | None,
+    reason: str,
+    frees: float | None = None,
+) -> Row:
+    endpoint, facts = candidate.endpoint, call.facts
+    return Row(
+        place=place,
+        model=endpoint.model,
+        section=candidate.section,
+        provider=endpoint.provider,
+        endpoint=endpoint.tag,
+        account=candidate.account.label,
+        reason=reason,
+        headroom=quotas.headroom(candidate, now),
+        price=endpoint.price.expected(facts.tokens, facts.max_output or 0),
+        frees=frees,
+    )

@@ -1,0 +1,350 @@
+"""`Router` and `SyncRouter`: the one object that users hold."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from taxiway.assembly import Parts, resolve
+from taxiway.call import LIBRARY, Call
+from taxiway.candidate import Endpoint
+from taxiway.clock import Clock
+from taxiway.codec import Json
+from taxiway.composition import DEFAULT_FOLDER, Composition, prepare
+from taxiway.config import Config, document
+from taxiway.dialect import Dialect
+from taxiway.executor import Engine
+from taxiway.explain import Explanation, explain
+from taxiway.health import Health
+from taxiway.planner import Snapshot
+from taxiway.quota import Quotas
+from taxiway.spool import Journal, NoJournal, Spool
+from taxiway.store import Store
+from taxiway.verify import Verifier
+
+if TYPE_CHECKING:
+    from taxiway.sink import Sink
+
+T = TypeVar("T")
+
+_CLOSE_WITHIN: Final = 30.0
+"""Seconds that closing may take in `SyncRouter`, whose thread must not keep the program from ending."""
+
+
+class Router:
+    """Routes calls to the providers of a configuration, in this process. Use it by `async with`.
+
+    `from_config` and `from_dict` raise ConfigError, entering raises it for keys that can't be resolved. `config` and `dialects`
+    are known at once; `engine`, `snapshot` and `store` once it was entered.
+    """
+
+    def __init__(self, built: Composition) -> None:
+        self._built = built
+        self._parts: Parts | None = None
+        self._engine: Engine | None = None
+        self._spool: Spool | None = None
+        self._verifier: Verifier | None = None
+
+    @classmethod
+    def from_config(
+        cls,
+        path: str | Path | None = None,
+        *,
+        data_dir: Path | None = None,
+        clock: Clock | None = None,
+        random: Random | None = None,
+        environment: Mapping[str, str] | None = None,
+        gateway: bool = False,
+    ) -> Self:
+        """Read a TOML file; without one, keys found in the environment are used.
+
+        `environment` stands for the program's variables. A `gateway` has a store and a data folder where none are named.
+        """
+        file = None if path is None else Path(path)
+        raw = document(file)
+        source = "" if file is None else str(file)
+        built = prepare(
+            raw, source, data_dir=data_dir, clock=clock, random=random, environment=environment, gateway=gateway
+        )
+        return cls(built)
+
+    @classmethod
+    def from_dict(
+        cls,
+        mapping: Mapping[str, Any],
+        *,
+        data_dir: Path | None = None,
+        clock: Clock | None = None,
+        random: Random | None = None,
+        environment: Mapping[str, str] | None = None,
+        gateway: bool = False,
+    ) -> Self:
+        """Take what a file would say as a mapping."""
+        built = prepare(
+            mapping, data_dir=data_dir, clock=clock, random=random, environment=environment, gateway=gateway
+        )
+        return cls(built)
+
+    async def __aenter__(self) -> Self:
+        """Resolve keys, open the store and the spool."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close everything; what sinks have not taken yet is delivered first."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close everything. Works after a half-failed start, and twice."""
+        verifier, self._verifier = self._verifier, None
+        spool, self._spool = self._spool, None
+        parts, self._parts = self._parts, None
+        self._engine = None
+        if verifier is not None:
+            await verifier.aclose()
+        if spool is not None:
+            await spool.aclose()
+        if parts is not None:
+            await parts.aclose()
+
+    async def chat(self, **body: Any) -> Json:
+        """Ask for a chat completion; the body is OpenAI's, with OpenRouter's additions. Returns the decoded reply.
+
+        Raises InvalidRequest and CallError.
+        """
+        return await self.engine.complete(self._call("chat", {**body, "stream": False}))
+
+    async def stream(self, **body: Any) -> AsyncIterator[Json]:
+        """Ask for a streamed chat completion; yields decoded chunks, the last of which has the usage.
+
+        Raises InvalidRequest and CallError before the first chunk; a later failure is a chunk with an `error`.
+        """
+        stream = self.engine.stream(self._call("chat", {**body, "stream": True}))
+        try:
+            async for batch in stream:
+                for event in batch:
+                    yield event
+        finally:
+            await stream.aclose()
+
+    async def embed(self, **body: Any) -> Json:
+        """Ask for embeddings; the body is OpenAI's. Returns the decoded reply. Raises InvalidRequest and CallError."""
+        return await self.engine.complete(self._call("embeddings", body))
+
+    async def explain(self, **body: Any) -> Explanation:
+        """Say of each candidate for a chat body why it is in, out, and where. Nothing is sent."""
+        return self.explain_call(self._call("chat", body))
+
+    def explain_call(self, call: Call) -> Explanation:
+        """Explain a call that a front end made."""
+        engine = self.engine
+        return explain(call, engine.snapshot, engine.health, engine.quotas, engine.clock.monotonic())
+
+    async def reload_keys(self) -> None:
+        """Read all keys again and go on with a new snapshot. Raises ConfigError, and then the old one stays."""
+        parts, engine = self._parts, self.engine
+        assert parts is not None
+        engine.snapshot = await parts.refresh()
+        engine.health.reloaded()
+
+    @property
+    def engine(self) -> Engine:
+        """What runs calls."""
+        if self._engine is None:
+            raise RuntimeError("the router is not running: use it by `async with`")
+        return self._engine
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What plans are made from at this moment."""
+        return self.engine.snapshot
+
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+        return self._built.config
+
+    @property
+    def built(self) -> Composition:
+        """What was built of it."""
+        return self._built
+
+    @property
+    def dialects(self) -> Mapping[str, Dialect]:
+        """Dialects by name."""
+        return self._built.dialects
+
+    @property
+    def store(self) -> Store | None:
+        """The database, where there is one."""
+        return self._built.store
+
+    @property
+    def clock(self) -> Clock:
+        """Where time comes from."""
+        return self._built.context.clock
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The program's variables, with those of `.env`."""
+        return self._built.context.environment
+
+    @property
+    def last_resort(self) -> bool:
+        """Whether no key was found, so that a provider which needs none serves instead."""
+        return self._built.last_resort
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What is doubtful about the configuration, for people."""
+        return self._built.warnings if self._parts is None else self._parts.warnings
+
+    def writable(self) -> bool:
+        """Whether new calls can be accounted."""
+        return self._spool is None or self._spool.writable
+
+    def endpoints(self, workspace: str) -> Mapping[str, Sequence[Endpoint]]:
+        """Return what a workspace can be served, by model."""
+        offers = self.snapshot.models(workspace)
+        return {model: tuple(dict.fromkeys(offer.endpoint for offer in of_model)) for model, of_model in offers.items()}
+
+    async def _start(self) -> None:
+        built = self._built
+        context = built.context
+        parts = self._parts = await resolve(built)
+        await parts.start()
+        self._engine = engine = Engine(
+            snapshot=parts.snapshot,
+            dialects=built.dialects,
+            transports=built.transports,
+            clock=context.clock,
+            random=context.random,
+            health=Health(context.random),
+            quotas=Quotas(context.random),
+            journal=await self._journal(),
+            log=context.log,
+            loop=asyncio.get_running_loop(),
+        )
+        self._verifier = Verifier(engine, parts.keys.get, self.reload_keys)
+        engine.verify = self._verifier.verify
+
+    async def _journal(self) -> Journal:
+        """In process nothing is written to disk unless a store, a sink or a folder was named."""
+        built = self._built
+        sinks: dict[str, Sink] = {**built.sinks, **({} if built.store is None else {"store": built.store})}
+        if not sinks and built.data_dir is None:
+            return NoJournal()
+        folder = (built.data_dir or DEFAULT_FOLDER.expanduser()) / "spool"
+        spool = self._spool = Spool(folder, sinks, built.context.clock, required=built.config.spool.required)
+        await spool.start()
+        return spool
+
+    def _call(self, dialect: str, body: Json) -> Call:
+        chosen = self.dialects[dialect]
+        assert chosen.client is not None
+        facts = chosen.client.facts(body, {}, {})
+        return self.engine.call(chosen, body, facts, caller=LIBRARY)
+
+
+class SyncRouter:
+    """`Router` without async, by `with`: the engine runs on a thread of its own, so it may be used from any thread."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    def from_config(cls, path: str | Path | None = None, **options: Any) -> Self:
+        """As `Router.from_config`."""
+        return cls(Router.from_config(path, **options))
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any], **options: Any) -> Self:
+        """As `Router.from_dict`."""
+        return cls(Router.from_dict(mapping, **options))
+
+    def __enter__(self) -> Self:
+        """Start the thread, and the router on it."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="taxiway", daemon=True)
+        self._thread.start()
+        try:
+            self._do(self._router.__aenter__())
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close everything."""
+        self.close()
+
+    def close(self) -> None:
+        """Close everything. Works twice."""
+        if self._loop is None:
+            return
+        try:
+            self._do(self._router.aclose(), _CLOSE_WITHIN)
+        finally:
+            self._stop()
+
+    def chat(self, **body: Any) -> Json:
+        """As `Router.chat`."""
+        return self._do(self._router.chat(**body))
+
+    def stream(self, **body: Any) -> Iterator[Json]:
+        """As `Router.stream`."""
+        chunks = self._router.stream(**body)
+        try:
+            while True:
+                try:
+                    yield self._do(_next(chunks))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._do(chunks.aclose())  # type: ignore[attr-defined]
+
+    def embed(self, **body: Any) -> Json:
+        """As `Router.embed`."""
+        return self._do(self._router.embed(**body))
+
+    def explain(self, **body: Any) -> Explanation:
+        """As `Router.explain`."""
+        return self._do(self._router.explain(**body))
+
+    def _do(self, what: Coroutine[Any, Any, T], within: float | None = None) -> T:
+        if self._loop is None:
+            what.close()
+            raise RuntimeError("the router is not running: use it by `with`")
+        future = asyncio.run_coroutine_threadsafe(what, self._loop)
+        try:
+            return future.result(within)
+        except BaseException:
+            # Ctrl-C in this thread: the call over there must not go on unseen.
+            future.cancel()
+            raise
+
+    def _stop(self) -> None:
+        loop, thread = self._loop, self._thread
+        self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _next(chunks: AsyncIterator[Json]) -> Json:
+    return await anext(chunks)
