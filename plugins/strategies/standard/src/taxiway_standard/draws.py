@@ -1,0 +1,68 @@
+"""Strategies that draw: the first endpoint, and then each further one among those that are left, by weight.
+
+A draw without replacement by weight w is one sort by `-log(1 - u) / w` (Efraimidis and Spirakis), u uniform in [0, 1).
+"""
+
+from collections.abc import Mapping, Sequence
+from math import log
+from random import Random
+
+from taxiway import Call, Endpoint, HealthView, Ranked
+from taxiway_standard.price import expected_price
+
+_OUTAGE = 1e9
+"""Added to the score of an endpoint with an outage: behind all that have none, and among themselves by the draw."""
+_FREE = 0.1
+"""A free endpoint is drawn as if it cost this share of the cheapest that costs something."""
+
+
+class BalancedStrategy:
+    """OpenRouter's default: endpoints without an outage first, drawn with the weight 1 / price^2 of this very call.
+
+    A free endpoint counts as a tenth of the cheapest paid one, so it is preferred and not the only one; one of unknown price as
+    the dearest known one. Where no price is known at all, all weigh the same.
+    """
+
+    def __init__(self, exponent: float) -> None:
+        self._exponent = exponent
+
+    def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
+        """Draw."""
+        prices = [expected_price(call, endpoint) for endpoint in endpoints]
+        paid = [price for price in prices if price]
+        cheapest, dearest = (min(paid), max(paid)) if paid else (1.0, 1.0)
+        exponent, ranked = self._exponent, []
+        for endpoint, price in zip(endpoints, prices, strict=True):
+            counted = dearest if price is None else price or cheapest * _FREE
+            # Relative to the cheapest, so that no power of a tiny price overflows.
+            score = -log(1.0 - random.random()) * (counted / cheapest) ** exponent
+            out = view.outage(endpoint)
+            ranked.append(Ranked(endpoint, score + _OUTAGE if out else score, _say(price, out)))
+        return ranked
+
+
+class WeightedStrategy:
+    """A draw by the weights of the configuration. An endpoint of weight 0 is not tried."""
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self._weights = weights
+
+    def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
+        """Draw."""
+        ranked = []
+        for endpoint in endpoints:
+            weight = self._weight(endpoint)
+            if weight > 0:
+                ranked.append(Ranked(endpoint, -log(1.0 - random.random()) / weight, f"weight {weight:g}"))
+        return ranked
+
+    def _weight(self, endpoint: Endpoint) -> float:
+        for name in (endpoint.model, endpoint.tag, endpoint.provider):
+            if name in self._weights:
+                return self._weights[name]
+        return 1.0
+
+
+def _say(price: float | None, out: bool) -> str:
+    said = "price unknown" if price is None else f"${price:.6f} expected"
+    return f"{said}; outage" if out else said
