@@ -12,6 +12,8 @@ INSIDE: Final = frozenset("reasoning reasoning_content reasoning_details cache_c
 
 # OpenRouter's shares of the output that each effort stands for.
 _SHARES: Final = (("high", 0.8), ("medium", 0.5), ("low", 0.2), ("minimal", 0.1))
+# What an effort says of `reasoning`; the rest of it is named as dropped.
+_SAID: Final = frozenset({"effort", "enabled", "max_tokens"})
 _TWINS: Final = (("max_tokens", "max_completion_tokens"), ("max_completion_tokens", "max_tokens"))
 
 
@@ -27,7 +29,7 @@ def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
     applied: list[str] = []
     if not refused.isdisjoint(body):
         body = dict(body)
-        _rename(body, endpoint, applied)
+        _rename(body, endpoint, dropped, applied)
         dropped += [name for name in body if name in refused and body[name] is not None]
         body = {name: value for name, value in body.items() if name not in refused}
     inside = _inside(refused)
@@ -38,7 +40,7 @@ def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
     return Translated(body, tuple(dropped), tuple(applied))
 
 
-def _rename(body: Json, endpoint: Endpoint, applied: list[str]) -> None:
+def _rename(body: Json, endpoint: Endpoint, dropped: list[str], applied: list[str]) -> None:
     refused = endpoint.unsupported
     for name, twin in _TWINS:
         if name in refused and twin not in refused and body.get(name) is not None:
@@ -49,10 +51,11 @@ def _rename(body: Json, endpoint: Endpoint, applied: list[str]) -> None:
     if "reasoning" in refused and "reasoning_effort" not in refused:
         effort = _effort(body, endpoint)
         if effort is not None:
-            body.pop("reasoning", None)
-            body.pop("include_reasoning", None)
-            body.setdefault("reasoning_effort", effort)
+            asked = body.pop("reasoning")
+            if body.get("reasoning_effort") is None:
+                body["reasoning_effort"] = effort
             applied.append("reasoning=reasoning_effort")
+            dropped += [f"reasoning.{name}" for name, value in asked.items() if value and name not in _SAID]
 
 
 def _effort(body: Json, endpoint: Endpoint) -> str | None:

@@ -138,6 +138,12 @@ def test_a_429_tells_its_limits_and_its_wait():
             (),
         ),
         (True, {"reasoning": {"exclude": True}}, {}, ("reasoning",)),
+        (
+            True,
+            {"reasoning": {"effort": "low", "summary": "auto", "exclude": False}, "reasoning_effort": None},
+            {"reasoning_effort": "low"},
+            ("reasoning.summary",),
+        ),
         (False, {"reasoning": {"effort": "high"}, "max_tokens": 5}, {"max_tokens": 5}, ("reasoning",)),
         (False, {"top_k": 4, "min_p": None, "seed": 3}, {"seed": 3}, ("top_k",)),
     ],
