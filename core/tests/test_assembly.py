@@ -27,7 +27,7 @@ from taxiway import (
 )
 from taxiway.assembly import resolve
 from taxiway.clock import Duration
-from taxiway.composition import compose
+from taxiway.composition import compose, prepare
 from taxiway.config import Config, parse, read
 from taxiway.plugins import Plugins
 
@@ -162,6 +162,10 @@ def refuse(options, context):
     raise ValueError("no such thing as planted sk-planted0123456789")
 
 
+def be_particular(options, context):
+    raise ConfigError([Problem("must be odd", "models[0].id"), Problem("is missing", "providers.base_url")])
+
+
 def house():
     """The module of all fake plugins."""
     module = ModuleType("fake_house")
@@ -173,6 +177,8 @@ def house():
             one("author-alpha", Alpha, AlphaOptions, requires=requires, environment=from_environment),
             one("spare", Spare, last_resort=True),
             one("refused", refuse, environment=refused_environment),
+            one("particular", be_particular),
+            one("needy", Alpha, AlphaOptions, requires=("dialect-other",)),
             one("confused", refuse, environment=lambda environment: 1 / 0 if "REFUSED_KEY" in environment else ()),
         ],
         "taxiway_dialects": [
@@ -199,7 +205,7 @@ def house():
 
 
 NAMES = (
-    "provider-alpha provider-author-alpha provider-spare provider-refused provider-confused dialect-chat dialect-embeddings strategy-balanced "
+    "provider-alpha provider-author-alpha provider-spare provider-refused provider-confused provider-particular provider-needy dialect-chat dialect-embeddings strategy-balanced "
     "strategy-lucky keystore-env sink-lines store-sqlite transport-httptools transport-httpx"
 ).split()
 
@@ -359,6 +365,34 @@ def test_a_provider_that_fails_on_the_environment_stops_nothing(plugins):
 def test_a_disabled_plugin_that_is_named_says_so(plugins):
     found = problems({"credentials": [first()]}, plugins(disabled=["provider-alpha"]))
     assert "is disabled" in found["credentials[0].provider"]
+
+
+def test_what_a_build_says_of_its_options_has_their_place(plugins):
+    assert problems({"providers": [{"use": "spare"}, {"use": "particular"}]}, plugins()) == {
+        "providers[1].models[0].id": "must be odd",
+        "providers[1].base_url": "is missing",
+    }
+
+
+def test_what_a_plugin_requires_must_be_there(plugins):
+    found = problems({"providers": [{"use": "needy"}]}, plugins())
+    assert 'no dialect plugin is called "other"' in found["providers[0].use"]
+    found = problems({"providers": [{"use": "spare"}]}, plugins(without=["dialect-chat"]))
+    assert "dialect-chat" in found[""]
+
+
+def test_other_dialects_are_the_gateways_and_may_fail(plugins, tmp_path):
+    config = parse({"credentials": [first()], "data_dir": str(tmp_path)})
+    built = compose(config, plugins(broken=["dialect-broken"]), environment={}, gateway=True)
+    assert set(built.dialects) == {"chat", "embeddings"}
+    assert any("dialect-broken" in warning for warning in built.warnings)
+
+
+def test_a_file_is_prepared_with_what_is_installed_and_all_is_wrong_at_once():
+    with pytest.raises(ConfigError) as raised:
+        prepare({"gateway": {"listen": 3}, "routing": {"strategy": "nearst"}}, "taxiway.toml", environment={})
+    assert {problem.path for problem in raised.value.problems} >= {"gateway.listen", "routing.strategy"}
+    assert str(raised.value).startswith("taxiway.toml: gateway.listen: must be text")
 
 
 async def test_keys_that_cant_be_resolved_come_at_once(plugins):

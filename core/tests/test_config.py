@@ -7,7 +7,7 @@ from attrs import field, frozen, validators
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taxiway import ConfigError, Limits, Price, Secret
+from taxiway import ConfigError, Limits, Price, Problem, Secret
 from taxiway.clock import Duration
 from taxiway.config import LATER, load, parse
 from taxiway.converter import structure
@@ -268,6 +268,14 @@ class Options:
     file: Path | None = None
     secret: Secret | None = None
     from_: str = ""
+    pair: int = field(default=1)
+
+    @pair.validator
+    def _paired(self, attribute, value):
+        if value > len(self.names) + 1:
+            raise ValueError("'pair' must be matched by names")
+        if value < 0:
+            raise ConfigError([Problem("must not be negative", "pair")])
 
 
 def test_a_plugins_options_are_structured():
@@ -323,6 +331,8 @@ def test_a_plugins_options_are_structured():
         ({"table": []}, "table.table", "must be a table, not a list"),
         ({"level": LITERAL}, "table.level", "must be in ['low', 'high'] (got another text)"),
         ({"secret": LITERAL}, "table.secret", "a key is never written here"),
+        ({"pair": 3}, "table.pair", "must be matched by names"),
+        ({"pair": -1}, "table.pair", "must not be negative"),
         ({"file": 3}, "table.file", "must be a path"),
         ({"form": "x"}, "table.form", 'is not a known key; did you mean "from"?'),
         ([], "table", "must be a table, not a list"),
@@ -332,3 +342,13 @@ def test_wrong_options_of_a_plugin(raw, path, said):
     found = structured(raw, Options)
     assert list(found) == [path]
     assert said in found[path]
+
+
+def test_options_that_no_file_can_give_are_the_plugins_mistake():
+    @frozen
+    class Odd:
+        thing: object = None
+
+    assert structured({"thing": 1}, Odd) == {
+        "table": "can't be given in a file: the options have a field of type object"
+    }

@@ -147,7 +147,8 @@ def _extra(name: str, valid: Sequence[str], not_built: Iterable[str], path: str)
 def _plain(error: BaseException, path: str) -> Problem:
     text = str(error)
     if isinstance(error, StructureHandlerNotFoundError):
-        return Problem("can't be set from a file", path)
+        kind = getattr(error.type_, "__name__", error.type_)
+        return Problem(f"can't be given in a file: the options have a field of type {kind}", path)
     if len(error.args) > 1 and isinstance(error.args[-1], str):
         # What attrs' validators say ends with the value.
         text = str(error.args[0]).replace(repr(error.args[-1]), "another text")
