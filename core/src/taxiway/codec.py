@@ -23,7 +23,7 @@ if _msgspec is not None:
 else:
 
     def _decode(data: bytes) -> Any:
-        value = json.loads(data, parse_constant=_refuse)
+        value = json.loads(data.decode(), parse_constant=_refuse)
         if b"\\u" in data:
             # Half of a surrogate pair decodes, but no text can hold it: better refused here than when it is sent on.
             _encode(value)
