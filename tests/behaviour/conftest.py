@@ -7,8 +7,9 @@ import openai
 import pytest
 from attrs import frozen
 from doors import Door, Library, Wire, gateway
-from taxiway.router import Router
 from upstream import Upstream
+
+from taxiway.router import Router
 
 CONFIG = {
     "routing": {"strategy": "order"},

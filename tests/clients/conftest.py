@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from doors import Gateway, gateway
-from taxiway.router import Router
 from upstream import Upstream
+
+from taxiway.router import Router
 
 
 @pytest.fixture

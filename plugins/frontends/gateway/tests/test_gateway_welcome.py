@@ -62,6 +62,7 @@ def test_the_line_to_try_takes_a_cheap_chat_model() -> None:
     made = snapshot(
         offer("acme/free", None, price=Price(input=0.0, output=0.0)),
         offer("acme/dear", None, price=Price(input=1e-5, output=1e-5)),
+        offer("acme/thinks", None, price=Price(input=1e-8, output=1e-8), reasoning=True),
         offer("acme/cheap", None, price=Price(input=1e-7, output=1e-7)),
         offer("acme/unknown", None),
         offer("acme/vectors", None, "embeddings", price=Price(input=1e-9, output=1e-9)),
@@ -72,6 +73,11 @@ def test_the_line_to_try_takes_a_cheap_chat_model() -> None:
     assert words[1] == f"{URL}/api/v1/chat/completions"
     assert "Authorization: Bearer tw-v1-value" in words
     assert json.loads(words[words.index("-d") + 1])["model"] == "acme/cheap"
+
+
+def test_where_nothing_was_found_the_first_model_will_do() -> None:
+    made = snapshot(offer("sim/echo", None, price=Price(input=1.0, output=1.0)), offer("sim/slow", None))
+    assert "sim/echo" in welcome(URL, Entry(), made, last_resort=True).splitlines()[-1]
 
 
 def test_a_line_without_models_is_left_out() -> None:

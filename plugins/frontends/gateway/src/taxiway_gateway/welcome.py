@@ -1,6 +1,6 @@
 """What `taxiway serve` prints: where it is, who may call, who serves, and one line to try. Plain text, to be copied."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from attrs import define, field
@@ -40,7 +40,7 @@ def welcome(url: str, entry: Entry, snapshot: Snapshot, *, last_resort: bool = F
         "\n".join(_key(entry)),
         "\n".join(_providers(snapshot, last_resort=last_resort)),
     ]
-    model = _example(snapshot)
+    model = _example(snapshot, priced=not last_resort)
     if model:
         blocks.append(f"Try it:\n\n{curl(url, entry, model)}")
     return "\n\n".join(blocks) + "\n"
@@ -91,22 +91,21 @@ def _providers(snapshot: Snapshot, *, last_resort: bool) -> Iterator[str]:
         yield f"{'' if index else 'Providers':11}{one.name}: {models}, {', '.join(one.keys)}"
 
 
-def _example(snapshot: Snapshot) -> str | None:
-    """The cheapest chat model whose price is known; among those without, the first."""
-    models: Mapping[str, Sequence[Endpoint]] = {
-        slug: [
-            offer.endpoint for offer in offers if "chat" in offer.endpoint.dialects and "text" in offer.endpoint.outputs
-        ]
-        for slug, offers in snapshot.models(DEFAULT_WORKSPACE).items()
-    }
-    found = min(
-        ((_dearness(endpoint), slug) for slug, endpoints in models.items() for endpoint in endpoints), default=None
-    )
-    return found[1] if found else None
+def _example(snapshot: Snapshot, *, priced: bool) -> str | None:
+    """The cheapest chat model that need not think first; the first of all where prices say nothing."""
+    found = [
+        offer.endpoint
+        for offers in snapshot.models(DEFAULT_WORKSPACE).values()
+        for offer in offers
+        if "chat" in offer.endpoint.dialects and "text" in offer.endpoint.outputs
+    ]
+    if not found:
+        return None
+    return (min(found, key=_dearness) if priced else found[0]).model
 
 
-def _dearness(endpoint: Endpoint) -> tuple[bool, float]:
+def _dearness(endpoint: Endpoint) -> tuple[bool, bool, float]:
     price = endpoint.price
-    # What costs nothing is often a preview or a trial; a line that is there to work takes what is sold.
     cost = (price.input or 0.0) + (price.output or 0.0)
-    return not (price.known and cost), cost
+    # What costs nothing is often a preview or a trial; a line that is there to work takes what is sold.
+    return not (price.known and cost), endpoint.reasoning, cost
