@@ -74,9 +74,10 @@ def billed(raw: Json | None, bill: Bill) -> Json | None:
             return None
         usage = usage_of(raw)
     told: Json = {} if raw is None else raw
-    told["prompt_tokens"] = usage.prompt
-    told["completion_tokens"] = usage.completion
-    told["total_tokens"] = usage.total
+    prompt, completion = usage.prompt, usage.completion
+    told["prompt_tokens"] = prompt
+    told["completion_tokens"] = completion
+    told["total_tokens"] = prompt + completion
     _detail(told, "prompt_tokens_details", "cached_tokens", usage.cache_read)
     _detail(told, "completion_tokens_details", "reasoning_tokens", usage.reasoning)
     charge(told, usage, bill)
