@@ -271,3 +271,14 @@ async def test_many_at_once(client) -> None:
         ]
     )
     assert [reply.choices[0].message.content for reply in replies] == [str(n) for n in range(50)]
+
+
+async def test_a_plan_is_explained_without_asking_anybody(client, upstream) -> None:
+    told = await client.post("/explain", body={"model": MODEL, "messages": ASK}, cast_to=object)
+    assert "main" in str(told)
+    assert "sk-upstream" not in str(told)
+    assert upstream.requests == []
+    told = await client.post("/explain", body={"model": "no/such", "messages": ASK}, cast_to=object)
+    assert "no/such" in told["problem"]
+    with pytest.raises(openai.BadRequestError):
+        await client.post("/explain", body={"model": MODEL}, cast_to=object)

@@ -47,6 +47,7 @@ class App:
         self, router: Router, keys: Keys, *, body_limit: int, max_calls: int, lines: access.Lines | None = None
     ) -> None:
         self._router, self._keys, self._lines = router, keys, lines
+        self._body_limit = body_limit
         load = Load(max_calls)
         self._inference = {
             base + path: Inference(router.dialects[dialect], router, keys, load, body_limit)
@@ -98,10 +99,14 @@ class App:
             await plain(exchange)
             return
         if self._management is None:
-            from taxiway_gateway.management import Management
-
-            self._management = Management(self._router, self._keys, BASES)
+            # In a thread: importing takes 80 ms, in which streams must not stand still.
+            self._management = await asyncio.to_thread(self._make_management)
         await self._management.serve(exchange)
+
+    def _make_management(self) -> Management:
+        from taxiway_gateway.management import Management
+
+        return Management(self._router, self._keys, BASES, self._body_limit)
 
     async def _page(self, exchange: Exchange) -> None:
         page = files("taxiway_gateway").joinpath("page.html").read_bytes()

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from asyncio import Task, TimerHandle
     from collections.abc import Iterable
 
-    from taxiway.router import Router
-
     from taxiway.call import Call, Caller
     from taxiway.codec import Json
     from taxiway.dialect import Client, Dialect, Writer
+    from taxiway.router import Router
     from taxiway_gateway.auth import Keys
     from taxiway_gateway.exchange import Exchange, Field
 
@@ -62,13 +61,11 @@ class Inference:
             raise Refused(415, "The body must not be compressed (Content-Encoding).", "invalid_request")
         load.calls += 1
         try:
-            body = _decode(await exchange.body(self._body_limit))
+            body = decode(await exchange.body(self._body_limit))
             try:
                 await self._call(exchange, body, caller)
-            except InvalidRequest as error:
-                await _failed(exchange, self._client, _refusal(error))
-            except CallError as error:
-                await _failed(exchange, self._client, error)
+            except (CallError, InvalidRequest) as error:
+                await _failed(exchange, self._client, as_call_error(error))
         finally:
             load.calls -= 1
 
@@ -95,8 +92,7 @@ class Inference:
                 if not reply.begun:
                     raise
                 # The head went out with a ping: what failed before its first token is told in the stream too.
-                failed = error if isinstance(error, CallError) else _refusal(error)
-                await reply.events(self._client.stamp(call, _nobody).failed(failed))
+                await reply.events(self._client.stamp(call, _nobody).failed(as_call_error(error)))
             await reply.end(stream.whole)
         finally:
             reply.stop()
@@ -168,7 +164,8 @@ class StreamedReply:
             self._ping = None
 
 
-def _decode(data: bytes) -> Json:
+def decode(data: bytes) -> Json:
+    """Decode a body. Raises Refused."""
     try:
         body = loads_bounded(data)
     except Malformed as error:
@@ -178,7 +175,10 @@ def _decode(data: bytes) -> Json:
     return body
 
 
-def _refusal(error: InvalidRequest) -> CallError:
+def as_call_error(error: CallError | InvalidRequest) -> CallError:
+    """Return what a dialect can put into its own words."""
+    if isinstance(error, CallError):
+        return error
     return CallError(Failure(kind="invalid_request", message=str(error), field=error.field or None))
 
 

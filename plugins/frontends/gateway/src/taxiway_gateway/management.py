@@ -11,19 +11,21 @@ from starlette.routing import Route
 from starlette.routing import Router as Routes
 
 from taxiway.codec import dumps
-from taxiway.errors import StoreUnavailable
+from taxiway.errors import InvalidRequest, StoreUnavailable
+from taxiway.outcome import CallError
 from taxiway.store import Spend
 from taxiway_gateway import shapes
 from taxiway_gateway.exchange import Refused
+from taxiway_gateway.inference import as_call_error, decode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.requests import Request
-    from taxiway.router import Router
 
     from taxiway.call import Caller
     from taxiway.candidate import Endpoint
+    from taxiway.router import Router
     from taxiway_gateway.auth import Keys
     from taxiway_gateway.exchange import Exchange
 
@@ -36,8 +38,8 @@ _EXCHANGE: Final = "taxiway.exchange"
 class Management:
     """The management routes, for the workspace of the caller's key."""
 
-    def __init__(self, router: Router, keys: Keys, bases: Sequence[str]) -> None:
-        self._router, self._keys = router, keys
+    def __init__(self, router: Router, keys: Keys, bases: Sequence[str], body_limit: int) -> None:
+        self._router, self._keys, self._body_limit = router, keys, body_limit
         paths: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/models": self._models,
             "/models/{slug:path}/endpoints": self._endpoints,
@@ -46,7 +48,10 @@ class Management:
         }
         # Starlette's router without its application: the gateway has its own answer to every error.
         self._routes = Routes(
-            [Route(base + path, endpoint) for base in bases for path, endpoint in paths.items()],
+            [
+                *(Route(base + path, endpoint) for base in bases for path, endpoint in paths.items()),
+                *(Route(f"{base}/explain", self._explain, methods=["POST"]) for base in bases),
+            ],
             redirect_slashes=False,
             default=_nowhere,
         )
@@ -126,6 +131,21 @@ class Management:
             )
         return _json({"data": shapes.generation(record, self._names(caller))})
 
+    async def _explain(self, request: Request) -> Response:
+        """Taxiway's own: why each candidate for a chat body is in, out, and where, by what is known at this moment."""
+        caller = await self._caller(request)
+        exchange: Exchange = request.scope[_EXCHANGE]
+        body = decode(await exchange.body(self._body_limit))
+        dialect = self._router.dialects["chat"]
+        assert dialect.client is not None
+        try:
+            facts = dialect.client.facts(body, {}, exchange.fields)
+            call = self._router.engine.call(dialect, body, facts, caller=caller, headers=exchange.fields)
+            return _json(self._router.explain_call(call).to_json())
+        except (InvalidRequest, CallError) as error:
+            status, told = dialect.client.error(as_call_error(error))
+            return _json(told, status)
+
     async def _caller(self, request: Request) -> Caller:
         exchange: Exchange = request.scope[_EXCHANGE]
         return await self._keys.caller(exchange.fields)
@@ -172,8 +192,8 @@ def _base(request: Request) -> str:
     return "/api/v1" if request.scope["path"].startswith("/api/") else "/v1"
 
 
-def _json(value: Any) -> Response:
-    return Response(dumps(value), media_type="application/json")
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(dumps(value), status, media_type="application/json")
 
 
 def _silent_store() -> Refused:
