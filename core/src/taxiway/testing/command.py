@@ -1,7 +1,7 @@
 """What every command plugin must hold.
 
-    class TestServe(CommandContract):
-        registration = next(iter(taxiway_commands()))
+class TestServe(CommandContract):
+    registration = next(iter(taxiway_commands()))
 """
 
 import logging

@@ -6,6 +6,7 @@ import difflib
 import logging
 import os
 from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from taxiway.registration import AnyRegistration
+
+DEFAULT_CONFIG = "taxiway.toml"
+"""What is used where no configuration is named and the working directory has one."""
 
 WRONG = 2
 """The exit code where what was given is wrong: arguments (click's own code) or the configuration. Other failures are 1."""
@@ -47,7 +51,7 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         command = _build(_registration(ctx, cmd_name))
-        ctx.default_map = {cmd_name: _defaults(command, ctx.obj or {})}
+        ctx.default_map = {cmd_name: _defaults(command, _given(ctx))}
         return command
 
     def resolve_command(
@@ -113,6 +117,14 @@ def _build(registration: AnyRegistration) -> click.Command:
     )
     command: click.Command = registration.build(registration.options(), context)
     return command
+
+
+def _given(ctx: click.Context) -> dict[str, str | None]:
+    """Say what stood before the command's name or in the environment. An empty variable is an unset one: containers set them so."""
+    config, data_dir = ctx.params.get("config") or None, ctx.params.get("data_dir") or None
+    if config is None and Path(DEFAULT_CONFIG).is_file():
+        config = DEFAULT_CONFIG
+    return {"--config": config, "--data-dir": data_dir}
 
 
 def _defaults(command: click.Command, given: Mapping[str, str | None]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ TEMPLATE: Final = (Path(__file__).parent / "taxiway.toml").read_text("utf-8")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 @located
-def command(path: Path | None, force: bool, config: Path | None, data_dir: Path | None) -> None:  # noqa: ARG001
+def command(path: Path | None, force: bool, config: Path | None, data_dir: Path | None) -> None:
     """Write the file; one that exists stays as it is, unless told otherwise."""
     target = path or config or Path("taxiway.toml")
     try:
@@ -23,9 +23,9 @@ def command(path: Path | None, force: bool, config: Path | None, data_dir: Path 
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("w" if force else "x", encoding="utf-8") as file:
             file.write(TEMPLATE)
-    except FileExistsError:
-        raise click.UsageError(f"{target} exists; `--force` replaces it.") from None
     except OSError as error:
+        if isinstance(error, FileExistsError) and target.exists():
+            raise click.UsageError(f"{target} exists; `--force` replaces it.") from None
         raise click.ClickException(f"{target} can't be written: {error.strerror}") from None
     click.echo(
         f"Wrote {target}. Everything in it is optional; `taxiway check --config {target}` looks it over.", err=True

@@ -1,13 +1,8 @@
 """The `taxiway` program: where it begins, and what holds for all its commands."""
 
-from pathlib import Path
-
 import click
 
-from taxiway_cli.group import Commands
-
-DEFAULT_CONFIG = "taxiway.toml"
-"""What is used where no configuration is named and the working directory has one."""
+from taxiway_cli.group import DEFAULT_CONFIG, Commands
 
 EPILOG = f"""\b
 --config and --data-dir may stand before or after the command's name, or come from
@@ -23,13 +18,10 @@ and ~/.taxiway for data."""
 @click.option("--config", envvar="TAXIWAY_CONFIG", type=click.Path(), help="The configuration.")
 @click.option("--data-dir", envvar="TAXIWAY_DATA_DIR", type=click.Path(), help="Where data is kept.")
 @click.version_option(package_name="taxiway", message="taxiway %(version)s")
-@click.pass_context
-def main(ctx: click.Context, config: str | None, data_dir: str | None) -> None:
+def main(config: str | None, data_dir: str | None) -> None:
     """Route calls to AI models over many providers and many keys, with your own keys."""
-    if not config and Path(DEFAULT_CONFIG).is_file():
-        config = DEFAULT_CONFIG
-    # An empty variable is an unset one: containers set them so.
-    ctx.obj = {"--config": config or None, "--data-dir": data_dir or None}
+    # Both reach the command as its defaults (`Commands.get_command`); there is nothing else to do before it.
+    del config, data_dir
 
 
 if __name__ == "__main__":

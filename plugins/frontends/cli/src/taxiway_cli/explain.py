@@ -1,0 +1,188 @@
+"""`taxiway explain`: how a call would be routed, by the running gateway where one answers, else from the configuration alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import click
+
+from taxiway_cli.location import located
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from taxiway.codec import Json
+
+KEY: Final = "TAXIWAY_API_KEY"
+_PATIENCE: Final = 5.0
+"""Seconds for the gateway's answer."""
+
+_COLUMNS: Final = ("place", "model", "endpoint", "account", "section", "headroom", "price", "frees in", "why")
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - read, not bound
+
+
+class _NotAsked(Exception):
+    """The gateway could not be asked; why, for people."""
+
+
+@click.command("explain")
+@click.option(
+    "--model", "models", multiple=True, help="The model, or a name of your own; again for those to fall back to."
+)
+@click.option("--prompt", default="", help="A user message: its length counts for prices and limits.")
+@click.option("--body", "file", type=click.File("rb"), help="A whole chat request as JSON instead; - is stdin.")
+@click.option("--cold", is_flag=True, help="Don't ask a running gateway.")
+@click.option("--url", help="The gateway's base URL  [default: by the configuration's `listen`].")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@located
+def command(
+    models: tuple[str, ...],
+    prompt: str,
+    file: IO[bytes] | None,
+    cold: bool,
+    url: str | None,
+    as_json: bool,
+    config: Path | None,
+    data_dir: Path | None,
+) -> None:
+    """Show how a call would be routed, and why: every candidate with its place, or the reason why it is out.
+
+    Nothing is sent to any provider. A running gateway tells what it has learnt of health and limits; it is asked with the API key
+    in TAXIWAY_API_KEY. Else the plan is made cold, from the configuration, and says so.
+    """
+    body = _body(models, prompt, file)
+    told: Json | None = None
+    if cold and url:
+        raise click.UsageError("--cold asks no gateway, so --url means nothing.")
+    if not cold:
+        try:
+            told = _ask(url or _url(config), body)
+        except _NotAsked as reason:
+            if url:
+                raise click.ClickException(str(reason)) from None
+            click.echo(f"{reason} So this is a cold plan: nothing is known of health and learnt limits.", err=True)
+    live = told is not None
+    plan = asyncio.run(_cold(config, data_dir, body)) if told is None else told
+    if as_json:
+        click.echo(json.dumps({"live": live, **plan}, indent=2, ensure_ascii=False))
+        return
+    _show(plan, "the running gateway" if live else "a cold start")
+
+
+def _body(models: tuple[str, ...], prompt: str, file: IO[bytes] | None) -> Json:
+    from taxiway.codec import loads_bounded
+    from taxiway.errors import Malformed
+
+    if file is None:
+        if not models:
+            raise click.UsageError("name a --model, or give a whole request by --body.")
+        fallbacks = {"models": list(models[1:])} if models[1:] else {}
+        return {"model": models[0], **fallbacks, "messages": [{"role": "user", "content": prompt or "Hello"}]}
+    if models or prompt:
+        raise click.UsageError("--body is the whole request: --model and --prompt belong into it.")
+    try:
+        body = loads_bounded(file.read())
+    except Malformed as error:
+        raise click.UsageError(f"--body: it is {error}.") from None
+    if not isinstance(body, dict):
+        raise click.UsageError("--body: it must be a JSON object.")
+    return body
+
+
+def _url(config: Path | None) -> str:
+    from taxiway.config import load
+
+    host, _, port = load(config).gateway.listen.rpartition(":")
+    return f"http://{_EVERYWHERE.get(host, host)}:{port}/api/v1"
+
+
+def _ask(url: str, body: Json) -> Json:
+    """Ask the running gateway. Raises _NotAsked, and ClickException where it refuses the request itself."""
+    import httpx
+
+    key = os.environ.get(KEY)
+    if not key:
+        raise _NotAsked(f"{KEY} is not set, so no gateway is asked.")
+    try:
+        # Not by a proxy: the gateway is one's own, and the key is not for others.
+        with httpx.Client(trust_env=False, timeout=_PATIENCE) as client:
+            reply = client.post(f"{url.rstrip('/')}/explain", json=body, headers={"authorization": f"Bearer {key}"})
+            answer = reply.json()
+    except (httpx.HTTPError, httpx.InvalidURL):
+        raise _NotAsked(f"No gateway answers at {url}.") from None
+    except ValueError:
+        raise _NotAsked(f"What answers at {url} is no Taxiway gateway.") from None
+    if reply.status_code == 200 and isinstance(answer, dict) and "rows" in answer:
+        return answer
+    error = answer.get("error") if isinstance(answer, dict) else None
+    message = error.get("message") if isinstance(error, dict) else None
+    if reply.status_code == 401:
+        raise _NotAsked(f"The gateway at {url} refuses the key in {KEY}.")
+    if reply.status_code == 404 or message is None:
+        raise _NotAsked(f"What answers at {url} explains nothing (status {reply.status_code}).")
+    raise click.ClickException(str(message))
+
+
+async def _cold(config: Path | None, data_dir: Path | None, body: Json) -> Json:
+    """Plan with an engine that has learnt nothing. It opens no store and no spool: those may be a running gateway's."""
+    from taxiway.assembly import resolve
+    from taxiway.composition import prepare
+    from taxiway.config import document
+    from taxiway.executor import Engine
+    from taxiway.explain import explain
+    from taxiway.health import Health
+    from taxiway.quota import Quotas
+    from taxiway.spool import NoJournal
+
+    built = prepare(document(config), str(config or ""), data_dir=data_dir)
+    parts = await resolve(built)
+    try:
+        context, chat = built.context, built.dialects["chat"]
+        assert chat.client is not None
+        engine = Engine(
+            snapshot=parts.snapshot,
+            dialects=built.dialects,
+            transports=built.transports,
+            clock=context.clock,
+            random=context.random,
+            health=Health(context.random),
+            quotas=Quotas(context.random),
+            journal=NoJournal(),
+            log=context.log,
+            loop=asyncio.get_running_loop(),
+        )
+        call = engine.call(chat, body, chat.client.facts(body, {}, {}))
+        told = explain(call, engine.snapshot, engine.health, engine.quotas, context.clock.monotonic())
+        return told.to_json()
+    finally:
+        await parts.aclose()
+
+
+def _show(plan: Json, origin: str) -> None:
+    from taxiway_cli.tables import show
+
+    strategies = ", ".join(plan["strategies"]) or "price"
+    show(
+        _COLUMNS,
+        [_cells(row) for row in plan["rows"]],
+        title=f"{', '.join(plan['models'])} by {origin}: strategy {strategies}, cycle {plan['cycle']}, seed {plan['seed']}",
+    )
+    if plan["problem"]:
+        raise click.ClickException(f"nothing can serve it: {plan['problem']}")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        "out" if row["place"] is None else str(row["place"]),
+        row["model"],
+        row["endpoint"],
+        row["account"],
+        row["section"],
+        f"{row['headroom']:.0%}",
+        "" if row["price"] is None else f"${row['price']:.6f}",
+        "" if row["frees"] is None else f"{row['frees']:.1f} s",
+        row["reason"],
+    )
