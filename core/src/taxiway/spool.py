@@ -127,10 +127,7 @@ class Spool:
             if len(self._unwritten) < UNWRITTEN:
                 self._unwritten.append(generation)
                 self._stir.set()
-        if self._segments:
-            live = self._segments[-1]
-            for feed in self._feeds:
-                feed.offer(live, live.size, generation)
+        self._offer(generation)
 
     async def settled(self) -> None:
         """Wait until recovery is over and every sink has taken all there is."""
@@ -174,6 +171,12 @@ class Spool:
             _log.warning("the spool can be written again")
             self._flush()
 
+    def _offer(self, generation: Generation) -> None:
+        if self._segments:
+            live = self._segments[-1]
+            for feed in self._feeds:
+                feed.offer(live, live.size, generation)
+
     def _follow(self) -> Segment:
         """Go on in a new segment; where none can be made (no descriptors left), in the old one for a while."""
         assert self._folder is not None
@@ -213,7 +216,10 @@ class Spool:
                 self._complain(error)
                 self._unwritten = waiting + self._unwritten
                 return
-            self._open.pop(waiting.pop(0).id, None)
+            generation = waiting.pop(0)
+            self._open.pop(generation.id, None)
+            # A sink that had them from memory gets them twice; one that was reading the file would miss them otherwise.
+            self._offer(generation)
 
     async def _run(self) -> None:
         try:

@@ -66,12 +66,20 @@ class Feed:
         failures = 0
         while True:
             begun = self.segment
-            batch, segment, place = self._next()
-            if batch and not await self._deliver(batch):
+            try:
+                batch, segment, place = self._next()
+                if batch:
+                    async with asyncio.timeout(PATIENCE):
+                        await self.sink.deliver(batch)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the batch comes again
+                self._failed(error)
                 first, most = _BACKOFF
                 await self._clock.sleep(min(most, first * 2 ** min(failures, 10)))
                 failures += 1
                 continue
+            if batch and self.failing is not None:
+                _log.warning("sink %s takes generations again", self.name)
+                self.failing = None
             failures = 0
             if self.segment is begun:  # else it was given up meanwhile
                 self._took(len(batch), segment, place)
@@ -92,7 +100,7 @@ class Feed:
             self.segment, self.place = segment, segment.entry(self.name)
 
     def _next(self) -> tuple[list[Generation], Segment | None, int]:
-        """What comes next, and where the sink is once it took that."""
+        """What comes next, and where the sink is once it took that. Raises OSError."""
         if not self._behind:
             if not self._fresh:
                 return [], self.segment, self.place
@@ -110,25 +118,16 @@ class Feed:
             segment, place = following, following.entry(self.name)
         try:
             generations, place = segment.read(place)
-        except (OSError, Malformed) as error:
+        except (FileNotFoundError, Malformed) as error:
             _log.error("%s can't be read, so sink %s passes it over: %s", segment.path, self.name, error)
             generations, place = [], segment.size
         return generations, segment, place
 
-    async def _deliver(self, batch: list[Generation]) -> bool:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self.sink.deliver(batch)
-        except Exception as error:  # noqa: BLE001 - whatever a sink raises, the batch comes again
-            reason = scrub(f"{type(error).__name__}: {error}")
-            if reason != self.failing:
-                _log.error("sink %s does not take generations; they are kept and come again: %s", self.name, reason)
-            self.failing = reason
-            return False
-        if self.failing is not None:
-            _log.warning("sink %s takes generations again", self.name)
-            self.failing = None
-        return True
+    def _failed(self, error: Exception) -> None:
+        reason = scrub(f"{type(error).__name__}: {error}")
+        if reason != self.failing:
+            _log.error("sink %s does not take generations; they are kept and come again: %s", self.name, reason)
+        self.failing = reason
 
     def _took(self, number: int, segment: Segment | None, place: int) -> None:
         if not self._behind:  # else so many came meanwhile that they are only in the file

@@ -85,9 +85,10 @@ async def _scan(segment: Segment, unended: dict[str, _Unended], counts: Counter[
     try:
         segment.rows(data)
     except Malformed:
-        if data and not is_torn(data, 0):
+        if not is_torn(data, 0):
             raise
-        counts["torn"] += 1
+        if data:
+            _cut(segment, counts)
         return
     segment.size, _ = next(unframed(data))
     for index, (end, record) in enumerate(segment.all(data)):
@@ -101,7 +102,7 @@ async def _scan(segment: Segment, unended: dict[str, _Unended], counts: Counter[
     if segment.size >= len(data):
         return
     if last and is_torn(data, segment.size):
-        counts["torn"] += 1
+        _cut(segment, counts)
         return
     counts["corrupt"] += 1
     kept = segment.folder.path.with_name(f"{segment.folder.path.name}-{segment.path.stem}.broken")
@@ -110,6 +111,12 @@ async def _scan(segment: Segment, unended: dict[str, _Unended], counts: Counter[
     _log.error(
         "%s is corrupt after byte %d; what follows is not accounted. Kept as %s", segment.path, segment.size, kept
     )
+
+
+def _cut(segment: Segment, counts: Counter[str]) -> None:
+    # Else, were this recovery killed too, the next one would find the tail in a segment that is not the last any more.
+    os.truncate(segment.path, segment.size)
+    counts["torn"] += 1
 
 
 def lost(unended: _Unended) -> Generation:
