@@ -32,6 +32,20 @@ def test_a_last_event_without_its_blank_line_counts_and_half_of_one_is_malformed
         replies.close(framed=True)
 
 
+def test_what_came_before_something_malformed_is_given_first_however_the_bytes_are_split():
+    data = b'data: {"a":1}\n\ndata: {no json\n\ndata: {"b":1}\n\n'
+    for cut in range(len(data) + 1):
+        events: list[object] = []
+        with pytest.raises(Malformed):
+            _feed(SseReplies(), (data[:cut], data[cut:], b""), events)
+        assert events == [{"a": 1}]
+
+
+def _feed(replies, pieces, events):
+    for piece in pieces:
+        events += replies.feed(piece)
+
+
 _LINES = ["data: {}", "data: [1]", "data:", "data", "data: a", ": ping", "event: error", "id: 1", "", "", "", "\r", "x"]
 
 

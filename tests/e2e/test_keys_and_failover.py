@@ -154,7 +154,7 @@ async def check_a_revoked_key(
     refusals = [seen for seen in bench.first.log if seen.status == 401]
     # Some were under way when the first was refused; then comes the probe, then nothing.
     assert 2 <= len(refusals) <= 6
-    assert refusals[-1].at < bench.first.started + 2.0
+    assert refusals[-1].at < bench.first.log[-1].at - 1.0
     assert {seen.key for seen in refusals} == {"key-2"}
     rows = (await bench.router.explain(**BODY)).rows
     (out,) = [row for row in rows if row.account == "key-2"]
@@ -206,11 +206,6 @@ def text_of(events: list[dict[str, Any]]) -> str:
     return "".join(event["choices"][0]["delta"].get("content") or "" for event in events if event.get("choices"))
 
 
-def came_through(fault: dict[str, Any]) -> set[str]:
-    """The text before a fault. What comes in the same bytes as something malformed is lost with it."""
-    return {"one two three"} | ({"one two", "one"} if fault["kind"] == "malformed" else set())
-
-
 @pytest.mark.parametrize("fault", BEFORE, ids=lambda fault: fault["kind"])
 @virtual_time
 async def test_before_the_first_token_failover_is_silent(fault):
@@ -227,7 +222,7 @@ async def test_before_the_first_token_failover_is_silent(fault):
 async def test_after_the_first_token_the_stream_ends_with_an_error(fault):
     async with over_sim(fault, routing=TIMEOUTS) as bench:
         events = [event async for event in bench.router.stream(**BODY)]
-    assert text_of(events) in came_through(fault)
+    assert text_of(events) == "one two three"
     assert events[-1]["error"]["code"] in {502, 504}
     assert events[-1]["choices"][0]["finish_reason"] == "error"
     assert not bench.second.log
@@ -249,7 +244,7 @@ async def test_after_the_first_token_the_stream_ends_with_an_error_over_http(key
         raw = await raw_stream(front)
     assert b"[DONE]" not in raw
     events = [json.loads(line[6:]) for line in raw.split(b"\n") if line.startswith(b"data: ")]
-    assert text_of(events) in came_through(fault)
+    assert text_of(events) == "one two three"
     assert events[-1]["error"]["code"] in {502, 504}
     assert not bench.second.log
 

@@ -23,13 +23,15 @@ _MARK: Final = b"[DONE]"
 class SseReplies:
     """Decodes a stream of server-sent events, each a JSON object, that may end with `[DONE]`.
 
-    An object with a top-level `error`, and any event named `error`, is an in-band error.
+    An object with a top-level `error`, and any event named `error`, is an in-band error. What came before something malformed
+    is given first, however the bytes are split: Malformed is raised by the next call then.
     """
 
-    __slots__ = ("_parser", "_quirk", "mark")
+    __slots__ = ("_broken", "_parser", "_quirk", "mark")
 
     def __init__(self, quirk: Quirk | None = None) -> None:
         self.mark = False
+        self._broken: Malformed | None = None
         self._parser = SseParser()
         self._quirk = quirk
 
@@ -42,24 +44,34 @@ class SseReplies:
         return self._decode(self._parser.close())
 
     def _decode(self, parsed: Iterable[SseEvent]) -> list[Event]:
+        if self._broken is not None:
+            raise self._broken
         events: list[Event] = []
-        for event in parsed:
-            data = event.data
-            if self.mark or not data:
-                continue
-            if data == _MARK or data.strip() == _MARK:
-                self.mark = True
-                continue
-            value = loads(data)
-            if type(value) is not dict:
-                raise Malformed("an event that is not a JSON object")
-            if value.get("error") or event.name == "error":
-                events.append(InBandError(value))
-            elif self._quirk is None:
-                events.append(value)
-            else:
-                events.extend(self._quirk(value))
+        try:
+            for event in parsed:
+                self._one(event, events)
+        except Malformed as error:
+            if not events:
+                raise
+            self._broken = error
         return events
+
+    def _one(self, event: SseEvent, events: list[Event]) -> None:
+        data = event.data
+        if self.mark or not data:
+            return
+        if data == _MARK or data.strip() == _MARK:
+            self.mark = True
+            return
+        value = loads(data)
+        if type(value) is not dict:
+            raise Malformed("an event that is not a JSON object")
+        if value.get("error") or event.name == "error":
+            events.append(InBandError(value))
+        elif self._quirk is None:
+            events.append(value)
+        else:
+            events.extend(self._quirk(value))
 
 
 class JsonReplies:
