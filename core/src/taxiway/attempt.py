@@ -83,7 +83,7 @@ class Attempt:
             call.facts.max_output,
             endpoint.price.input,
             endpoint.price.output,
-            picked=pick.why,
+            headroom=pick.headroom,
         )
 
     def open(self, before: AttemptRecord | None) -> Failure | None:
@@ -224,7 +224,9 @@ class Attempt:
         else:
             self._reservation.release(now)
         first = None if self.first_token is None else self.first_token - self._started
-        outcome = Outcome(candidate, self._started, failure, self.committed, self.usage, self.first_token, now, sent, self.status)
+        outcome = Outcome(
+            candidate, self._started, failure, self.committed, self.usage, self.first_token, now, sent, self.status
+        )
         engine.alert(engine.health.observe(outcome, now))
         record.status, record.sent, record.latency = self.status, sent, first
         record.duration = now - self._started

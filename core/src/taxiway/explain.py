@@ -9,9 +9,9 @@ from taxiway.call import Call
 from taxiway.candidate import Candidate
 from taxiway.codec import Json
 from taxiway.errors import InvalidRequest
-from taxiway.health import Health
+from taxiway.health import Block, Health
 from taxiway.outcome import CallError
-from taxiway.planner import Exclusion, Offer, Plan, Snapshot, Tried, plan, rank
+from taxiway.planner import Notes, Offer, Plan, Snapshot, Tried, plan
 from taxiway.quota import Quotas
 from taxiway.strategy import Ranked
 
@@ -55,22 +55,21 @@ class Explanation:
 
 def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now: float) -> Explanation:
     """Plan the call once more, with a recorder. Nothing is reserved."""
-    excluded: list[Exclusion] = []
+    notes = Notes()
     rows: list[Row] = []
     problem = None
     try:
-        planned = plan(call, snapshot, health.view(now, peek=True), excluded)
+        planned = plan(call, snapshot, health.view(now, peek=True), notes)
     except (InvalidRequest, CallError) as error:
         problem = str(error)
     else:
         for _, offers in planned.models:
-            said = dict(rank(call, offers, snapshot, health.view(now, peek=True)))
             for offer in offers:
-                rows += _rows(
-                    planned, offer, said.get(offer, ()), health, quotas, now, sum(row.place is not None for row in rows)
-                )
-    for exclusion in excluded:
-        rows += [_row(call, quotas, now, c, None, exclusion.reason) for c in exclusion.offer.candidates]
+                said = notes.said.get(offer.endpoint, ())
+                placed = sum(row.place is not None for row in rows)
+                rows += _rows(planned, offer, said, health, quotas, now, placed)
+    for offer, reason in notes.excluded:
+        rows += [_row(call, quotas, now, candidate, None, reason) for candidate in offer.candidates]
     return Explanation(
         models=call.facts.models,
         strategies=tuple(name for name, _ in snapshot.strategies),
@@ -87,18 +86,17 @@ def _rows(
 ) -> list[Row]:
     """The accounts of one endpoint: those that are free in the order of trying, then those that are out."""
     call, tried = planned.call, Tried()
-    score = ", ".join(ranked.reason for ranked in said if ranked.reason)
+    score = ", ".join(ranked.why for ranked in said if ranked.reason)
     rows: list[Row] = []
-    while (candidate := planned.choose(offer, tried, health, quotas, now)[0]) is not None:
+    while (candidate := planned.choose(offer, tried, health, quotas, now, [])) is not None:
         tried.candidates.add(candidate.key)
         place += 1
         rows.append(_row(call, quotas, now, candidate, place, score))
-    for candidate in offer.candidates:
-        if candidate.key in tried.candidates:
-            continue
-        block = health.block(candidate, now) or quotas.block(candidate, call.facts.tokens, call.facts.max_output, now)
-        frees = None if block is None or block.until is None else max(0.0, block.until - now)
-        rows.append(_row(call, quotas, now, candidate, None, "" if block is None else block.reason, frees))
+    blocks: list[tuple[Candidate, Block]] = []
+    planned.choose(offer, tried, health, quotas, now, blocks)
+    for candidate, block in blocks:
+        frees = None if block.until is None else max(0.0, block.until - now)
+        rows.append(_row(call, quotas, now, candidate, None, block.reason, frees))
     return rows
 
 

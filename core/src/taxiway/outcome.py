@@ -103,7 +103,7 @@ class Bill:
 class AttemptRecord:
     """One attempt as it is kept: no prompt, no key. `account` is the credential's label.
 
-    `price`: USD per token in and out, as planned. `tokens` and `max_output` are what an estimate is made from.
+    `price`: USD per token in and out, as planned; `headroom`: the share of its tightest limit that was free. `tokens` and `max_output` are what an estimate is made from.
     """
 
     number: int
@@ -125,7 +125,7 @@ class AttemptRecord:
     duration: float | None = None
     usage: Usage | None = None
     cost: float | None = None
-    picked: str = ""
+    headroom: float = 1.0
 
 
 @define

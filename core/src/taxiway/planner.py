@@ -5,12 +5,14 @@ headroom is stale by the second attempt, and ordering every candidate up front c
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from random import Random
 from typing import Final
 
 from attrs import Factory, define, frozen
 
-from taxiway.call import Call, Preferences
-from taxiway.candidate import Candidate, Endpoint, Section
+from taxiway.call import Call
+from taxiway.candidate import Candidate, Endpoint, Operation, Section
 from taxiway.errors import InvalidRequest
 from taxiway.health import Block, Health
 from taxiway.outcome import CallError, Failure
@@ -35,6 +37,27 @@ class Offer:
     candidates: tuple[Candidate, ...]
 
 
+@frozen(eq=False)
+class _Common:
+    """What all offers of a model have in common, so that most calls pass all filters at once."""
+
+    operations: frozenset[Operation]
+    max_output: int | None
+    unsupported: frozenset[str]
+    inputs: frozenset[str]
+
+    @classmethod
+    def of(cls, offers: Sequence[Offer]) -> "_Common":
+        endpoints = [offer.endpoint for offer in offers]
+        limits = [endpoint.max_output for endpoint in endpoints if endpoint.max_output is not None]
+        return cls(
+            frozenset.intersection(*(frozenset(endpoint.dialects) for endpoint in endpoints)),
+            min(limits, default=None),
+            frozenset().union(*(endpoint.unsupported for endpoint in endpoints)) & _SOFT,
+            frozenset.intersection(*(endpoint.inputs for endpoint in endpoints)),
+        )
+
+
 @frozen(kw_only=True, eq=False)
 class Snapshot:
     """Everything a plan is made from that is not the call. Immutable; replaced whole on a change.
@@ -50,10 +73,21 @@ class Snapshot:
     strategies: tuple[tuple[str, Strategy], ...] = ()
     routing: Routing = Factory(Routing)
     hash: str = ""
+    _common: dict[tuple[str, str], _Common] = Factory(dict)
 
     def models(self, workspace: str) -> Mapping[str, tuple[Offer, ...]]:
         """Return what a workspace can be served."""
-        return self.offers.get(workspace, _NOTHING)
+        return self.offers.get(workspace, {})
+
+    def find(self, workspace: str, model: str) -> tuple[tuple[Offer, ...], _Common]:
+        """Return the offers of a model. Raises InvalidRequest where there are none."""
+        offers = self.offers.get(workspace, {}).get(model) or self.ids.get(workspace, {}).get(model)
+        if offers is None:
+            raise InvalidRequest("model", f"{model} is not a valid model ID")
+        common = self._common.get((workspace, model))
+        if common is None:
+            common = self._common[workspace, model] = _Common.of(offers)
+        return offers, common
 
     def timeouts(self, model: str) -> Timeouts:
         """Return the limits that hold for a model."""
@@ -61,38 +95,40 @@ class Snapshot:
         return self.routing.timeouts if own is None or own.timeouts is None else own.timeouts
 
 
-_NOTHING: Mapping[str, tuple[Offer, ...]] = {}
-
-
-@frozen
-class Exclusion:
-    """An endpoint that a filter took out, and why."""
-
-    offer: Offer
-    reason: str
-
-
 @define(eq=False)
 class Tried:
-    """What a call has behind it: who is not to be tried again. `attempts` counts by endpoint key."""
+    """What a call has behind it: who is not to be tried again, by key. `limited` ends with a pause, `again` with a backoff."""
 
     models: set[str] = Factory(set)
     endpoints: set[str] = Factory(set)
     accounts: set[str] = Factory(set)
     candidates: set[str] = Factory(set)
     limited: set[str] = Factory(set)
-    again: dict[str, Candidate] = Factory(dict)
+    again: set[str] = Factory(set)
     attempts: dict[str, int] = Factory(dict)
     last_resort: bool = False
+
+    def has(self, candidate: Candidate) -> bool:
+        """Whether a candidate is not to be tried again, for now."""
+        return (
+            candidate.key in self.candidates or candidate.key in self.limited or candidate.account.key in self.accounts
+        )
+
+    def once_more(self) -> bool:
+        """Let endpoints that failed in passing be tried again; False where there are none."""
+        self.endpoints -= self.again
+        found = bool(self.again)
+        self.again.clear()
+        return found
 
 
 @define(eq=False)
 class Pick:
-    """Who is tried next, with its reservation taken. `why` is what the record says of it."""
+    """Who is tried next, with its reservation taken. `headroom`: the share of its tightest limit that was free."""
 
     candidate: Candidate
     reservation: Reservation
-    why: str
+    headroom: float
 
 
 @frozen(eq=False)
@@ -100,7 +136,6 @@ class Pause:
     """Nothing can be tried before `until` (monotonic seconds), then something can."""
 
     until: float
-    why: str
 
 
 @frozen(eq=False)
@@ -116,7 +151,7 @@ class Plan:
     """The endpoints of each model, in the order in which they are tried."""
 
     call: Call
-    models: list[tuple[str, list[Offer]]]
+    models: list[tuple[str, Sequence[Offer]]]
     routing: Routing
 
     def pick(
@@ -127,162 +162,148 @@ class Plan:
         for model, offers in self.models:
             if model in tried.models:
                 continue
-            limits: list[float] = []
-            only_limited = True
+            start = len(blocks)
             for offer in offers:
-                if offer.endpoint.key in tried.endpoints:
-                    continue
-                candidate, out = self.choose(offer, tried, health, quotas, now)
-                if candidate is not None:
-                    return self._reserve(candidate, quotas, now)
-                for _, block in out:
-                    if block.kind == "rate_limited" and not block.breaker and block.until is not None:
-                        limits.append(block.until)
-                    else:
-                        only_limited = False
-                blocks += out
-            if limits and only_limited and min(limits) - now <= patience:
-                return Pause(min(limits), "every candidate is rate limited")
-        return self._resort(blocks, tried, quotas, now)
+                if offer.endpoint.key not in tried.endpoints:
+                    candidate = self.choose(offer, tried, health, quotas, now, blocks)
+                    if candidate is not None:
+                        return self._reserve(candidate, quotas, now)
+            until = _all_limited(blocks[start:])
+            if until is not None and until - now <= patience:
+                return Pause(until)
+        breakers = [pair for pair in blocks if pair[1].breaker]
+        if breakers and not tried.last_resort:
+            # Where breakers alone are the reason, the one whose probe is due first is tried, once a call.
+            tried.last_resort = True
+            candidate, _ = min(breakers, key=lambda pair: pair[1].until or now)
+            if quotas.block(candidate, self.call.facts.tokens, self.call.facts.max_output, now) is None:
+                return self._reserve(candidate, quotas, now)
+        times = [block.until for _, block in blocks if block.until is not None]
+        return Exhausted(blocks[0][1] if blocks else None, min(times, default=None))
 
     def choose(
-        self, offer: Offer, tried: Tried, health: Health, quotas: Quotas, now: float
-    ) -> tuple[Candidate | None, Sequence[tuple[Candidate, Block]]]:
-        """Choose among the accounts of an endpoint; or say of each why it is out."""
-        call, facts = self.call, self.call.facts
+        self,
+        offer: Offer,
+        tried: Tried,
+        health: Health,
+        quotas: Quotas,
+        now: float,
+        blocks: list[tuple[Candidate, Block]],
+    ) -> Candidate | None:
+        """Choose among the accounts of an endpoint; `blocks` takes those that are out, and why."""
+        facts, cycle = self.call.facts, self.routing.cycle
         free: list[Candidate] = []
-        out: list[tuple[Candidate, Block]] = []
-        order = 0
         for candidate in offer.candidates:
-            if free and candidate.account.credential.sort_order != order:
-                break
-            if (
-                candidate.key in tried.candidates
-                or candidate.key in tried.limited
-                or candidate.account.key in tried.accounts
+            if free and (
+                cycle == "waterfall" or candidate.account.credential.sort_order != free[0].account.credential.sort_order
             ):
+                break
+            if tried.has(candidate):
                 continue
             block = health.block(candidate, now) or quotas.block(candidate, facts.tokens, facts.max_output, now)
             if block is None:
                 free.append(candidate)
-                order = candidate.account.credential.sort_order
-                if self.routing.cycle == "waterfall":
-                    break
             else:
-                out.append((candidate, block))
+                blocks.append((candidate, block))
         if len(free) < 2:
-            return (free[0] if free else None), out
-        if self.routing.cycle == "round-robin":
-            return free[health.view(now).turn(offer.endpoint.key) % len(free)], out
+            return free[0] if free else None
+        if cycle == "round-robin":
+            return free[health.view(now).turn(offer.endpoint.key) % len(free)]
         # Equal room is the rule where nothing is learnt yet: the call's seed spreads it.
-        turn = call.seed % len(free)
-        free = free[turn:] + free[:turn]
-        return max(free, key=lambda candidate: quotas.headroom(candidate, now)), out
+        turn = self.call.seed % len(free)
+        best, most = free[turn], quotas.headroom(free[turn], now)
+        for candidate in free:
+            room = quotas.headroom(candidate, now)
+            if room > most:
+                best, most = candidate, room
+        return best
 
-    def _reserve(self, candidate: Candidate, quotas: Quotas, now: float, why: str = "") -> Pick:
+    def _reserve(self, candidate: Candidate, quotas: Quotas, now: float) -> Pick:
         facts = self.call.facts
         room = quotas.headroom(candidate, now)
-        return Pick(
-            candidate,
-            quotas.reserve(candidate, facts.tokens, facts.max_output, now),
-            why or f"{self.routing.cycle}, {room:.0%} free",
-        )
-
-    def _resort(
-        self, blocks: list[tuple[Candidate, Block]], tried: Tried, quotas: Quotas, now: float
-    ) -> Pick | Exhausted:
-        """Nothing is free: where breakers alone are the reason, try the one whose probe is due first, once a call."""
-        breakers = [(block.until or now, candidate) for candidate, block in blocks if block.breaker]
-        if breakers and not tried.last_resort:
-            tried.last_resort = True
-            _, candidate = min(breakers, key=lambda pair: pair[0])
-            facts = self.call.facts
-            if quotas.block(candidate, facts.tokens, facts.max_output, now) is None:
-                return self._reserve(candidate, quotas, now, "every breaker is open; its probe is due first")
-        times = [block.until for _, block in blocks if block.until is not None]
-        return Exhausted(blocks[0][1] if blocks else None, min(times, default=None))
-
-    def again(self, tried: Tried) -> bool:
-        """Let endpoints that failed in passing be tried once more; False where none may."""
-        for key in tried.again:
-            tried.endpoints.discard(key)
-        found = bool(tried.again)
-        tried.again.clear()
-        return found
+        return Pick(candidate, quotas.reserve(candidate, facts.tokens, facts.max_output, now), room)
 
 
-def plan(call: Call, snapshot: Snapshot, view: HealthView, excluded: list[Exclusion] | None = None) -> Plan:
-    """Order the endpoints of the call's models.
+@define(eq=False)
+class Notes:
+    """What planning says of its reasons: `excluded` by filters and why, and what the strategies `said` of an endpoint."""
 
-    `excluded`, where given, takes what filters took out. Raises InvalidRequest for an unknown model, CallError where the
-    filters leave nothing.
+    excluded: list[tuple[Offer, str]] = Factory(list)
+    said: dict[Endpoint, Sequence[Ranked]] = Factory(dict)
+
+
+def plan(call: Call, snapshot: Snapshot, view: HealthView, notes: Notes | None = None) -> Plan:
+    """Order the endpoints of the call's models, taking notes where wanted.
+
+    Raises InvalidRequest for an unknown model, CallError where the filters leave nothing.
     """
-    known = snapshot.models(call.caller.workspace)
-    models: list[tuple[str, list[Offer]]] = []
-    filtered: list[Exclusion] = [] if excluded is None else excluded
+    models: list[tuple[str, Sequence[Offer]]] = []
+    notes = notes or Notes()
     for model in _names(call.facts.models, snapshot):
-        offers: Sequence[Offer] | None = known.get(model) or snapshot.ids.get(call.caller.workspace, _NOTHING).get(model)
-        if offers is None:
-            raise InvalidRequest("model", f"{model} is not a valid model ID")
-        kept = _filter(call, offers, filtered)
-        if kept:
-            models.append((model, [ranked[0] for ranked in rank(call, kept, snapshot, view)]))
+        offers: Sequence[Offer]
+        offers, common = snapshot.find(call.caller.workspace, model)
+        if not _passes(call, common):
+            offers = _filter(call, offers, notes.excluded)
+        if offers:
+            models.append((model, _order(call, offers, snapshot, view, notes)))
     if not models:
-        raise _nothing_left(call, filtered)
+        raise _nothing_left(call, notes.excluded)
     return Plan(call, models, snapshot.routing)
 
 
-def rank(
-    call: Call, offers: Sequence[Offer], snapshot: Snapshot, view: HealthView
-) -> list[tuple[Offer, Sequence[Ranked]]]:
-    """Order offers: by section, then as the call's `order` says, then by the strategies, with what each of these said."""
-    if len(offers) == 1:
-        return [(offers[0], ())]
-    result: list[tuple[Offer, Sequence[Ranked]]] = []
-    start = 0
-    while start < len(offers):
-        section, end = offers[start].section, start + 1
-        while end < len(offers) and offers[end].section == section:
-            end += 1
-        result += _rank_section(call, offers[start:end], snapshot, view)
-        start = end
-    return result if call.preferences.allow_fallbacks or call.preferences.order else result[:1]
+def _names(models: Sequence[str], snapshot: Snapshot) -> Iterable[str]:
+    """Replace names of the owner's own by what they stand for."""
+    names = snapshot.names
+    if len(models) == 1 and models[0] not in names:
+        return models
+    found: dict[str, None] = {}
+    for model in models:
+        own = names.get(model)
+        found.update(dict.fromkeys(own.try_ if own is not None and own.try_ else (model,)))
+    return found
 
 
-def _rank_section(
-    call: Call, offers: Sequence[Offer], snapshot: Snapshot, view: HealthView
-) -> list[tuple[Offer, Sequence[Ranked]]]:
+def _passes(call: Call, common: _Common) -> bool:
+    facts, preferences = call.facts, call.preferences
+    return (
+        call.operation in common.operations
+        and not preferences.only
+        and not preferences.ignore
+        and (facts.max_output is None or common.max_output is None or facts.max_output <= common.max_output)
+        and not facts.parameters & common.unsupported
+        and facts.inputs <= common.inputs
+    )
+
+
+def _filter(call: Call, offers: Sequence[Offer], excluded: list[tuple[Offer, str]]) -> Sequence[Offer]:
+    facts = call.facts
+    kept: list[Offer] = []
+    for offer in offers:
+        reason = _excluded(call, offer.endpoint)
+        if reason is None:
+            kept.append(offer)
+        else:
+            excluded.append((offer, reason))
+    wanted = facts.parameters & _SOFT
+    able = [o for o in kept if not wanted & o.endpoint.unsupported and facts.inputs <= o.endpoint.inputs]
+    if not able:
+        return kept
+    excluded += [(offer, "lacks a parameter or input in use") for offer in kept if offer not in able]
+    return able
+
+
+def _excluded(call: Call, endpoint: Endpoint) -> str | None:
     preferences = call.preferences
-    named = [offer for slug in preferences.order for offer in offers if matches(slug, offer.endpoint)]
-    first = list(dict.fromkeys(named))
-    result: list[tuple[Offer, Sequence[Ranked]]] = [(offer, ()) for offer in first]
-    rest = [offer for offer in offers if offer not in first] if first else offers
-    if preferences.allow_fallbacks or not preferences.order:
-        result += _by_strategy(call, rest, snapshot, view)
-    return result
-
-
-def _by_strategy(
-    call: Call, offers: Sequence[Offer], snapshot: Snapshot, view: HealthView
-) -> list[tuple[Offer, Sequence[Ranked]]]:
-    if len(offers) < 2:
-        return [(offer, ()) for offer in offers]
-    random = call.random
-    endpoints = [offer.endpoint for offer in offers]
-    by_endpoint = {offer.endpoint: offer for offer in offers}
-    if len(snapshot.strategies) == 1:
-        rows = snapshot.strategies[0][1].rank(call, endpoints, view, random)
-        drawn = sorted((row.score, random.random(), index) for index, row in enumerate(rows))
-        return [(by_endpoint[rows[index].endpoint], (rows[index],)) for _, _, index in drawn]
-    said: dict[Endpoint, list[Ranked]] = {endpoint: [] for endpoint in endpoints}
-    for _, strategy in snapshot.strategies:
-        for ranked in strategy.rank(call, endpoints, view, random):
-            said[ranked.endpoint].append(ranked)
-    chain = len(snapshot.strategies)
-    kept = [(endpoint, rows) for endpoint, rows in said.items() if len(rows) == chain]
-    keyed = [(*(row.score for row in rows), random.random(), index) for index, (_, rows) in enumerate(kept)]
-    order = sorted(range(len(kept)), key=keyed.__getitem__)
-    return [(by_endpoint[kept[index][0]], kept[index][1]) for index in order]
+    if call.operation not in endpoint.dialects:
+        return f"does not serve {call.operation}"
+    if preferences.only and not any(matches(slug, endpoint) for slug in preferences.only):
+        return "not in provider.only"
+    if any(matches(slug, endpoint) for slug in preferences.ignore):
+        return "in provider.ignore"
+    limit, wanted = endpoint.max_output, call.facts.max_output
+    if limit is not None and wanted is not None and wanted > limit:
+        return f"gives at most {limit} tokens, {wanted} were asked for"
+    return None
 
 
 def matches(slug: str, endpoint: Endpoint) -> bool:
@@ -293,58 +314,61 @@ def matches(slug: str, endpoint: Endpoint) -> bool:
     return endpoint.tag == slug or endpoint.tag.startswith(f"{slug}/")
 
 
-def _names(models: Iterable[str], snapshot: Snapshot) -> list[str]:
-    """Replace names of the owner's own by what they stand for."""
-    names = snapshot.names
-    found: list[str] = []
-    for model in models:
-        own = names.get(model)
-        found += own.try_ if own is not None and own.try_ else (model,)
-    return found if len(found) < 2 else list(dict.fromkeys(found))
+def _order(call: Call, offers: Sequence[Offer], snapshot: Snapshot, view: HealthView, notes: Notes) -> Sequence[Offer]:
+    """Order the offers of a model: by section, then as the call's `order` says, then by the strategies."""
+    if len(offers) == 1:
+        return offers
+    preferences, random = call.preferences, call.random
+    ordered: list[Offer] = []
+    for _, section in groupby(offers, lambda offer: offer.section):
+        rest = list(section)
+        for slug in preferences.order:
+            named = [offer for offer in rest if matches(slug, offer.endpoint)]
+            ordered += named
+            rest = [offer for offer in rest if offer not in named]
+        if preferences.allow_fallbacks or not preferences.order:
+            by_endpoint = {offer.endpoint: offer for offer in rest}
+            for rows in _rank(call, list(by_endpoint), snapshot, view, random):
+                ordered.append(by_endpoint[rows[0].endpoint])
+                notes.said[rows[0].endpoint] = rows
+    return ordered if preferences.allow_fallbacks or preferences.order else ordered[:1]
 
 
-def _filter(call: Call, offers: Sequence[Offer], excluded: list[Exclusion]) -> Sequence[Offer]:
-    facts, preferences = call.facts, call.preferences
-    kept: list[Offer] = []
-    for offer in offers:
-        reason = _excluded(call, offer.endpoint, preferences)
-        if reason is None:
-            kept.append(offer)
-        else:
-            excluded.append(Exclusion(offer, reason))
-    if len(kept) > 1 and (facts.parameters or len(facts.inputs) > 1):
-        wanted = facts.parameters & _SOFT
-        able = [o for o in kept if not wanted & o.endpoint.unsupported and facts.inputs <= o.endpoint.inputs]
-        if able and len(able) < len(kept):
-            excluded += [Exclusion(offer, "lacks a parameter or input in use") for offer in kept if offer not in able]
-            return able
-    return kept
+def _rank(
+    call: Call, endpoints: Sequence[Endpoint], snapshot: Snapshot, view: HealthView, random: Random
+) -> Sequence[Sequence[Ranked]]:
+    """Order the endpoints of a section by the strategies: the first one's score, then the next one's, then a draw.
+
+    An endpoint that a strategy leaves out is out.
+    """
+    if len(endpoints) < 2 or not snapshot.strategies:
+        return [(Ranked(endpoint, 0.0),) for endpoint in endpoints]
+    draw = random.random
+    if len(snapshot.strategies) == 1:
+        ranked = snapshot.strategies[0][1].rank(call, endpoints, view, random)
+        return [(row,) for _, _, row in sorted([(row.score, draw(), row) for row in ranked])]
+    said: dict[Endpoint, list[Ranked]] = {endpoint: [] for endpoint in endpoints}
+    for _, strategy in snapshot.strategies:
+        for row in strategy.rank(call, endpoints, view, random):
+            said[row.endpoint].append(row)
+    whole = [rows for rows in said.values() if len(rows) == len(snapshot.strategies)]
+    return [rows for _, _, rows in sorted([([row.score for row in rows], draw(), rows) for rows in whole])]
 
 
-def _excluded(call: Call, endpoint: Endpoint, preferences: Preferences) -> str | None:
-    if call.operation not in endpoint.dialects:
-        return f"does not serve {call.operation}"
-    if preferences.only and not any(matches(slug, endpoint) for slug in preferences.only):
-        return "not in provider.only"
-    if preferences.ignore and any(matches(slug, endpoint) for slug in preferences.ignore):
-        return "in provider.ignore"
-    limit, wanted = endpoint.max_output, call.facts.max_output
-    if limit is not None and wanted is not None and wanted > limit:
-        return f"gives at most {limit} tokens, {wanted} were asked for"
-    return None
+def _all_limited(blocks: Sequence[tuple[Candidate, Block]]) -> float | None:
+    """Where every block is a rate limit that ends: when the first of them does."""
+    times = [block.until for _, block in blocks if block.kind == "rate_limited" and block.until is not None]
+    return min(times) if times and len(times) == len(blocks) else None
 
 
-def _nothing_left(call: Call, excluded: Sequence[Exclusion]) -> CallError:
-    reasons = {exclusion.reason for exclusion in excluded}
-    models = call.facts.models
-    if reasons == {f"does not serve {call.operation}"}:
+def _nothing_left(call: Call, excluded: Sequence[tuple[Offer, str]]) -> CallError:
+    models, operation = call.facts.models, call.operation
+    reasons = {reason for _, reason in excluded}
+    if all(operation not in offer.endpoint.dialects for offer, _ in excluded):
         failure = Failure(
-            kind="invalid_request", message=f"{models[0]} does not serve {call.operation}", field="model", status=400
+            kind="invalid_request", message=f"{models[0]} does not serve {operation}", field="model", status=400
         )
         return CallError(failure, availability="wrong_endpoint", generation=call.id, models=models)
-    failure = Failure(
-        kind="not_found",
-        message=f"No allowed providers are available for the selected model. {'; '.join(sorted(reasons))}",
-        status=404,
-    )
+    message = f"No allowed providers are available for the selected model. {'; '.join(sorted(reasons))}"
+    failure = Failure(kind="not_found", message=message, status=404)
     return CallError(failure, availability="no_endpoints", generation=call.id, models=models)

@@ -69,7 +69,7 @@ class Run:
                 await self._sleep(pick.until - now)
                 self.tried.limited.clear()
             elif isinstance(pick, Exhausted):
-                if self._free or not self.plan.again(self.tried):
+                if self._free or not self.tried.once_more():
                     raise self._exhausted(pick)
                 await self._sleep(self._backoff())
             else:
@@ -103,7 +103,7 @@ class Run:
                 tried.endpoints.add(endpoint.key)
                 silent = failure.kind == "timeout"
                 if policy.passing and not silent and tried.attempts[endpoint.key] < SAME_ENDPOINT:
-                    tried.again[endpoint.key] = candidate
+                    tried.again.add(endpoint.key)
             case "model":
                 tried.models.add(endpoint.model)
             case "same":

@@ -1,25 +1,31 @@
 """What a strategy plugin implements: in which order the endpoints of a model are tried."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Protocol
 
-from attrs import frozen
+from attrs import define
 
 from taxiway.call import Call
 from taxiway.candidate import Endpoint
 
 
-@frozen
+@define(eq=False)
 class Ranked:
     """An endpoint's place: lower scores are tried first, equal ones go by the next strategy, then by a draw.
 
-    `reason` is for people (`taxiway explain`): "$0.00042 expected".
+    `reason` is for people (`taxiway explain`), "$0.00042 expected"; what has to be formatted is given as a function, since
+    nearly every ranking goes unread.
     """
 
     endpoint: Endpoint
     score: float
-    reason: str = ""
+    reason: str | Callable[[], str] = ""
+
+    @property
+    def why(self) -> str:
+        """The reason, as text."""
+        return self.reason if isinstance(self.reason, str) else self.reason()
 
 
 class HealthView(Protocol):

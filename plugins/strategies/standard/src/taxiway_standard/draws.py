@@ -4,6 +4,7 @@ A draw without replacement by weight w is one sort by `-log(1 - u) / w` (Efraimi
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import log
 from random import Random
 
@@ -37,7 +38,7 @@ class BalancedStrategy:
             # Relative to the cheapest, so that no power of a tiny price overflows.
             score = -log(1.0 - random.random()) * (counted / cheapest) ** exponent
             out = view.outage(endpoint)
-            ranked.append(Ranked(endpoint, score + _OUTAGE if out else score, _say(price, out)))
+            ranked.append(Ranked(endpoint, score + _OUTAGE if out else score, partial(_say, price, out)))
         return ranked
 
 
@@ -53,7 +54,9 @@ class WeightedStrategy:
         for endpoint in endpoints:
             weight = self._weight(endpoint)
             if weight > 0:
-                ranked.append(Ranked(endpoint, -log(1.0 - random.random()) / weight, f"weight {weight:g}"))
+                ranked.append(
+                    Ranked(endpoint, -log(1.0 - random.random()) / weight, partial("weight {:g}".format, weight))
+                )
         return ranked
 
     def _weight(self, endpoint: Endpoint) -> float:

@@ -1,6 +1,7 @@
 """Strategies that draw nothing: the same inputs in the same state give the same order."""
 
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 
 from taxiway import Call, Endpoint, HealthView, Ranked
@@ -16,7 +17,8 @@ class OrderStrategy:
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Keep the order."""
         return [
-            Ranked(endpoint, float(index), f"listed as number {index + 1}") for index, endpoint in enumerate(endpoints)
+            Ranked(endpoint, float(index), partial("listed as number {}".format, index + 1))
+            for index, endpoint in enumerate(endpoints)
         ]
 
 
@@ -31,7 +33,7 @@ class PriceStrategy:
             if price is None:
                 ranked.append(Ranked(endpoint, _UNKNOWN, "price unknown"))
             else:
-                ranked.append(Ranked(endpoint, price, f"${price:.6f} expected"))
+                ranked.append(Ranked(endpoint, price, partial("${:.6f} expected".format, price)))
         return ranked
 
 
@@ -43,6 +45,6 @@ class RoundRobinStrategy:
         count = len(endpoints)
         turn = view.turn(endpoints[0].model) % count if count else 0
         return [
-            Ranked(endpoint, float((index - turn) % count), f"turn {(index - turn) % count + 1}")
+            Ranked(endpoint, float((index - turn) % count), partial("turn {}".format, (index - turn) % count + 1))
             for index, endpoint in enumerate(endpoints)
         ]
