@@ -22,6 +22,7 @@ from taxiway.registration import Context, Registration
 from taxiway.transport import Transport
 
 if TYPE_CHECKING:
+    import httpcore
     import httpx
 
 TAXIWAY_API = (1, 0)
@@ -116,7 +117,8 @@ class HttpxExchange:
         self.sent: Sent = "none"
         self.moved = self._bytes_in = self._buffered = 0
         self.framed = self.reused = False
-        self._tunnelling = self._dialled = False
+        self._tunnelling = self._dialled = self._idle = False
+        self._stream: httpcore.AsyncNetworkStream | None = None
         self._reply: HttpHead | None = None
         self._parts: list[bytes] = []
         self._error: TransportError | None = None
@@ -172,6 +174,10 @@ class HttpxExchange:
             self._fail(refused.reason, refused.detail)
         except Exception as error:  # noqa: BLE001 - whatever comes out of three libraries, the exchange ends in one typed error
             self._fail(*_why(error, self))
+        finally:
+            if self.phase == "tls" and self._stream is not None:
+                # httpcore forgets a connection whose handshake is cancelled, and the peer would never know.
+                await self._stream.aclose()
 
     async def _exchange(self, client: "httpx.AsyncClient") -> None:
         request = self._request
@@ -246,6 +252,14 @@ class HttpxExchange:
         step = event.partition(".")[2]
         if (request := info.get("request")) is not None:
             self._tunnelling = request.method == b"CONNECT"
+        if step == "connect_tcp.complete":
+            self._stream = info["return_value"]
+        elif step == "receive_response_headers.started":
+            self._idle = True
+            self._loop.call_soon(self._turned)
+        elif step == "receive_response_headers.complete" and self._idle:
+            # Reading lets the loop go round. This head was there before: sent along with the last reply, it is not ours.
+            raise self._transport.httpx.RemoteProtocolError("a reply to no request")
         if self._tunnelling or step not in _STEPS:
             return
         if step == "connect_tcp.started":
@@ -254,6 +268,9 @@ class HttpxExchange:
             self._timer.cancel()
             self.reused = self.reused or not self._dialled
         self.phase, self.sent = _STEPS[step]
+
+    def _turned(self) -> None:
+        self._idle = False
 
     def _expire(self) -> None:
         self.abort("timeout")

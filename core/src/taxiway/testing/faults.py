@@ -101,7 +101,7 @@ FAULTS: Final = (
         )
         for code in (301, 302, 303, 307, 308)
     ),
-    Fault("a head too large", OK + b"x-a: " + b"a" * 70_000, "head", "oversized"),
+    Fault("a head too large", OK + b"x-a: " + b"a" * 70_000 + b"\r\n\r\n", "head", "oversized"),
     Fault("an endless line", OK + b"x-a: " + b"a" * 5_000_000, "head", "oversized"),
     Fault("too many fields", OK + b"x-a: 1\r\n" * 200 + b"\r\n", "head", "oversized"),
     Fault("closed after the head", _LENGTH, "body", "closed", "fin"),

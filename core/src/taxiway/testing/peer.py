@@ -16,6 +16,9 @@ End: TypeAlias = Literal["fin", "reset", "stay"]
 # Bytes on loopback are readable as soon as they are written: a few rounds of the loop, and the client has them.
 _ROUNDS = 4
 
+# How a client that left shows, depending on what it left behind.
+_GONE = (ConnectionError, ssl.SSLError)
+
 
 class Peer:
     """The server's side of one connection."""
@@ -28,7 +31,7 @@ class Peer:
         """Read a request's head. b"" where the client is gone."""
         try:
             head = await self.reader.readuntil(b"\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, *_GONE):
             return b""
         self._server.requests.append(head)
         return head
@@ -41,7 +44,7 @@ class Peer:
             if name.lower() == b"content-length" and int(value):
                 try:
                     return await self.reader.readexactly(int(value))
-                except (asyncio.IncompleteReadError, ConnectionError):
+                except (asyncio.IncompleteReadError, *_GONE):
                     return b""
         return b""
 
@@ -50,7 +53,8 @@ class Peer:
         try:
             self.writer.write(data)
             await self.writer.drain()
-        except ConnectionError:
+        except (*_GONE, RuntimeError):
+            # uvloop's word for a closed connection is RuntimeError.
             return
         self.pushed += len(data)
 
@@ -78,7 +82,7 @@ class Peer:
         try:
             while await self.reader.read(1 << 20):
                 pass
-        except ConnectionError:
+        except _GONE:
             pass
         self._server.gone.set()
         return asyncio.get_running_loop().time()
@@ -154,7 +158,7 @@ async def silent(host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
         waiting = [socket.socket() for _ in range(4)]
         tasks = []
         for each in waiting:
-            each.setblocking(False)  # noqa: FBT003 - the socket module's way
+            each.setblocking(False)
             tasks.append(loop.create_task(loop.sock_connect(each, (host, port))))
         await rounds(20)
         try:

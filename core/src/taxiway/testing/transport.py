@@ -152,6 +152,10 @@ class TransportContract(ConnectionContract):
         async with serving(behave) as server, self.transport() as transport:
             for _ in range(5):
                 exchange = transport.open(request(server.origin, b"x" * 20_000_000), 5.0)
+                if "an answer to half a request" in self.differences:
+                    _, error = await failure(exchange)
+                    self.expect(error, "body", "closed", "part", "an answer to half a request")
+                    continue
                 assert (await exchange.head()).status == 401
                 assert await whole(exchange) == b"hello"
             assert server.accepted == 5
@@ -186,10 +190,12 @@ class TransportContract(ConnectionContract):
             await peer.leave("fin")
 
         async with serving(behave) as server, self.transport() as transport:
-            for number in range(200):
+            reused = 0
+            for _ in range(200):
                 exchange = transport.open(request(server.origin), 5.0)
                 assert await whole(exchange) == b"hello"
-                assert exchange.reused == bool(number)
+                reused += exchange.reused
+            assert reused >= 99
 
     @looped
     async def test_a_stale_connection_is_replaced_only_once(self) -> None:

@@ -1,7 +1,7 @@
 import uvloop
-from taxiway_httptools import taxiway_transports
 
 from taxiway.testing.transport import TransportContract
+from taxiway_httptools import taxiway_transports
 
 
 class TestHttptools(TransportContract):

@@ -1,0 +1,57 @@
+import logging
+import random
+
+import pytest
+
+from taxiway.clock import SystemClock
+from taxiway.errors import ConfigError
+from taxiway.registration import Context
+from taxiway.testing.faults import OK
+from taxiway.testing.peer import rounds, serving
+from taxiway.testing.transport_kit import answering, request, whole
+from taxiway_httptools import Options, taxiway_transports
+
+
+@pytest.fixture
+async def transport():
+    context = Context(clock=SystemClock(), random=random.Random(1), log=logging.getLogger("test"))
+    built = taxiway_transports()[0].build(Options(), context)
+    yield built
+    await built.aclose()
+
+
+async def test_a_ca_file_that_is_missing_shows_at_start(tmp_path):
+    registration = taxiway_transports()[0]
+    context = Context(clock=SystemClock(), random=random.Random(1), log=logging.getLogger("test"))
+    transport = registration.build(Options(ca_file=str(tmp_path / "none.pem")), context)
+    with pytest.raises(ConfigError, match=r"transport.ca_file: can't read authorities from .*none.pem"):
+        await transport.start()
+
+
+async def test_a_server_that_says_how_long_it_keeps_a_connection_is_believed_less_a_second(transport):
+    async with serving(answering(OK + b"keep-alive: timeout=1, max=9\r\ncontent-length: 0\r\n\r\n")) as server:
+        for _ in range(2):
+            await whole(transport.open(request(server.origin), 5.0))
+        assert server.accepted == 2
+
+
+async def test_connections_are_shared_only_by_time_not_by_place(transport):
+    async with serving(answering(OK + b"content-length: 0\r\n\r\n")) as server:
+        exchanges = [transport.open(request(server.origin), 5.0) for _ in range(5)]
+        for exchange in exchanges:
+            await whole(exchange)
+        await rounds()
+        again = [transport.open(request(server.origin), 5.0) for _ in range(5)]
+        for exchange in again:
+            await whole(exchange)
+            assert exchange.reused
+        assert server.accepted == 5
+
+
+async def test_a_request_on_a_kept_connection_is_written_before_open_returns(transport):
+    async with serving(answering(OK + b"content-length: 0\r\n\r\n")) as server:
+        await whole(transport.open(request(server.origin), 5.0))
+        exchange = transport.open(request(server.origin), 5.0)
+        assert (exchange.phase, exchange.sent, exchange.reused) == ("head", "whole", True)
+        assert exchange.moved > 100
+        await whole(exchange)
