@@ -116,18 +116,25 @@ class Spool:
                 raise SpoolUnavailable(f"the spool can't be written: {error.strerror}") from None
             return
         self._open.setdefault(call.id, self._segments[-1])
+        if self._unwritten:
+            self._flush()
 
     def ended(self, generation: Generation) -> None:
         """Write down a generation's end, and give it to the sinks. Where the disk takes nothing, it is kept and written later."""
         try:
             self._append(ended_record(generation))
-            self._open.pop(generation.id, None)
         except OSError as error:
             self._complain(error)
             if len(self._unwritten) < UNWRITTEN:
                 self._unwritten.append(generation)
                 self._stir.set()
+            self._offer(generation)
+            return
+        self._open.pop(generation.id, None)
+        # In the order of the file: a sink's place says that it has all before it.
         self._offer(generation)
+        if self._unwritten:
+            self._flush()
 
     async def settled(self) -> None:
         """Wait until recovery is over and every sink has taken all there is."""
@@ -169,7 +176,6 @@ class Spool:
         if self._broken:
             self._broken = False
             _log.warning("the spool can be written again")
-            self._flush()
 
     def _offer(self, generation: Generation) -> None:
         if self._segments:
