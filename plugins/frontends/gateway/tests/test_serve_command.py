@@ -76,9 +76,12 @@ async def test_without_any_key_the_printed_line_works(tmp_path) -> None:
         assert reply.status_code == 200
 
 
-async def test_a_key_from_the_environment(tmp_path) -> None:
+@pytest.mark.parametrize("dotenv", [False, True])
+async def test_a_key_from_the_environment(tmp_path, dotenv) -> None:
     key = "the-operators-key-of-more-than-32-characters"
-    async with serving(tmp_path, TAXIWAY_API_KEY=key) as (text, _):
+    if dotenv:
+        (tmp_path / ".env").write_text(f"TAXIWAY_API_KEY={key}\n")
+    async with serving(tmp_path, **({} if dotenv else {"TAXIWAY_API_KEY": key})) as (text, _):
         assert key not in text
         reply = await ask(curl_of(text).replace("$TAXIWAY_API_KEY", key))
         assert reply.status_code == 200

@@ -1,0 +1,100 @@
+"""Planted keys are searched for in everything that a run produced: logs at debug level, data folder, replies, errors."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import httpx
+from upstream import Answer, Message, Upstream
+
+from taxiway.api_keys import hash_api_key
+
+TAXIWAY = str(Path(sys.executable).parent / "taxiway")
+PLANTED = {
+    "FIRST_KEY": "sk-planted-first-5f2c9a7be1",
+    "SECOND_KEY": "sk-planted-second-77d0c3f1aa",
+    "TAXIWAY_API_KEY": "planted-key-of-the-operator-0123456789",
+}
+PROMPT = "planted words of a prompt"
+MODEL = "openai/gpt-4o"
+
+CONFIG = """
+[[providers]]
+use = "openai-compatible"
+slug = "strict"
+base_url = "{url}"
+models = [{{ slug = "openai/gpt-4o", id = "gpt-4o" }}]
+
+[[credentials]]
+provider = "strict"
+key = "env:FIRST_KEY"
+label = "one"
+
+[[credentials]]
+provider = "strict"
+key = "env:SECOND_KEY"
+label = "two"
+
+[[telemetry]]
+use = "jsonl"
+"""
+
+
+async def test_no_planted_key_shows_anywhere(tmp_path) -> None:
+    (tmp_path / "taxiway.toml").write_text("")
+    async with Upstream(PLANTED["FIRST_KEY"], PLANTED["SECOND_KEY"]).serving() as upstream:
+        (tmp_path / "taxiway.toml").write_text(CONFIG.format(url=upstream.url))
+        process = await asyncio.create_subprocess_exec(
+            TAXIWAY, "serve", "--port", "0", "--data-dir", str(tmp_path / "data"), "--log-level", "debug", cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONASYNCIODEBUG": "0", **PLANTED},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        printed = b""
+        async with asyncio.timeout(20):
+            while b"curl " not in printed:
+                printed += await process.stdout.readline()
+        url = next(word for word in printed.decode().split() if word.endswith("/api/v1"))
+        replies = await _provoke(url, upstream)
+        process.terminate()
+        out, err = await process.communicate()
+    everything = [printed, out, err, *replies]
+    everything += [file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file()]
+    assert len(everything) > 10, "something was written at all"
+    for name, value in PLANTED.items():
+        assert not [text for text in everything if value.encode() in text], name
+    assert not [text for text in everything if hash_api_key(PLANTED["TAXIWAY_API_KEY"]).encode() in text]
+    # Providers' errors quote prompts too, so it is only our own writing that must not.
+    assert not [text for text in (printed, out, err) if PROMPT.encode() in text]
+
+
+async def _provoke(url: str, upstream: Upstream) -> list[bytes]:
+    """Do all that may make something talk: good calls, broken ones, keys that are echoed, keys that are wrong."""
+    echo = {"error": {"message": f"bad key {PLANTED['FIRST_KEY']} in Bearer {PLANTED['SECOND_KEY']}", "code": "x"}}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": PROMPT}]}
+    headers = {"authorization": f"Bearer {PLANTED['TAXIWAY_API_KEY']}"}
+    upstream.script(
+        Message(),
+        *(Answer(status, echo) for status in (400, 403, 404, 429, 500)),
+        Message(),
+        Message({"content": "one two three"}, error=echo["error"]),
+        Answer(200, f"not JSON {PLANTED['FIRST_KEY']}".encode()),
+        Answer(401, echo),
+        Answer(401, echo),
+    )
+    seen = []
+    async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
+        for _ in range(4):
+            for extra in ({}, {"stream": True}, {"provider": {"order": ["strict"]}}):
+                reply = await client.post(f"{url}/chat/completions", headers=headers, json={**body, **extra})
+                seen.append(reply.content + str(reply.headers.raw).encode())
+        for path in ("/models", "/key", f"/models/{MODEL}/endpoints", "/generation?id=x", "/nowhere"):
+            reply = await client.get(url + path, headers=headers)
+            seen.append(reply.content + str(reply.headers.raw).encode())
+        for wrong in (PLANTED["FIRST_KEY"], "tw-v1-nonsense"):
+            reply = await client.get(f"{url}/key?api_key={PLANTED['TAXIWAY_API_KEY']}", headers={"x-api-key": wrong})
+            seen.append(reply.content)
+        reply = await client.post(f"{url}/explain", headers=headers, json=body)
+        seen.append(reply.content)
+    return seen
