@@ -32,7 +32,8 @@ async def main(config: Path, model: str, embedding_model: str) -> None:
         print(f"Embedded: {len(vectors['data'])} vectors of {len(vectors['data'][0]['embedding'])} numbers.")
 
         plan = await router.explain(model=model, messages=QUESTION)
-        print(f"The plan: {plan.to_json()}")
+        for row in plan.rows:
+            print(f"{row.place or 'out'}: {row.provider} with the key {row.account}: {row.reason}")
 
 
 if __name__ == "__main__":

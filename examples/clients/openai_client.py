@@ -1,6 +1,6 @@
 """The openai SDK with another base URL: everything goes through Taxiway.
 
-    TAXIWAY_API_KEY=tw-v1-... python examples/clients/openai_client.py [MODEL [EMBEDDING_MODEL]]
+TAXIWAY_API_KEY=tw-v1-... python examples/clients/openai_client.py [MODEL [EMBEDDING_MODEL]]
 """
 
 import os

@@ -1,6 +1,5 @@
 """`taxiway init`."""
 
-import re
 import tomllib
 
 import pytest
@@ -51,9 +50,5 @@ def test_what_can_not_be_written_is_said(runner, tmp_path):
     assert "can't be written" in result.stderr
 
 
-def uncommented():
-    return re.sub(r"(?m)^#(?=[\w\[])", "", TEMPLATE)
-
-
-def test_what_is_commented_out_is_toml_too():
-    assert {"credentials", "routing", "models", "providers"} <= tomllib.loads(uncommented()).keys()
+def test_what_is_commented_out_is_toml_too(uncommented):
+    assert {"credentials", "routing", "models", "providers"} <= tomllib.loads(uncommented).keys()

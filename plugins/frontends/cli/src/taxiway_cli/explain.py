@@ -20,7 +20,7 @@ KEY: Final = "TAXIWAY_API_KEY"
 _PATIENCE: Final = 5.0
 """Seconds for the gateway's answer."""
 
-_COLUMNS: Final = ("place", "model", "endpoint", "account", "section", "headroom", "price", "frees in", "why")
+_COLUMNS: Final = ("place", "model", "endpoint", "account", "section", "headroom", "frees in", "why")
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - read, not bound
 
 
@@ -165,11 +165,10 @@ def _show(plan: Json, origin: str) -> None:
     from taxiway_cli.tables import show
 
     strategies = ", ".join(plan["strategies"]) or "price"
-    show(
-        _COLUMNS,
-        [_cells(row) for row in plan["rows"]],
-        title=f"{', '.join(plan['models'])} by {origin}: strategy {strategies}, cycle {plan['cycle']}, seed {plan['seed']}",
+    click.echo(
+        f"{', '.join(plan['models'])} by {origin}: strategy {strategies}, cycle {plan['cycle']}, seed {plan['seed']}\n"
     )
+    show(_COLUMNS, [_cells(row) for row in plan["rows"]])
     if plan["problem"]:
         raise click.ClickException(f"nothing can serve it: {plan['problem']}")
 
@@ -182,7 +181,6 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["account"],
         row["section"],
         f"{row['headroom']:.0%}",
-        "" if row["price"] is None else f"${row['price']:.6f}",
         "" if row["frees"] is None else f"{row['frees']:.1f} s",
         row["reason"],
     )

@@ -10,12 +10,12 @@ _WIDE = 10_000
 """Columns where stdout is no terminal: a pipe has no edge, so nothing is folded or cut."""
 
 
-def show(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
+def show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDE)
-    table = Table(box=None, pad_edge=False, header_style="bold", title=title or None, title_justify="left")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
