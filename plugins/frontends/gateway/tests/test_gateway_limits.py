@@ -175,6 +175,17 @@ async def test_a_silent_connection_is_closed(gateway) -> None:
     assert await wire.end() == b""
 
 
+async def test_a_kept_connection_ends_after_a_while(gateway) -> None:
+    wire = await gateway.client.open()
+    wire.post(PATH, gateway.body)
+    await wire.reply()
+    gateway.tick(protocol.KEEP_ALIVE)
+    wire.post(PATH, gateway.body)
+    assert (await wire.reply()).status == 200
+    gateway.tick(protocol.KEEP_ALIVE + 1)
+    assert await wire.end() == b""
+
+
 async def test_a_call_under_way_is_no_slow_head(gateway) -> None:
     go_on = asyncio.Event()
 

@@ -191,6 +191,11 @@ class Exchange:
         await self._patiently({"type": "http.response.body", "body": data, "more_body": False})
 
     async def _patiently(self, message: Message) -> None:
+        connection = self.connection
+        if connection is not None and not connection.flow.write_paused:
+            # It won't wait.
+            await self.send(message)
+            return
         try:
             async with asyncio.timeout(SEND_LIMIT):
                 await self.send(message)

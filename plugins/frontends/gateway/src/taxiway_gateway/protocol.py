@@ -50,9 +50,10 @@ class State(ServerState):
 
 
 class Connection(HttpToolsProtocol):
-    """One connection. `waiting` is the tick since which a head is waited for, None while a request is under way."""
+    """One connection. `waiting`: the tick since which a head is open; `idle`: the tick at which the last reply ended."""
 
     waiting: int | None = None
+    idle: int | None = None
     silent = False
     closing = False
     head = 0
@@ -77,9 +78,12 @@ class Connection(HttpToolsProtocol):
 
     def sweep(self, tick: int) -> None:
         """Close the connection if it has kept us waiting for too long."""
-        if self.waiting is None or self.closing:
+        if self.closing:
             return
-        if self.silent:
+        if self.waiting is None:
+            if self.idle is not None and tick - self.idle > KEEP_ALIVE:
+                self.transport.close()
+        elif self.silent:
             if tick - self.waiting > SILENT_SECONDS:
                 self.transport.close()
         elif tick - self.waiting > HEAD_SECONDS:
@@ -89,7 +93,6 @@ class Connection(HttpToolsProtocol):
         """Take bytes, and count them while a head is open."""
         if self.closing:
             return
-        self._unset_keepalive_if_required()
         self.silent = False
         self.read = len(data)
         try:
@@ -124,13 +127,19 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
             self.closing = True
             raise _Refused
-        self.waiting = None
+        self.waiting = self.idle = None
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """A body is whole."""
         super().on_message_complete()
         # Otherwise a large body leaves reading paused, and the client can't be seen leaving.
+        self.flow.resume_reading()
+
+    def on_response_complete(self) -> None:
+        """A reply is out. uvicorn would arm a timer here for each; the sweep costs nothing."""
+        self.server_state.total_requests += 1
+        self.idle = self._tick
         self.flow.resume_reading()
 
     @property

@@ -12,7 +12,7 @@ import uvicorn
 
 from taxiway.errors import TaxiwayError
 from taxiway_gateway.app import App, with_cors
-from taxiway_gateway.protocol import KEEP_ALIVE, Connection, State
+from taxiway_gateway.protocol import Connection, State
 
 _BACKLOG: Final = 2048
 _GRACE: Final = 5
@@ -62,7 +62,6 @@ class Server(uvicorn.Server):
                 server_header=False,
                 date_header=False,
                 backlog=_BACKLOG,
-                timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=int(total) + _GRACE,
             )
         )
