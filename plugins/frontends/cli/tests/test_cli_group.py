@@ -175,3 +175,16 @@ def test_every_command_takes_config_and_data_dir():
         options = {option for param in command.params for option in param.opts}
         assert {"--config", "--data-dir"} <= options, name
         assert command.help, name
+
+
+def test_plugins_says_why_one_is_broken(broken, tmp_path):
+    rows = json.loads(run("plugins", "--all", "--json", path=[broken], cwd=tmp_path).stdout)
+    (row,) = [row for row in rows if row["name"] == "broken"]
+    assert (row["state"], row["distribution"], row["version"]) == ("broken", "house-broken", "1.2")
+    assert "a_module_that_nobody_has" in row["error"]
+
+
+def test_plugins_imports_only_what_is_used(broken, tmp_path):
+    rows = json.loads(run("plugins", "--json", path=[broken], cwd=tmp_path).stdout)
+    assert [row["state"] for row in rows if row["name"] == "broken"] == ["installed"]
+    assert not (tmp_path / "imported").exists()
