@@ -6,6 +6,7 @@ headroom is stale by the second attempt, and ordering every candidate up front c
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from operator import attrgetter
 from random import Random
 from typing import Final
 
@@ -38,24 +39,45 @@ class Offer:
 
 
 @frozen(eq=False)
-class _Common:
-    """What all offers of a model have in common, so that most calls pass all filters at once."""
+class _Section:
+    """The offers of a model in one section, with what ranking reads of them."""
 
+    offers: Sequence[Offer]
+    endpoints: Sequence[Endpoint]
+    by_endpoint: Mapping[Endpoint, Offer]
+
+
+@frozen(eq=False)
+class _Model:
+    """A model's offers, and what they have in common, so that most calls pass all filters at once."""
+
+    offers: tuple[Offer, ...]
+    sections: Sequence[_Section]
     operations: frozenset[Operation]
     max_output: int | None
     unsupported: frozenset[str]
     inputs: frozenset[str]
 
     @classmethod
-    def of(cls, offers: Sequence[Offer]) -> "_Common":
+    def of(cls, offers: tuple[Offer, ...]) -> "_Model":
         endpoints = [offer.endpoint for offer in offers]
         limits = [endpoint.max_output for endpoint in endpoints if endpoint.max_output is not None]
         return cls(
+            offers,
+            _sections(offers),
             frozenset.intersection(*(frozenset(endpoint.dialects) for endpoint in endpoints)),
             min(limits, default=None),
             frozenset().union(*(endpoint.unsupported for endpoint in endpoints)) & _SOFT,
             frozenset.intersection(*(endpoint.inputs for endpoint in endpoints)),
         )
+
+
+def _sections(offers: Iterable[Offer]) -> list[_Section]:
+    groups = [tuple(group) for _, group in groupby(offers, attrgetter("section"))]
+    return [
+        _Section(group, [offer.endpoint for offer in group], {offer.endpoint: offer for offer in group})
+        for group in groups
+    ]
 
 
 @frozen(kw_only=True, eq=False)
@@ -73,21 +95,21 @@ class Snapshot:
     strategies: tuple[tuple[str, Strategy], ...] = ()
     routing: Routing = Factory(Routing)
     hash: str = ""
-    _common: dict[tuple[str, str], _Common] = Factory(dict)
+    _models: dict[tuple[str, str], _Model] = Factory(dict)
 
     def models(self, workspace: str) -> Mapping[str, tuple[Offer, ...]]:
         """Return what a workspace can be served."""
         return self.offers.get(workspace, {})
 
-    def find(self, workspace: str, model: str) -> tuple[tuple[Offer, ...], _Common]:
-        """Return the offers of a model. Raises InvalidRequest where there are none."""
-        offers = self.offers.get(workspace, {}).get(model) or self.ids.get(workspace, {}).get(model)
-        if offers is None:
-            raise InvalidRequest("model", f"{model} is not a valid model ID")
-        common = self._common.get((workspace, model))
-        if common is None:
-            common = self._common[workspace, model] = _Common.of(offers)
-        return offers, common
+    def find(self, workspace: str, name: str) -> _Model:
+        """Return a model's offers, as planning wants them. Raises InvalidRequest where there are none."""
+        model = self._models.get((workspace, name))
+        if model is None:
+            offers = self.offers.get(workspace, {}).get(name) or self.ids.get(workspace, {}).get(name)
+            if offers is None:
+                raise InvalidRequest("model", f"{name} is not a valid model ID")
+            model = self._models[workspace, name] = _Model.of(offers)
+        return model
 
     def timeouts(self, model: str) -> Timeouts:
         """Return the limits that hold for a model."""
@@ -106,7 +128,7 @@ class Tried:
     limited: set[str] = Factory(set)
     again: set[str] = Factory(set)
     attempts: dict[str, int] = Factory(dict)
-    last_resort: bool = False
+    resorted: bool = False
 
     def has(self, candidate: Candidate) -> bool:
         """Whether a candidate is not to be tried again, for now."""
@@ -122,13 +144,21 @@ class Tried:
         return found
 
 
+NOTHING_TRIED: Final = Tried()
+"""What nearly every call has behind it when it picks: it is shared, and never changed."""
+
+
 @define(eq=False)
 class Pick:
-    """Who is tried next, with its reservation taken. `headroom`: the share of its tightest limit that was free."""
+    """Who is tried next, with its reservation taken. `headroom`: the share of its tightest limit that was free.
+
+    `resort`: its breaker is open, as all are, and its probe was due first.
+    """
 
     candidate: Candidate
     reservation: Reservation
     headroom: float
+    resort: bool = False
 
 
 @frozen(eq=False)
@@ -171,13 +201,11 @@ class Plan:
             until = _all_limited(blocks[start:])
             if until is not None and until - now <= patience:
                 return Pause(until)
-        breakers = [pair for pair in blocks if pair[1].breaker]
-        if breakers and not tried.last_resort:
+        if not tried.resorted and (breakers := [pair for pair in blocks if pair[1].breaker]):
             # Where breakers alone are the reason, the one whose probe is due first is tried, once a call.
-            tried.last_resort = True
             candidate, _ = min(breakers, key=lambda pair: pair[1].until or now)
             if quotas.block(candidate, self.call.facts.tokens, self.call.facts.max_output, now) is None:
-                return self._reserve(candidate, quotas, now)
+                return self._reserve(candidate, quotas, now, resort=True)
         times = [block.until for _, block in blocks if block.until is not None]
         return Exhausted(blocks[0][1] if blocks else None, min(times, default=None))
 
@@ -198,7 +226,7 @@ class Plan:
                 cycle == "waterfall" or candidate.account.credential.sort_order != free[0].account.credential.sort_order
             ):
                 break
-            if tried.has(candidate):
+            if tried is not NOTHING_TRIED and tried.has(candidate):
                 continue
             block = health.block(candidate, now) or quotas.block(candidate, facts.tokens, facts.max_output, now)
             if block is None:
@@ -218,10 +246,10 @@ class Plan:
                 best, most = candidate, room
         return best
 
-    def _reserve(self, candidate: Candidate, quotas: Quotas, now: float) -> Pick:
+    def _reserve(self, candidate: Candidate, quotas: Quotas, now: float, *, resort: bool = False) -> Pick:
         facts = self.call.facts
         room = quotas.headroom(candidate, now)
-        return Pick(candidate, quotas.reserve(candidate, facts.tokens, facts.max_output, now), room)
+        return Pick(candidate, quotas.reserve(candidate, facts.tokens, facts.max_output, now), room, resort)
 
 
 @define(eq=False)
@@ -238,16 +266,14 @@ def plan(call: Call, snapshot: Snapshot, view: HealthView, notes: Notes | None =
     Raises InvalidRequest for an unknown model, CallError where the filters leave nothing.
     """
     models: list[tuple[str, Sequence[Offer]]] = []
-    notes = notes or Notes()
-    for model in _names(call.facts.models, snapshot):
-        offers: Sequence[Offer]
-        offers, common = snapshot.find(call.caller.workspace, model)
-        if not _passes(call, common):
-            offers = _filter(call, offers, notes.excluded)
-        if offers:
-            models.append((model, _order(call, offers, snapshot, view, notes)))
+    excluded: list[tuple[Offer, str]] = [] if notes is None else notes.excluded
+    for name in _names(call.facts.models, snapshot):
+        model = snapshot.find(call.caller.workspace, name)
+        sections = model.sections if _passes(call, model) else _sections(_filter(call, model.offers, excluded))
+        if sections:
+            models.append((name, _order(call, sections, snapshot, view, notes)))
     if not models:
-        raise _nothing_left(call, notes.excluded)
+        raise _nothing_left(call, excluded)
     return Plan(call, models, snapshot.routing)
 
 
@@ -263,15 +289,15 @@ def _names(models: Sequence[str], snapshot: Snapshot) -> Iterable[str]:
     return found
 
 
-def _passes(call: Call, common: _Common) -> bool:
+def _passes(call: Call, model: _Model) -> bool:
     facts, preferences = call.facts, call.preferences
     return (
-        call.operation in common.operations
+        call.operation in model.operations
         and not preferences.only
         and not preferences.ignore
-        and (facts.max_output is None or common.max_output is None or facts.max_output <= common.max_output)
-        and not facts.parameters & common.unsupported
-        and facts.inputs <= common.inputs
+        and (facts.max_output is None or model.max_output is None or facts.max_output <= model.max_output)
+        and not facts.parameters & model.unsupported
+        and facts.inputs <= model.inputs
     )
 
 
@@ -314,24 +340,25 @@ def matches(slug: str, endpoint: Endpoint) -> bool:
     return endpoint.tag == slug or endpoint.tag.startswith(f"{slug}/")
 
 
-def _order(call: Call, offers: Sequence[Offer], snapshot: Snapshot, view: HealthView, notes: Notes) -> Sequence[Offer]:
+def _order(
+    call: Call, sections: Sequence[_Section], snapshot: Snapshot, view: HealthView, notes: Notes | None
+) -> Sequence[Offer]:
     """Order the offers of a model: by section, then as the call's `order` says, then by the strategies."""
-    if len(offers) == 1:
-        return offers
-    preferences, random = call.preferences, call.random
+    if len(sections) == 1 and len(sections[0].offers) == 1:
+        return sections[0].offers
+    order, fallbacks, random = call.preferences.order, call.preferences.allow_fallbacks, call.random
     ordered: list[Offer] = []
-    for _, section in groupby(offers, lambda offer: offer.section):
-        rest = list(section)
-        for slug in preferences.order:
-            named = [offer for offer in rest if matches(slug, offer.endpoint)]
-            ordered += named
-            rest = [offer for offer in rest if offer not in named]
-        if preferences.allow_fallbacks or not preferences.order:
-            by_endpoint = {offer.endpoint: offer for offer in rest}
-            for rows in _rank(call, list(by_endpoint), snapshot, view, random):
-                ordered.append(by_endpoint[rows[0].endpoint])
+    for section in sections:
+        endpoints = section.endpoints
+        if order:
+            named = [endpoint for slug in order for endpoint in endpoints if matches(slug, endpoint)]
+            ordered += [section.by_endpoint[endpoint] for endpoint in dict.fromkeys(named)]
+            endpoints = [endpoint for endpoint in endpoints if endpoint not in named] if fallbacks else ()
+        for rows in _rank(call, endpoints, snapshot, view, random):
+            ordered.append(section.by_endpoint[rows[0].endpoint])
+            if notes is not None:
                 notes.said[rows[0].endpoint] = rows
-    return ordered if preferences.allow_fallbacks or preferences.order else ordered[:1]
+    return ordered if fallbacks or order else ordered[:1]
 
 
 def _rank(
@@ -341,17 +368,18 @@ def _rank(
 
     An endpoint that a strategy leaves out is out.
     """
-    if len(endpoints) < 2 or not snapshot.strategies:
+    strategies = snapshot.strategies
+    if len(endpoints) < 2 or not strategies:
         return [(Ranked(endpoint, 0.0),) for endpoint in endpoints]
     draw = random.random
-    if len(snapshot.strategies) == 1:
-        ranked = snapshot.strategies[0][1].rank(call, endpoints, view, random)
+    if len(strategies) == 1:
+        ranked = strategies[0][1].rank(call, endpoints, view, random)
         return [(row,) for _, _, row in sorted([(row.score, draw(), row) for row in ranked])]
     said: dict[Endpoint, list[Ranked]] = {endpoint: [] for endpoint in endpoints}
-    for _, strategy in snapshot.strategies:
+    for _, strategy in strategies:
         for row in strategy.rank(call, endpoints, view, random):
             said[row.endpoint].append(row)
-    whole = [rows for rows in said.values() if len(rows) == len(snapshot.strategies)]
+    whole = [rows for rows in said.values() if len(rows) == len(strategies)]
     return [rows for _, _, rows in sorted([([row.score for row in rows], draw(), rows) for rows in whole])]
 
 

@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING, Final
 
+from attrs import evolve
+
 from taxiway.attempt import Attempt
 from taxiway.call import Call
 from taxiway.candidate import Candidate
 from taxiway.errors import SpoolUnavailable
 from taxiway.failures import POLICIES
 from taxiway.outcome import AttemptRecord, CallError, Failure, Generation, State
-from taxiway.planner import SAME_ENDPOINT, Exhausted, Pause, Plan, Tried, plan
+from taxiway.planner import NOTHING_TRIED, SAME_ENDPOINT, Exhausted, Pause, Plan, Tried, plan
 
 if TYPE_CHECKING:
     from taxiway.executor import Engine
@@ -42,7 +44,7 @@ class Run:
 
     def __init__(self, engine: "Engine", call: Call) -> None:
         self.engine, self.call = engine, call
-        self.tried = Tried()
+        self.tried = NOTHING_TRIED
         self.plan: Plan | None = None
         self.attempt: Attempt | None = None
         self.records: list[AttemptRecord] = []
@@ -74,6 +76,8 @@ class Run:
                 await self._sleep(self._backoff())
             else:
                 self._number += 1
+                if pick.resort:
+                    self.tried = evolve(self.tried, resorted=True)
                 attempt = self.attempt = Attempt(engine, call, pick, self._number)
                 failure = self._open(attempt)
                 if failure is None:
@@ -87,6 +91,8 @@ class Run:
             self.attempt = None
         attempt.abort()
         self.records.append(attempt.record)
+        if self.tried is NOTHING_TRIED:
+            self.tried = Tried()
         candidate, tried = attempt.candidate, self.tried
         self.failures.append((candidate, failure))
         endpoint, policy = candidate.endpoint, POLICIES[failure.kind]
