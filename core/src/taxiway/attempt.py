@@ -235,9 +235,9 @@ class Attempt:
         if failure is not None:
             record.kind, record.code = failure.kind, failure.code
             if failure.hints:
-                engine.quotas.learn(candidate, failure.hints, self._started, now, engine.clock.now())
+                engine.quotas.learn(self._reservation, failure.hints, now, engine.clock.now())
             if failure.kind == "rate_limited" and failure.scope not in {"endpoint", "none"}:
-                engine.quotas.shut(candidate, failure.retry_after, now)
+                engine.quotas.shut(self._reservation, failure.retry_after, now)
             elif failure.kind == "credential_invalid":
                 engine.verify(candidate)
 
@@ -253,7 +253,7 @@ class Attempt:
         epoch = engine.clock.now()
         hints = provider.hints(outgoing, head, epoch)
         if hints:
-            engine.quotas.learn(self.candidate, hints, self._started, engine.clock.monotonic(), epoch)
+            engine.quotas.learn(self._reservation, hints, engine.clock.monotonic(), epoch)
         self._replies = provider.replies(outgoing, head)
         return head
 

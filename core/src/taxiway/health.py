@@ -4,7 +4,7 @@ Nothing here waits or does IO. Every `now` is in seconds of the monotonic clock.
 is bounded by what was used in the last minutes, and a lookup that finds nothing means healthy.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Final
 
@@ -167,18 +167,6 @@ class Health:
             return found
         breaker = self._endpoints.get(candidate.endpoint.key)
         return None if breaker is None or breaker.gate is None else breaker.gate.block(now)
-
-    def last_resort(self, candidates: Iterable[Candidate], now: float) -> Candidate | None:
-        """Of those that only a breaker blocks, return the one whose probe is due first: for when breakers leave nothing."""
-        best, first = None, 0.0
-        for candidate in candidates:
-            found = self.block(candidate, now)
-            if found is None or not found.breaker:
-                continue
-            due = max(gate.until for gate in self._gates(candidate) if gate.breaker)
-            if best is None or due < first:
-                best, first = candidate, due
-        return best
 
     def opened(self, candidate: Candidate, now: float) -> None:
         """An attempt begins; where something is due for a live call, this is it. `now` is the outcome's `started`."""

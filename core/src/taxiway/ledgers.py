@@ -1,8 +1,8 @@
 """Ledgers: how much of one limit is left, at any moment. A configured limit is counted by us, a stated one by its provider."""
 
+import math
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import Final, Protocol
+from typing import Final
 
 from attrs import Factory, define
 
@@ -10,34 +10,17 @@ from taxiway.candidate import Unit
 
 _GRAINS: Final = 120
 """Into how many parts a window is cut: memory per limit, and by how much too careful we are."""
-_ROUNDING: Final = 1.0
-"""Seconds added to a stated reset: providers round it down."""
 UNKNOWN_WINDOW: Final = 60.0
-"""Seconds, where a provider states a remainder and no reset: nearly all count by the minute."""
+"""Seconds, where a provider states a remainder and no window: nearly all count by the minute."""
 
 
-class Ledger(Protocol):
-    """One limit. `firm`: it shuts its pool; else it only makes headroom small."""
+@define(eq=False)
+class Part:
+    """What was counted between `first` and `last`."""
 
-    unit: Unit
-    firm: bool
-
-    @property
-    def limit(self) -> float | None:
-        """What the limit is, where that is known."""
-        ...
-
-    def take(self, amount: float, now: float) -> None:
-        """Count what was reserved (or, negative, what was not used after all)."""
-        ...
-
-    def room(self, now: float) -> float:
-        """Return what is left."""
-        ...
-
-    def frees(self, need: float, now: float) -> float:
-        """Return when `need` will be left."""
-        ...
+    first: float
+    last: float
+    amount: float
 
 
 @define(eq=False)
@@ -47,19 +30,28 @@ class Sliding:
     unit: Unit
     limit: float
     window: float
-    firm: bool = True
-    _parts: deque[list[float]] = Factory(deque)
+    _parts: deque[Part] = Factory(deque)
     _used: float = 0.0
 
-    def take(self, amount: float, now: float) -> None:
-        """Count. Corrections count in the part that is open: the reservation that they correct is at most as old."""
+    def take(self, amount: float, now: float) -> Part:
+        """Count what is reserved. Returns where, for corrections."""
         self._expire(now)
         parts = self._parts
-        if not parts or now - parts[-1][0] >= self.window / _GRAINS:
-            parts.append([now, now, 0.0])
-        parts[-1][1] = now
-        parts[-1][2] += amount
+        if not parts or now - parts[-1].first >= self.window / _GRAINS:
+            parts.append(Part(now, now, 0.0))
+        part = parts[-1]
+        part.last = now
+        part.amount += amount
         self._used += amount
+        return part
+
+    def correct(self, part: Part, change: float, now: float) -> None:
+        """Count what was used beyond the reservation now; take what was not used off where it was counted, if that still counts."""
+        if change > 0:
+            self.take(change, now)
+        elif part.last + self.window > now:
+            part.amount += change
+            self._used += change
 
     def room(self, now: float) -> float:
         """Return what is left."""
@@ -69,110 +61,60 @@ class Sliding:
     def frees(self, need: float, now: float) -> float:
         """Return when `need` will be left."""
         left = self.room(now)
-        for _, last, amount in self._parts:
+        for part in self._parts:
             if left >= need:
                 break
-            left += amount
-            now = last + self.window
+            left += part.amount
+            now = part.last + self.window
         return now
 
     def _expire(self, now: float) -> None:
         parts = self._parts
-        while parts and parts[0][1] + self.window <= now:
-            self._used -= parts.popleft()[2]
+        while parts and parts[0].last + self.window <= now:
+            self._used -= parts.popleft().amount
 
 
 @define(eq=False)
 class Stated:
-    """A limit that the provider counts and states. What was reserved after the statement's request was sent is taken off it.
+    """A limit that its provider counts and states: a bucket that refills steadily, or a window that begins anew at `reset`.
 
-    `stamp`: when that request was sent. `reset`: when the window begins anew; `refill`: what comes back a second.
+    `number` is that of the reservation whose reply stated it: `level` is what was left then, less what was reserved later.
+    `limit` is infinite where it is not known, `refill` (a second) 0 for a window. `firm`: it shuts its pool; else it only makes
+    headroom small.
     """
 
     unit: Unit
-    limit: float | None
-    remaining: float
-    stamp: float
-    reset: float | None
-    refill: float | None
+    window: float
     firm: bool
-    taken: float = 0.0
+    limit: float = math.inf
+    number: int = -1
+    level: float = math.inf
+    at: float = 0.0
+    reset: float = math.inf
+    refill: float = 0.0
 
-    def state(
-        self,
-        limit: float | None,
-        remaining: float,
-        stamp: float,
-        reset: float | None,
-        refill: float | None,
-        taken: float,
-    ) -> None:
-        """Take a newer statement in; `taken`: what was reserved after its request was sent."""
-        self.limit = self.limit if limit is None else limit
-        self.remaining, self.stamp, self.refill, self.taken = remaining, stamp, refill, taken
-        self.reset = None if reset is None else reset + _ROUNDING
+    def take(self, amount: float, number: int, now: float) -> None:
+        """Count what is reserved."""
+        if self.refill:
+            self.level, self.at = self.room(now), now
+        elif now >= self.reset:
+            self.level, self.reset, self.number = self.limit, now + self.window, number - 1
+        self.level -= amount
 
-    def take(self, amount: float, now: float) -> None:
-        """Count."""
-        self._renew(now)
-        self.taken += amount
+    def correct(self, change: float, number: int) -> None:
+        """Correct what a reservation took, if it is not in the provider's own figure."""
+        if number > self.number:
+            self.level -= change
 
     def room(self, now: float) -> float:
         """Return what is left."""
-        self._renew(now)
-        left = self.remaining - self.taken
-        if self.refill is not None:
-            left += self.refill * (now - self.stamp)
-        return left if self.limit is None else min(left, self.limit)
+        if self.refill:
+            return min(self.limit, self.level + self.refill * (now - self.at))
+        return self.level if now < self.reset else self.limit
 
     def frees(self, need: float, now: float) -> float:
         """Return when `need` will be left."""
         missing = need - self.room(now)
         if missing <= 0:
             return now
-        times = [] if not self.refill else [now + missing / self.refill]
-        times.append(self.stamp + UNKNOWN_WINDOW if self.reset is None else self.reset)
-        return max(now, min(times))
-
-    def _renew(self, now: float) -> None:
-        """Begin a new window where the old one is over."""
-        over = self.stamp + UNKNOWN_WINDOW if self.reset is None else self.reset
-        if now >= over:
-            if self.limit is not None:
-                self.remaining = self.limit
-            self.taken, self.stamp = 0.0, now
-            self.reset = None
-
-
-class Recent:
-    """What was reserved in the last minutes, by unit: what a statement that comes later does not know of yet."""
-
-    __slots__ = ("_parts",)
-
-    _GRAIN: Final = 0.02
-    _MOST: Final = 4096
-
-    def __init__(self) -> None:
-        self._parts: deque[tuple[float, list[float]]] = deque(maxlen=self._MOST)
-
-    def add(self, amounts: Iterable[float], now: float) -> list[float]:
-        """Count; returns the part that it went into, so that it can be corrected."""
-        parts = self._parts
-        if parts and now - parts[-1][0] < self._GRAIN:
-            part = parts[-1][1]
-            for index, amount in enumerate(amounts):
-                part[index] += amount
-            return part
-        part = list(amounts)
-        parts.append((now, part))
-        return part
-
-    def after(self, stamp: float, index: int) -> float:
-        """Sum what was reserved after `stamp`."""
-        return sum(part[index] for part in self._newer(stamp))
-
-    def _newer(self, stamp: float) -> Iterator[list[float]]:
-        for start, part in reversed(self._parts):
-            if start <= stamp:
-                return
-            yield part
+        return now + missing / self.refill if self.refill else max(now, self.reset)

@@ -1,17 +1,18 @@
 """Quotas: what each pool may still take. Picking reserves in the same step, so that a hundred concurrent calls don't see one slot.
 
-A pool has a ledger of each unit and window that is known: configured (`limits`, which count the whole account) or learnt from
-what the provider says. Where nothing is known, nothing is in the way. Every `now` is in seconds of the monotonic clock.
+A pool has a ledger of each unit and window that its provider states; `limits` count the whole account. Where nothing is known,
+nothing is in the way. Every `now` is in seconds of the monotonic clock.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
 
 from taxiway.candidate import Candidate, Charge, Unit
 from taxiway.health import Block
-from taxiway.ledgers import Ledger, Recent, Sliding, Stated
+from taxiway.ledgers import UNKNOWN_WINDOW, Sliding, Stated
 from taxiway.outcome import QuotaHint
 from taxiway.usage import Usage
 
@@ -21,6 +22,8 @@ TYPICAL_OUTPUT: Final = 256
 """Tokens that a reply is reckoned with where its provider counts them at the end."""
 _FIRM: Final = 0.5
 """A limit less certain than this shuts nothing; it only makes headroom small."""
+_ROUNDING: Final = 1.0
+"""Seconds added to a stated reset: providers round it down."""
 _CONFIGURED: Final[tuple[tuple[str, Unit, float], ...]] = (
     ("requests_per_minute", "requests", 60.0),
     ("requests_per_day", "requests", 86_400.0),
@@ -29,60 +32,95 @@ _CONFIGURED: Final[tuple[tuple[str, Unit, float], ...]] = (
 )
 _UNITS: Final[dict[Unit, int]] = {"requests": 0, "tokens": 1, "input-tokens": 2, "output-tokens": 3}
 """Units that calls are counted in; of others a provider's statements are not used."""
+_GRAIN: Final = 0.1
+_GRAINS: Final = 1024
+"""What was reserved lately is kept in parts of so many seconds, and so many of them."""
+_SWEEP: Final = 60.0
+_FORGOTTEN: Final = 2 * 86_400.0
+
+_Amounts: TypeAlias = tuple[float, float, float, float]
+"""In the order of `_UNITS`."""
 
 
 class _Pool:
-    """What is known of one quota pool."""
+    """What is known of one quota pool. `recent`: what was reserved lately, which a reply that comes later does not know of."""
 
-    __slots__ = ("known", "ledgers", "pauses", "recent", "shut", "shut_at")
+    __slots__ = ("count", "known", "ledgers", "pauses", "recent", "seen", "shut", "shut_by")
 
     def __init__(self) -> None:
-        self.known: dict[tuple[Unit, float | None], Stated] = {}
-        self.ledgers: tuple[Ledger, ...] = ()
-        self.recent = Recent()
-        self.shut = self.shut_at = -math.inf
-        self.pauses = 0
+        self.known: dict[tuple[Unit, float], Stated] = {}
+        self.ledgers: tuple[Stated, ...] = ()
+        self.recent: deque[tuple[float, list[float]]] = deque(maxlen=_GRAINS)
+        self.shut = self.seen = -math.inf
+        self.count = self.pauses = 0
+        self.shut_by = -1
+
+    def part(self, now: float) -> list[float]:
+        recent = self.recent
+        if recent and now - recent[-1][0] < _GRAIN:
+            return recent[-1][1]
+        part = [0.0, 0.0, 0.0, 0.0]
+        recent.append((now, part))
+        return part
 
 
 class Reservation:
-    """What was taken from a candidate's pools for one attempt. Settle it or release it, once."""
+    """What was taken from a candidate's pool and limits for one attempt. Settle it or release it, once."""
 
-    __slots__ = ("_amounts", "_charges", "_open", "_parts", "_pools")
+    __slots__ = ("_after", "_amounts", "_charges", "_counted", "_open", "_part", "at", "number", "pool")
 
-    def __init__(self, pools: tuple[_Pool, ...], amounts: tuple[float, ...], charges: Charge, now: float) -> None:
-        self._pools, self._amounts, self._charges = pools, amounts, charges
+    def __init__(self, pool: _Pool, limits: list[Sliding], amounts: _Amounts, charges: Charge, now: float) -> None:
+        self.pool, self._amounts, self._charges = pool, amounts, charges
         self._open = True
-        self._parts = [pool.recent.add(amounts, now) for pool in pools]
-        for pool in pools:
-            for ledger in pool.ledgers:
-                ledger.take(amounts[_UNITS[ledger.unit]], now)
+        pool.seen = self.at = now
+        pool.count = self.number = number = pool.count + 1
+        self._part = part = pool.part(now)
+        part[0] += amounts[0]
+        part[1] += amounts[1]
+        part[2] += amounts[2]
+        part[3] += amounts[3]
+        self._after = part.copy()
+        for ledger in pool.ledgers:
+            ledger.take(amounts[_UNITS[ledger.unit]], number, now)
+        self._counted = [(limit, limit.take(amounts[_UNITS[limit.unit]], now)) for limit in limits] if limits else ()
 
     def settle(self, usage: Usage | None, now: float) -> None:
         """The attempt was sent: what it took is corrected to what the provider counts. `usage` None: it is not known."""
-        if usage is None:
-            self._open = False
-            return
-        for pool in self._pools:
-            pool.pauses = 0
-        if self._charges == "admission":
-            self._open = False
-            return
-        counted = (1.0, float(usage.total), float(usage.prompt), float(usage.completion))
-        self._correct(tuple(new - old for new, old in zip(counted, self._amounts, strict=True)), now)
+        if usage is not None and self._open:
+            if self.number > self.pool.shut_by:
+                self.pool.pauses = 0
+            if self._charges != "admission":
+                total, prompt = usage.total, usage.prompt
+                _, tokens, into, out = self._amounts
+                self._correct((0.0, total - tokens, prompt - into, total - prompt - out), now)
+        self._open = False
 
     def release(self, now: float) -> None:
         """Nothing was used: give everything back."""
-        self._correct(tuple(-amount for amount in self._amounts), now)
-
-    def _correct(self, changes: tuple[float, ...], now: float) -> None:
-        if not self._open:
-            return
+        if self._open:
+            requests, tokens, into, out = self._amounts
+            self._correct((-requests, -tokens, -into, -out), now)
         self._open = False
-        for pool, part in zip(self._pools, self._parts, strict=True):
-            for index, change in enumerate(changes):
-                part[index] += change
-            for ledger in pool.ledgers:
-                ledger.take(changes[_UNITS[ledger.unit]], now)
+
+    def later(self, unit: Unit) -> float:
+        """Sum what was reserved in the pool after this."""
+        index, mine, total = _UNITS[unit], self._part, 0.0
+        for _, part in reversed(self.pool.recent):
+            if part is mine:
+                return total + max(0.0, part[index] - self._after[index])
+            total += part[index]
+        return total
+
+    def _correct(self, changes: _Amounts, now: float) -> None:
+        part, after = self._part, self._after
+        for index, change in enumerate(changes):
+            part[index] += change
+        # What a later sum is compared with moves along, so that it stays a sum of others.
+        self._after = [was + change for was, change in zip(after, changes, strict=True)]
+        for ledger in self.pool.ledgers:
+            ledger.correct(changes[_UNITS[ledger.unit]], self.number)
+        for limit, counted in self._counted:
+            limit.correct(counted, changes[_UNITS[limit.unit]], now)
 
 
 class Quotas:
@@ -91,68 +129,76 @@ class Quotas:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._pools: dict[str, _Pool] = {}
-        self._pairs: dict[str, tuple[_Pool, ...]] = {}
+        self._limits: dict[str, list[Sliding]] = {}
+        self._pairs: dict[str, tuple[_Pool, list[Sliding]]] = {}
+        self._sweep_at = 0.0
 
     def block(self, candidate: Candidate, tokens: int, max_output: int | None, now: float) -> Block | None:
-        """Return why the candidate's pools can't take a call of that size now, None if they can."""
-        for pool in self._of(candidate):
-            if pool.shut > now:
-                return Block("rate limited by the provider", "rate_limited", pool.shut)
-            if not pool.ledgers:
-                continue
-            amounts = _amounts(candidate.endpoint.charges, tokens, max_output)
-            for ledger in pool.ledgers:
-                need = amounts[_UNITS[ledger.unit]]
-                if ledger.limit is not None:
-                    # A call larger than the limit itself is for the provider to refuse.
-                    need = min(need, ledger.limit)
-                if ledger.firm and ledger.room(now) < need:
-                    return Block(_full(ledger, now), "rate_limited", ledger.frees(need, now))
-        return None
+        """Return why the candidate's pool or limits can't take a call of that size now, None if they can."""
+        pool, limits = self._of(candidate)
+        if pool.shut > now:
+            return Block("rate limited by the provider", "rate_limited", pool.shut)
+        if not pool.ledgers and not limits:
+            return None
+        amounts = _amounts(candidate.endpoint.charges, tokens, max_output)
+        ledgers: tuple[Stated | Sliding, ...] = (*pool.ledgers, *limits)
+        full: Stated | Sliding | None = None
+        until = now
+        for ledger in ledgers:
+            # A call larger than the limit itself is for the provider to refuse.
+            need = min(amounts[_UNITS[ledger.unit]], ledger.limit)
+            if ledger.room(now) < need and (isinstance(ledger, Sliding) or ledger.firm):
+                full, until = ledger, max(until, ledger.frees(need, now))
+        return None if full is None else Block(_full(full, now), "rate_limited", until)
 
     def headroom(self, candidate: Candidate, now: float) -> float:
         """Return the free share of the candidate's tightest limit, 0 to 1; 1 where none is known."""
+        pool, limits = self._of(candidate)
+        if pool.shut > now:
+            return 0.0
         least = 1.0
-        for pool in self._of(candidate):
-            if pool.shut > now:
-                return 0.0
-            for ledger in pool.ledgers:
-                if ledger.limit:
-                    least = min(least, ledger.room(now) / ledger.limit)
+        ledgers: tuple[Stated | Sliding, ...] = (*pool.ledgers, *limits) if limits else pool.ledgers
+        for ledger in ledgers:
+            limit = ledger.limit
+            if 0 < limit < math.inf:
+                least = min(least, ledger.room(now) / limit)
         return max(0.0, least)
 
     def reserve(self, candidate: Candidate, tokens: int, max_output: int | None, now: float) -> Reservation:
         """Take one request and the estimated tokens."""
+        if now >= self._sweep_at:
+            self._sweep(now)
+        pool, limits = self._of(candidate)
         charges = candidate.endpoint.charges
-        return Reservation(self._of(candidate), _amounts(charges, tokens, max_output), charges, now)
+        return Reservation(pool, limits, _amounts(charges, tokens, max_output), charges, now)
 
-    def learn(self, candidate: Candidate, hints: Iterable[QuotaHint], sent: float, now: float, epoch: float) -> None:
-        """Take in what a provider stated. `sent`: when the request was sent; `epoch`: the provider's now, for resets.
+    def learn(self, reservation: Reservation, hints: Iterable[QuotaHint], now: float, epoch: float) -> None:
+        """Take in what a reply to the reservation's request stated. `epoch`: the provider's now, for resets.
 
         A reply that took a minute carries figures a minute old: those of requests sent earlier than the last are dropped.
         """
+        pool = reservation.pool
         for hint in hints:
             if hint.unit not in _UNITS or hint.remaining is None:
                 continue
-            pool = self._pool(hint.pool or candidate.pool)
-            key = (hint.unit, hint.window)
-            ledger = pool.known.get(key)
+            window = hint.window or UNKNOWN_WINDOW
+            ledger = pool.known.get((hint.unit, window))
             if ledger is None:
-                ledger = pool.known[key] = Stated(
-                    hint.unit, hint.limit, hint.remaining, -math.inf, None, None, hint.confidence >= _FIRM
-                )
+                ledger = pool.known[hint.unit, window] = Stated(hint.unit, window, hint.confidence >= _FIRM)
                 pool.ledgers = (*pool.ledgers, ledger)
-            elif sent < ledger.stamp:
+            if reservation.number < ledger.number:
                 continue
-            reset = None if hint.reset is None else now + max(0.0, hint.reset - epoch)
-            taken = pool.recent.after(sent, _UNITS[hint.unit])
-            ledger.state(hint.limit, hint.remaining, sent, reset, hint.refill, taken)
-            if hint.remaining >= 1 and sent > pool.shut_at:
+            if hint.limit is not None:
+                ledger.limit = hint.limit
+            ledger.number, ledger.at, ledger.refill = reservation.number, reservation.at, hint.refill or 0.0
+            ledger.level = hint.remaining - reservation.later(hint.unit)
+            ledger.reset = now + (window if hint.reset is None else max(0.0, hint.reset - epoch) + _ROUNDING)
+            if hint.remaining >= 1 and reservation.number > pool.shut_by:
                 pool.shut = -math.inf
 
-    def shut(self, candidate: Candidate, retry_after: float | None, now: float) -> float:
+    def shut(self, reservation: Reservation, retry_after: float | None, now: float) -> float:
         """A 429: close the pool. Returns until when. Without a stated time the pause doubles with every further one."""
-        pool = self._pool(candidate.pool)
+        pool = reservation.pool
         if retry_after is not None and retry_after > 0:
             pause = retry_after + self._random.uniform(0.0, min(2.0, 0.1 * retry_after))
         else:
@@ -160,40 +206,40 @@ class Quotas:
         if now >= pool.shut:
             # Calls that were under way together are refused together: that is one refusal.
             pool.pauses = min(pool.pauses + 1, 6)
-        pool.shut, pool.shut_at = max(pool.shut, now + pause), now
+        pool.shut, pool.shut_by = max(pool.shut, now + pause), max(pool.shut_by, reservation.number)
         return pool.shut
 
-    def _pool(self, name: str) -> _Pool:
-        pool = self._pools.get(name)
-        if pool is None:
-            pool = self._pools[name] = _Pool()
-        return pool
-
-    def _of(self, candidate: Candidate) -> tuple[_Pool, ...]:
-        """The pools that a candidate draws from: its own and, where limits are configured, the whole account's."""
+    def _of(self, candidate: Candidate) -> tuple[_Pool, list[Sliding]]:
+        """Return what a candidate draws from: its pool, and the limits of the whole account where they are configured."""
         found = self._pairs.get(candidate.key)
         if found is None:
-            found = (self._pool(candidate.pool),)
             credential = candidate.account.credential
-            configured = list(_configured(candidate))
-            if configured:
-                whole = self._pool(credential.quota_pool or credential.id)
-                whole.ledgers = whole.ledgers or tuple(configured)
-                found = (*found, whole)
-            self._pairs[candidate.key] = found
+            limits = self._limits.setdefault(credential.quota_pool or credential.id, [])
+            if not limits:
+                limits += _configured(candidate)
+            found = self._pairs[candidate.key] = (self._pools.setdefault(candidate.pool, _Pool()), limits)
         return found
 
+    def _sweep(self, now: float) -> None:
+        """Forget what nobody used for longer than any window: it is not configured any more, or nothing is known of it."""
+        self._sweep_at = now + _SWEEP
+        pools = {name: pool for name, pool in self._pools.items() if now - pool.seen < _FORGOTTEN}
+        if len(pools) < len(self._pools):
+            self._pools = pools
+            self._pairs = {key: pair for key, pair in self._pairs.items() if now - pair[0].seen < _FORGOTTEN}
+            used = {id(limits) for _, limits in self._pairs.values()}
+            self._limits = {name: limits for name, limits in self._limits.items() if id(limits) in used}
 
-def _configured(candidate: Candidate) -> Iterator[Ledger]:
-    limits = candidate.account.credential.limits
+
+def _configured(candidate: Candidate) -> Iterator[Sliding]:
     for name, unit, window in _CONFIGURED:
-        limit = getattr(limits, name)
+        limit = getattr(candidate.account.credential.limits, name)
         if limit is not None:
             yield Sliding(unit, float(limit), window)
 
 
-def _amounts(charges: Charge, tokens: int, max_output: int | None) -> tuple[float, ...]:
-    """What a call is expected to take, in the order of `_UNITS`, by when its provider counts."""
+def _amounts(charges: Charge, tokens: int, max_output: int | None) -> _Amounts:
+    """What a call is expected to take, by when its provider counts."""
     output = 0.0
     if charges == "reserve-max":
         output = float(max_output or 0)
@@ -202,6 +248,6 @@ def _amounts(charges: Charge, tokens: int, max_output: int | None) -> tuple[floa
     return (1.0, tokens + output, float(tokens), output)
 
 
-def _full(ledger: Ledger, now: float) -> str:
-    limit = "" if ledger.limit is None else f" of {ledger.limit:,.0f}"
+def _full(ledger: Stated | Sliding, now: float) -> str:
+    limit = "" if ledger.limit == math.inf else f" of {ledger.limit:,.0f}"
     return f"its limit has {max(0.0, ledger.room(now)):,.0f}{limit} {ledger.unit} left"

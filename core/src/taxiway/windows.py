@@ -25,30 +25,12 @@ class Ring:
         self._slots[self._head % len(self._slots)] += amount
         self._total += amount
 
-    def take_back(self, amount: float, at: float) -> None:
-        """Uncount what was counted at `at`, if it is still in the window."""
-        slot = int(at / self._width)
-        if self._head - len(self._slots) < slot <= self._head:
-            self._slots[slot % len(self._slots)] -= amount
-            self._total -= amount
-
     def total(self, now: float) -> float:
         """Return the sum."""
         head = int(now / self._width)
         if head > self._head:
             self._advance(head)
         return self._total
-
-    def below(self, level: float, now: float) -> float | None:
-        """Return when the sum will have fallen to `level`, if nothing is added; None: never."""
-        left, size = self.total(now), len(self._slots)
-        if left <= level:
-            return now
-        for slot in range(self._head - size + 1, self._head + 1):
-            left -= self._slots[slot % size]
-            if left <= level:
-                return (slot + size) * self._width
-        return None
 
     def _advance(self, head: int) -> None:
         size = len(self._slots)

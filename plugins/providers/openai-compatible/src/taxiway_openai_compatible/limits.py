@@ -32,7 +32,11 @@ def hints_of(rows: Iterable[LimitRow], headers: Headers, now: float) -> tuple[Qu
         if row.inferred and wait is not None:
             window = _window(limit, remaining, wait) or window
         reset = None if wait is None else now + wait
-        found.append(QuotaHint(unit=row.unit, window=window, limit=limit, remaining=remaining, reset=reset))
+        # A leaky bucket's reset says when it is full again; long before that it has room.
+        refill = limit / window if row.inferred else None
+        found.append(
+            QuotaHint(unit=row.unit, window=window, limit=limit, remaining=remaining, reset=reset, refill=refill)
+        )
     return tuple(found)
 
 
