@@ -1,0 +1,406 @@
+"""Quotas: reservations, what providers state, and refusals. Times are plain numbers: nothing here waits."""
+
+import copy
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taxiway.candidate import Account, Candidate, Credential, Endpoint, Limits
+from taxiway.outcome import QuotaHint
+from taxiway.quota import Quotas
+from taxiway.usage import Usage
+
+EPOCH = 1_760_000_000.0
+
+
+def candidate(key="a", *, model="m", charges="usage", pool=None, **limits):
+    credential = Credential(id=key, provider="p", label=key, limits=Limits(**limits), quota_pool=pool)
+    endpoint = Endpoint(
+        model=f"author/{model}",
+        provider="p",
+        provider_name="P",
+        id=model,
+        tag="p",
+        dialects={"chat": ("chat",)},
+        charges=charges,
+    )
+    return Candidate(endpoint=endpoint, account=Account(credential=credential, label=key), section="prioritised")
+
+
+def requests(remaining, *, limit=100.0, reset=None, **more):
+    """What a provider says of its limit on requests; `reset` in seconds from the epoch of these tests."""
+    return QuotaHint(
+        unit="requests", limit=limit, remaining=remaining, reset=None if reset is None else EPOCH + reset, **more
+    )
+
+
+@pytest.fixture
+def quotas():
+    return Quotas(Random(1))
+
+
+def free(quotas, one, now, most=1000):
+    """How many requests are let through at this moment, reserving each."""
+    for count in range(most):
+        if quotas.block(one, 1, 1, now) is not None:
+            return count
+        quotas.reserve(one, 1, 1, now)
+    return most
+
+
+def test_where_nothing_is_known_nothing_is_in_the_way(quotas):
+    one = candidate()
+    assert free(quotas, one, 0.0, most=500) == 500
+    assert quotas.headroom(one, 0.0) == 1.0
+
+
+# --- configured limits
+
+
+def test_a_hundred_concurrent_picks_do_not_see_one_slot(quotas):
+    one = candidate(requests_per_minute=7)
+    assert free(quotas, one, 0.0) == 7
+    block = quotas.block(one, 1, 1, 0.0)
+    assert block.kind == "rate_limited"
+    assert not block.breaker
+    assert block.until == pytest.approx(60.0)
+    assert "0 of 7 requests left" in block.reason
+    assert quotas.headroom(one, 0.0) == 0.0
+
+
+def test_a_limit_counts_the_whole_account(quotas):
+    one, other = candidate(model="m", requests_per_minute=5), candidate(model="n", requests_per_minute=5)
+    assert free(quotas, one, 0.0) == 5
+    assert quotas.block(other, 1, 1, 0.0) is not None
+    assert quotas.block(candidate("b", requests_per_minute=5), 1, 1, 0.0) is None
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_keys_of_one_quota_pool_share_limits_whoever_names_them(quotas, first):
+    keys = {"a": candidate("a", pool="team", requests_per_minute=5), "b": candidate("b", pool="team")}
+    quotas.block(keys[first], 1, 1, 0.0)
+    assert free(quotas, keys["a"], 0.0) == 5
+    assert quotas.block(keys["b"], 1, 1, 0.0) is not None
+
+
+def test_keys_of_one_quota_pool_share_what_is_learnt(quotas):
+    one, other = candidate("a", pool="team"), candidate("b", pool="team")
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(0, reset=30)], 1.0, EPOCH)
+    assert quotas.block(other, 1, 1, 2.0) is not None
+
+
+def test_the_tightest_of_several_limits_holds(quotas):
+    one = candidate(requests_per_minute=100, tokens_per_minute=1000, charges="admission")
+    quotas.reserve(one, 900, None, 0.0)
+    assert quotas.block(one, 100, None, 1.0) is None
+    assert "tokens" in quotas.block(one, 101, None, 1.0).reason
+    assert quotas.headroom(one, 1.0) == pytest.approx(0.1)
+
+
+def test_a_block_is_over_when_all_limits_have_room(quotas):
+    one = candidate(requests_per_minute=1, requests_per_day=1)
+    quotas.reserve(one, 1, 1, 0.0)
+    assert quotas.block(one, 1, 1, 0.0).until == pytest.approx(86_400.0)
+
+
+def test_a_call_larger_than_the_limit_is_for_the_provider_to_refuse(quotas):
+    one = candidate(tokens_per_minute=1000)
+    assert quotas.block(one, 5000, None, 0.0) is None
+    quotas.reserve(one, 5000, None, 0.0)
+    assert quotas.block(one, 1, 1, 1.0) is not None
+    assert quotas.block(one, 5000, None, 60.0) is None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0.0, 40.0, allow_nan=False),  # until the next pick
+            st.integers(1, 60),  # tokens reserved
+            st.floats(0.0, 150.0, allow_nan=False),  # how long its reply takes
+            st.integers(-60, 0),  # what the reply used less
+        ),
+        max_size=60,
+    )
+)
+def test_no_window_ever_holds_more_than_its_limit(steps):
+    """Also where replies come long after the window in which their request was counted."""
+    quotas, limit, now = Quotas(Random(1)), 100, 0.0
+    one = candidate(tokens_per_minute=limit, charges="reserve-max")
+    sent, open_ = [], []
+    for wait, tokens, takes, less in steps:
+        now += wait
+        for due in sorted((entry for entry in open_ if entry[0] <= now), key=lambda entry: entry[0]):
+            open_.remove(due)
+            due[1].settle(Usage(input=due[2]), due[0])
+        if quotas.block(one, tokens, 0, now) is not None:
+            continue
+        used = max(1, tokens + less)
+        sent.append((now, used))
+        open_.append((now + takes, quotas.reserve(one, tokens, 0, now), used))
+        assert sum(used for at, used in sent if at > now - 60.0) <= limit
+
+
+@given(st.lists(st.floats(0.0, 20.0, allow_nan=False), min_size=1, max_size=80), st.integers(1, 20))
+def test_a_limit_on_requests_holds_and_reopens_when_it_says(waits, limit):
+    quotas, now, sent = Quotas(Random(1)), 0.0, []
+    one = candidate(requests_per_minute=limit)
+    for wait in waits:
+        now += wait
+        block = quotas.block(one, 1, 1, now)
+        if block is None:
+            quotas.reserve(one, 1, 1, now)
+            sent.append(now)
+        else:
+            assert block.until > now
+            assert copy.deepcopy(quotas).block(one, 1, 1, block.until) is None
+        assert len([at for at in sent if at > now - 60.0]) <= limit
+
+
+# --- settle and release
+
+
+def test_what_was_reserved_is_settled_to_what_was_used(quotas):
+    one = candidate(tokens_per_minute=1000)
+    reservation = quotas.reserve(one, 400, 200, 0.0)
+    assert quotas.headroom(one, 0.0) == pytest.approx(0.4)
+    reservation.settle(Usage(input=100, output=50), 1.0)
+    assert quotas.headroom(one, 1.0) == pytest.approx(0.85)
+
+
+def test_used_beyond_the_reservation_counts_too(quotas):
+    one = candidate(tokens_per_minute=1000)
+    quotas.reserve(one, 100, 100, 0.0).settle(Usage(input=100, output=700), 1.0)
+    assert quotas.headroom(one, 1.0) == pytest.approx(0.2)
+
+
+def test_what_counts_at_admission_is_not_settled(quotas):
+    one = candidate(tokens_per_minute=1000, charges="admission")
+    quotas.reserve(one, 400, 500, 0.0).settle(Usage(input=10, output=800), 1.0)
+    assert quotas.headroom(one, 1.0) == pytest.approx(0.6)
+
+
+def test_what_reserves_the_most_is_settled(quotas):
+    one = candidate(tokens_per_minute=1000, charges="reserve-max")
+    reservation = quotas.reserve(one, 100, 700, 0.0)
+    assert quotas.headroom(one, 0.0) == pytest.approx(0.2)
+    reservation.settle(Usage(input=90, output=10), 1.0)
+    assert quotas.headroom(one, 1.0) == pytest.approx(0.9)
+
+
+def test_unknown_usage_leaves_the_reservation(quotas):
+    one = candidate(tokens_per_minute=1000, charges="reserve-max")
+    quotas.reserve(one, 100, 700, 0.0).settle(None, 1.0)
+    assert quotas.headroom(one, 1.0) == pytest.approx(0.2)
+
+
+def test_release_gives_everything_back_once(quotas):
+    one = candidate(requests_per_minute=1)
+    reservation = quotas.reserve(one, 1, 1, 0.0)
+    reservation.release(0.5)
+    reservation.release(0.5)
+    reservation.settle(Usage(), 0.5)
+    assert free(quotas, one, 1.0) == 1
+
+
+# --- what providers state
+
+
+def test_a_stated_remainder_is_what_is_left(quotas):
+    one = candidate()
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(3, reset=30)], 1.0, EPOCH)
+    assert quotas.headroom(one, 1.0) == pytest.approx(0.03)
+    assert free(quotas, one, 1.0) == 3
+
+
+def test_calls_of_one_instant_are_each_taken_off_once(quotas):
+    """Ten go out together; the first reply knows of itself alone, the last of all: neither lets an eleventh see ten slots."""
+    one = candidate()
+    sent = [quotas.reserve(one, 1, 1, 0.0) for _ in range(10)]
+    quotas.learn(sent[0], [requests(11, limit=12, reset=30)], 1.0, EPOCH)
+    assert quotas.headroom(one, 1.0) == pytest.approx(2 / 12)
+    quotas.learn(sent[9], [requests(2, limit=12, reset=30)], 1.1, EPOCH)
+    assert free(quotas, one, 1.1) == 2
+
+
+def test_what_was_given_back_meanwhile_is_not_taken_off(quotas):
+    one = candidate()
+    first, *others = [quotas.reserve(one, 1, 1, number * 0.01) for number in range(5)]
+    others[0].release(0.5)
+    quotas.learn(first, [requests(10, reset=30)], 1.0, EPOCH)
+    assert quotas.headroom(one, 1.0) == pytest.approx(0.07)
+    others[1].release(1.5)
+    assert quotas.headroom(one, 1.5) == pytest.approx(0.08)
+
+
+def test_what_the_provider_counted_already_is_not_given_back_again(quotas):
+    one = candidate(charges="reserve-max")
+    first = quotas.reserve(one, 500, 400, 0.0)
+    second = quotas.reserve(one, 10, 10, 1.0)
+    hint = QuotaHint(unit="tokens", limit=1000, remaining=80, reset=EPOCH + 30)
+    quotas.learn(second, [hint], 2.0, EPOCH)
+    first.settle(Usage(input=10), 3.0)
+    assert quotas.headroom(one, 3.0) == pytest.approx(0.08)
+
+
+def test_a_refusal_that_states_a_remainder_does_not_count_itself_out(quotas):
+    one = candidate()
+    first, _, __ = [quotas.reserve(one, 1, 1, 0.0) for _ in range(3)]
+    first.release(1.0)
+    quotas.learn(first, [requests(5, limit=10, reset=30)], 1.0, EPOCH)
+    assert quotas.headroom(one, 1.0) == pytest.approx(0.3)
+
+
+def test_figures_of_an_earlier_request_that_come_late_are_dropped(quotas):
+    one = candidate()
+    slow, quick = quotas.reserve(one, 1, 1, 0.0), quotas.reserve(one, 1, 1, 5.0)
+    quotas.learn(quick, [requests(2, reset=60)], 6.0, EPOCH)
+    quotas.learn(slow, [requests(90, reset=60)], 50.0, EPOCH)
+    assert free(quotas, one, 51.0) == 2
+
+
+def test_a_reset_renews_the_limit(quotas):
+    one = candidate()
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(0, limit=4, reset=20, window=60)], 1.0, EPOCH)
+    block = quotas.block(one, 1, 1, 2.0)
+    assert block.until == pytest.approx(22.0)  # a second later than stated: providers round down
+    assert free(quotas, one, block.until) == 4
+    assert quotas.block(one, 1, 1, 81.9) is not None
+    assert free(quotas, one, 82.1) == 4
+
+
+def test_a_reset_by_the_providers_clock_may_lie_in_the_past(quotas):
+    one = candidate()
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(0, limit=4, reset=-5)], 1.0, EPOCH)
+    assert quotas.block(one, 1, 1, 2.0) is None
+
+
+def test_a_remainder_without_limit_or_reset_opens_again(quotas):
+    one = candidate()
+    hint = QuotaHint(unit="requests", remaining=0)
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [hint], 1.0, EPOCH)
+    block = quotas.block(one, 1, 1, 2.0)
+    assert block.until == pytest.approx(61.0)
+    assert quotas.block(one, 1, 1, block.until) is None
+
+
+def test_a_leaky_bucket_refills_before_it_is_full(quotas):
+    one = candidate()
+    hint = requests(0, limit=60, reset=60, refill=1.0, window=60)
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [hint], 1.0, EPOCH)
+    assert quotas.block(one, 1, 1, 0.5).until == pytest.approx(1.0)
+    assert free(quotas, one, 3.0) == 3
+    assert free(quotas, one, 1000.0) == 60
+    assert free(quotas, one, 1001.0) == 1
+
+
+def test_a_bucket_that_is_full_holds_its_limit_and_no_more(quotas):
+    one = candidate()
+    hint = requests(59, limit=60, reset=1, refill=1.0, window=60)
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [hint], 0.1, EPOCH)
+    assert free(quotas, one, 500.0) == 60
+
+
+def test_a_guessed_limit_shuts_nothing(quotas):
+    one = candidate()
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(0, reset=30, confidence=0.2)], 1.0, EPOCH)
+    assert quotas.block(one, 1, 1, 2.0) is None
+    assert quotas.headroom(one, 2.0) == 0.0
+
+
+def test_units_that_calls_are_not_counted_in_are_left_out(quotas):
+    one = candidate()
+    hint = QuotaHint(unit="images", limit=5, remaining=0, reset=EPOCH + 30)
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [hint], 1.0, EPOCH)
+    assert quotas.block(one, 1, 1, 2.0) is None
+
+
+# --- refusals
+
+
+def test_a_refusal_shuts_the_pool_until_its_time(quotas):
+    one = candidate()
+    until = quotas.shut(quotas.reserve(one, 1, 1, 0.0), 30.0, 1.0)
+    assert 31.0 <= until <= 33.0
+    block = quotas.block(one, 1, 1, 30.9)
+    assert (block.kind, block.until) == ("rate_limited", until)
+    assert quotas.block(one, 1, 1, until) is None
+    assert quotas.headroom(one, 2.0) == 0.0
+
+
+def test_waiting_for_one_instant_is_spread():
+    untils = {
+        Quotas(Random(seed)).shut(Quotas(Random(0)).reserve(candidate(), 1, 1, 0.0), 30.0, 1.0) for seed in range(9)
+    }
+    assert len(untils) == 9
+
+
+def test_refusals_without_a_time_wait_longer_each_time(quotas):
+    one, now, pauses = candidate(), 0.0, []
+    for _ in range(9):
+        until = quotas.shut(quotas.reserve(one, 1, 1, now), None, now)
+        pauses.append(until - now)
+        now = until
+    for pause, base in zip(pauses, (1, 2, 4, 8, 16, 32, 60, 60, 60), strict=True):
+        assert 0.8 * base <= pause <= 1.2 * base
+
+
+def test_calls_refused_together_are_one_refusal(quotas):
+    one = candidate()
+    for reservation in [quotas.reserve(one, 1, 1, 0.0) for _ in range(6)]:
+        until = quotas.shut(reservation, None, 1.0)
+    assert until <= 1.0 + 2 * 1.2
+    until = quotas.shut(quotas.reserve(one, 1, 1, until), None, until)
+    assert quotas.block(one, 1, 1, until - 0.1) is not None
+
+
+def test_a_success_ends_the_doubling_only_if_it_was_sent_later(quotas):
+    one = candidate()
+    early = quotas.reserve(one, 1, 1, 0.0)
+    until = quotas.shut(quotas.reserve(one, 1, 1, 0.1), None, 1.0)
+    early.settle(Usage(), 1.5)
+    assert quotas.shut(quotas.reserve(one, 1, 1, until), None, until) - until >= 1.6
+    until += 3.0
+    quotas.reserve(one, 1, 1, until).settle(Usage(), until)
+    assert quotas.shut(quotas.reserve(one, 1, 1, until), None, until) - until <= 1.2
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 10.0), st.none() | st.floats(0.1, 100.0)), min_size=1, max_size=20))
+def test_until_only_grows_while_a_pool_is_shut(refusals):
+    quotas, one, now, until = Quotas(Random(3)), candidate(), 0.0, 0.0
+    for wait, stated in refusals:
+        now += wait
+        found = quotas.shut(quotas.reserve(one, 1, 1, now), stated, now)
+        assert found >= until
+        until = found
+
+
+def test_a_header_of_a_request_sent_later_reopens_the_pool(quotas):
+    one = candidate()
+    early, refused, late = (quotas.reserve(one, 1, 1, at) for at in (0.0, 0.1, 0.2))
+    quotas.shut(refused, 30.0, 1.0)
+    quotas.learn(early, [requests(50, reset=30)], 1.1, EPOCH)
+    assert quotas.block(one, 1, 1, 1.2) is not None
+    quotas.learn(late, [requests(50, reset=30)], 1.3, EPOCH)
+    assert quotas.block(one, 1, 1, 1.4) is None
+
+
+# --- memory
+
+
+def test_memory_of_one_pool_is_bounded(quotas):
+    one = candidate(requests_per_minute=10**9, tokens_per_day=10**12)
+    for number in range(30_000):
+        quotas.reserve(one, 1, 1, number * 0.11).settle(Usage(), number * 0.11)
+    pool, limits = quotas._of(one)
+    assert len(pool.recent) <= 1024
+    assert all(len(limit._parts) <= 122 for limit in limits)
+
+
+def test_pools_that_nobody_uses_are_forgotten(quotas):
+    for number in range(100):
+        quotas.reserve(candidate(f"k{number}", requests_per_minute=5), 1, 1, 0.0)
+    quotas.reserve(candidate("k1", requests_per_minute=5), 1, 1, 3 * 86_400.0)
+    quotas.reserve(candidate("k1", requests_per_minute=5), 1, 1, 3 * 86_400.0 + 61)
+    assert len(quotas._pools) == len(quotas._pairs) == len(quotas._limits) == 1
