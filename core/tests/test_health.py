@@ -1,0 +1,362 @@
+"""Health: breakers, gates of accounts and candidates, outages, and what strategies may read. Times are plain numbers."""
+
+from random import Random
+
+import pytest
+
+from taxiway.candidate import Account, Candidate, Credential, Endpoint
+from taxiway.health import Health
+from taxiway.outcome import Failure, Outcome
+from taxiway.usage import Usage
+
+
+def candidate(account="a", model="m", origin=""):
+    credential = Credential(id=account, provider="p", label=f"label {account}")
+    endpoint = Endpoint(
+        model=f"author/{model}", provider="p", provider_name="P", id=model, tag="p", dialects={"chat": ("chat",)}
+    )
+    who = Account(credential=credential, label=credential.label, origin=origin)
+    return Candidate(endpoint=endpoint, account=who, section="prioritised")
+
+
+@pytest.fixture
+def health():
+    return Health(Random(1))
+
+
+ONE = candidate()
+
+
+def attempt(health, one=ONE, now=0.0, kind=None, *, takes=0.0, scope=None, **more):
+    """Run an attempt: it begins at `now`, takes so many seconds, and fails where a kind is given."""
+    health.opened(one, now)
+    failure = None if kind is None else Failure(kind=kind, message=f"it said {kind}", scope=scope)
+    return health.observe(Outcome(one, now, failure, ended=now + takes, **more), now + takes)
+
+
+def trip(health, one=ONE, now=0.0, kind="unavailable"):
+    """Open the endpoint's breaker; return until when."""
+    for _ in range(5):
+        attempt(health, one, now, kind)
+    return health.block(one, now).until
+
+
+# --- breakers
+
+
+@pytest.mark.parametrize("kind", ["unavailable", "overloaded", "timeout"])
+def test_five_failures_in_a_row_open_the_breaker(health, kind):
+    for number in range(4):
+        attempt(health, now=number * 100.0, kind=kind)
+        assert health.block(ONE, number * 100.0) is None
+    (alert,) = attempt(health, now=400.0, kind=kind)
+    block = health.block(ONE, 400.0)
+    assert block.breaker
+    assert block.kind == kind
+    assert 0.8 <= block.until - 400.0 <= 1.2
+    assert (alert.event, alert.subject) == ("endpoint_out", ONE.endpoint.key)
+    assert "5 attempts in a row failed" in alert.message
+    assert health.block(candidate("b"), 400.0).breaker, "it is the endpoint's, whatever account"
+    assert health.block(candidate(model="n"), 400.0) is None
+
+
+def test_a_success_between_begins_the_count_anew(health):
+    for number in range(40):
+        attempt(health, now=number * 20.0, kind=None if number % 5 == 4 else "unavailable")
+        assert health.block(ONE, number * 20.0) is None
+
+
+def test_a_share_of_failures_opens_the_breaker(health):
+    for number in range(10):
+        assert health.block(ONE, number * 0.5) is None
+        attempt(health, now=number * 0.5, kind="unavailable" if number % 3 == 0 else None)
+    block = health.block(ONE, 4.5)
+    assert block.breaker
+    assert "4 of 10 attempts failed within 10 s" in block.reason
+
+
+def test_five_of_six_are_enough(health):
+    for number in range(50):
+        attempt(health, now=number * 0.5, kind="unavailable" if number % 6 == 5 else None)
+        assert health.block(ONE, number * 0.5) is None
+
+
+def test_fewer_than_ten_in_ten_seconds_are_no_share(health):
+    for number in range(60):
+        attempt(health, now=number * 1.5, kind="unavailable" if number % 2 else None)
+        assert health.block(ONE, number * 1.5) is None
+
+
+def test_pauses_double_up_to_eight_seconds(health):
+    until, now, pauses = trip(health), 0.0, []
+    for _ in range(6):
+        pauses.append(until - now)
+        now = until
+        assert health.block(ONE, now) is None
+        assert not attempt(health, now=now, kind="unavailable"), "that it is out is no news"
+        until = health.block(ONE, now).until
+    for pause, base in zip(pauses, (1, 2, 4, 8, 8, 8), strict=True):
+        assert 0.8 * base <= pause <= 1.2 * base
+
+
+def test_pauses_are_spread():
+    assert len({trip(Health(Random(seed))) for seed in range(9)}) == 9
+
+
+def test_a_due_breaker_lets_one_call_through_at_a_time(health):
+    until = trip(health)
+    assert health.block(ONE, until - 0.001) is not None
+    health.opened(ONE, until)
+    waiting = health.block(ONE, until + 0.1)
+    assert waiting.breaker
+    assert waiting.until is None
+    health.observe(Outcome(ONE, until, ended=until + 1), until + 1)
+    assert health.block(ONE, until + 1) is None
+
+
+def test_a_probe_that_the_client_cancelled_decides_nothing(health):
+    until = trip(health)
+    attempt(health, now=until, kind="cancelled")
+    assert health.block(ONE, until) is None, "the next call may try"
+    health.opened(ONE, until)
+    assert health.block(ONE, until) is not None
+
+
+def test_calls_that_were_under_way_neither_close_nor_lengthen(health):
+    health.opened(ONE, -1.0)
+    health.opened(ONE, -1.0)
+    until = trip(health)
+    health.observe(Outcome(ONE, -1.0, ended=0.1), 0.1)
+    health.observe(Outcome(ONE, -1.0, Failure(kind="unavailable", message=""), ended=0.2), 0.2)
+    assert health.block(ONE, 0.3).until == until
+
+
+def test_what_led_to_a_pause_does_not_open_it_again(health):
+    until = trip(health)
+    attempt(health, now=until)
+    attempt(health, now=until, kind="unavailable")
+    assert health.block(ONE, until) is None
+
+
+def test_an_outage_alerts_once_and_a_relapse_soon_after_goes_on_where_it_was(health):
+    until = trip(health)
+    attempt(health, now=until)
+    again = trip(health, now=until + 5)
+    assert again - (until + 5) >= 1.6
+    alerts = [alert for _ in range(5) for alert in attempt(health, now=again + 500, kind="timeout")]
+    assert not alerts, "a probe's failure is no news"
+    attempt(health, now=again + 600)
+    news = [alert for _ in range(5) for alert in attempt(health, now=again + 700, kind="timeout")]
+    assert [alert.event for alert in news] == ["endpoint_out"]
+
+
+def test_recovery_is_noticed_within_ten_seconds(health):
+    now, until = 0.0, trip(health)
+    while now < 600.0:
+        now = until
+        attempt(health, now=now, kind="unavailable")
+        until = health.block(ONE, now).until
+    assert until - now <= 10.0
+
+
+def test_an_origin_that_refuses_is_shut_for_all_its_endpoints(health):
+    here, there = candidate(origin="http://h:1"), candidate("b", origin="http://h:2")
+    alerts = [alert for _ in range(5) for alert in attempt(health, here, 0.0, "unavailable", scope="origin")]
+    assert [(alert.event, alert.subject) for alert in alerts] == [("origin_out", "http://h:1")]
+    assert health.block(candidate(model="n", origin="http://h:1"), 0.0).breaker
+    assert health.block(there, 0.0) is None
+    until = health.block(here, 0.0).until
+    attempt(health, here, until)
+    assert health.block(here, until) is None
+
+
+NO_PENALTY = [
+    "rate_limited",
+    "credential_invalid",
+    "token_expired",
+    "clock_skewed",
+    "unsupported_here",
+    "context_length",
+    "content_policy",
+    "refusal",
+    "payload_too_large",
+    "invalid_request",
+    "cancelled",
+]
+
+
+@pytest.mark.parametrize("kind", NO_PENALTY)
+def test_what_is_not_the_endpoints_fault_shuts_nothing(health, kind):
+    for _ in range(30):
+        assert not attempt(health, kind=kind)
+    assert health.block(ONE, 0.0) is None
+    assert not health.view(0.0).outage(ONE.endpoint)
+
+
+def test_our_own_failure_shuts_nothing(health):
+    for _ in range(30):
+        attempt(health, kind="unavailable", scope="none")
+    assert health.block(ONE, 0.0) is None
+
+
+# --- accounts and candidates
+
+
+def test_an_exhausted_account_is_tried_after_15_minutes_then_hourly(health):
+    (alert,) = attempt(health, kind="quota_exhausted")
+    assert (alert.event, alert.subject) == ("credential_exhausted", "label a")
+    block = health.block(candidate(model="n"), 0.0)
+    assert (block.kind, block.until, block.breaker) == ("quota_exhausted", 900.0, False)
+    assert health.block(candidate("b"), 0.0) is None
+    assert health.block(ONE, 900.0) is None
+    assert not attempt(health, now=900.0, kind="quota_exhausted")
+    assert health.block(ONE, 900.0).until == 900.0 + 3600.0
+    attempt(health, now=4500.0, kind="quota_exhausted")
+    assert health.block(ONE, 4500.0).until == 4500.0 + 3600.0
+    attempt(health, now=8100.0)
+    assert health.block(ONE, 8100.0) is None
+
+
+def test_one_live_call_at_a_time_tries_an_account(health):
+    attempt(health, kind="quota_exhausted")
+    health.opened(ONE, 900.0)
+    assert health.block(candidate(model="n"), 900.0) is not None
+    health.observe(Outcome(ONE, 900.0, Failure(kind="timeout", message=""), ended=1020.0), 1020.0)
+    assert health.block(ONE, 1020.0) is None, "a timeout says nothing of the account: the next may try"
+
+
+@pytest.mark.parametrize("kind", ["permission_denied", "not_found"])
+def test_what_is_refused_to_a_candidate_shuts_it_alone(health, kind):
+    attempt(health, kind=kind)
+    assert health.block(ONE, 0.0).until == 600.0
+    assert health.block(candidate("b"), 0.0) is None
+    assert health.block(candidate(model="n"), 0.0) is None
+    assert health.block(ONE, 600.0) is None
+    attempt(health, now=600.0, kind=kind)
+    assert health.block(ONE, 600.0).until == 1200.0
+    health.reloaded()
+    assert health.block(ONE, 601.0) is None
+
+
+def test_a_scope_of_the_provider_goes_before_the_table(health):
+    attempt(health, kind="permission_denied", scope="account")
+    assert health.block(candidate(model="n"), 0.0) is not None
+    attempt(health, candidate("c"), kind="unavailable", scope="candidate")
+    assert health.block(candidate("c"), 0.0) is not None
+    assert health.block(candidate("d"), 0.0) is None
+
+
+def test_a_suspect_account_waits_for_its_verdict(health):
+    assert health.suspect(ONE.account, 0.0)
+    assert not health.suspect(ONE.account, 1.0), "it is being verified"
+    block = health.block(candidate(model="n"), 1.0)
+    assert (block.kind, block.breaker) == ("credential_invalid", False)
+    health.reopen(ONE.account)
+    assert health.block(ONE, 1.0) is None
+
+
+def test_a_verified_bad_key_is_disabled_with_one_alert(health):
+    health.suspect(ONE.account, 0.0)
+    (alert,) = health.disable(ONE.account, "the provider refuses its key", 1.0)
+    assert (alert.event, alert.subject) == ("credential_disabled", "label a")
+    assert "the provider refuses its key" in alert.message
+    assert not health.disable(ONE.account, "again", 2.0)
+    until = health.block(ONE, 2.0).until
+    assert until == 901.0
+    # The live call meets the same refusal: again a suspect, again bad, and no news.
+    assert health.block(ONE, until) is None
+    attempt(health, now=until, kind="credential_invalid")
+    assert health.suspect(ONE.account, until)
+    assert not health.disable(ONE.account, "again", until + 1)
+    assert health.block(ONE, until + 1).until == until + 1 + 3600.0
+
+
+def test_no_account_stays_shut_without_a_verdict(health):
+    health.suspect(ONE.account, 0.0)
+    until = health.block(ONE, 0.0).until
+    assert until <= 60.0
+    attempt(health, now=until)
+    assert health.block(ONE, until) is None
+
+
+# --- what strategies read
+
+
+def test_an_outage_is_a_fifth_of_at_least_five_failing_within_30_s(health):
+    view = health.view
+    for number in range(4):
+        attempt(health, now=number, kind="unavailable" if number == 0 else None)
+        assert not view(number).outage(ONE.endpoint)
+    attempt(health, now=4.0)
+    assert view(4.0).outage(ONE.endpoint)
+    attempt(health, now=5.0)
+    assert not view(5.0).outage(ONE.endpoint)
+
+
+def test_no_traffic_is_not_an_outage(health):
+    assert not health.view(0.0).outage(ONE.endpoint)
+    trip(health)
+    assert health.view(0.0).outage(ONE.endpoint)
+    assert not health.view(40.0).outage(ONE.endpoint)
+
+
+def test_figures_of_an_endpoint(health):
+    view = health.view(0.0)
+    figures = [view.latency, view.throughput, view.success]
+    assert [figure(ONE.endpoint) for figure in figures] == [None, None, None]
+    assert view.in_flight(ONE.endpoint) == 0
+    for number in range(9):
+        seconds = 0.2 if number < 5 else 3.0
+        attempt(health, now=number, takes=seconds + 1, first_token=number + seconds, usage=Usage(output=50))
+    attempt(health, now=10.0, kind="unavailable")
+    health.opened(ONE, 10.0)
+    view = health.view(14.0)
+    assert view.latency(ONE.endpoint) == pytest.approx(0.2, rel=0.06)
+    assert view.throughput(ONE.endpoint) == pytest.approx(50.0, rel=0.06)
+    assert view.success(ONE.endpoint) == pytest.approx(0.9)
+    assert view.in_flight(ONE.endpoint) == 1
+    assert health.view(400.0).latency(ONE.endpoint) is None
+    assert health.view(400.0).success(ONE.endpoint) is None
+
+
+def test_a_client_that_left_after_the_first_token_saw_it_work(health):
+    until = trip(health)
+    attempt(health, now=until, kind="cancelled", first_token=until)
+    assert health.block(ONE, until) is None
+    health.opened(ONE, until)
+    assert health.block(ONE, until) is None
+
+
+def test_turns_are_taken_by_plans_and_not_by_explanations(health):
+    turns = [health.view(0.0).turn("m") for _ in range(3)]
+    assert turns == [0, 1, 2]
+    assert health.view(0.0, peek=True).turn("m") == health.view(0.0, peek=True).turn("m") == 3
+    view = health.view(0.0)
+    assert view.turn("m") == view.turn("m") == 3, "one plan is one turn"
+    assert health.view(0.0).turn("n") == 0
+
+
+# --- memory
+
+
+def test_what_is_healthy_and_idle_is_forgotten(health):
+    for number in range(500):
+        attempt(health, candidate(f"k{number}", f"m{number}"), 0.0, "rate_limited" if number % 2 else None)
+    attempt(health, now=1000.0)
+    assert len(health._vitals) == len(health._endpoints) == 1
+
+
+def test_what_is_shut_is_remembered_for_a_day(health):
+    trip(health)
+    attempt(health, candidate("b", "n", "o"), kind="unavailable", scope="origin")
+    attempt(health, candidate("b", "n"), kind="quota_exhausted")
+    attempt(health, candidate("c", "n"), kind="not_found")
+    other = candidate("z", "z")
+    attempt(health, other, 1200.0)
+    assert len(health._endpoints) == 2
+    assert len(health._accounts) == len(health._candidates) == 1
+    attempt(health, other, 3 * 86_400.0)
+    attempt(health, other, 3 * 86_400.0 + 61.0)
+    assert len(health._vitals) == len(health._endpoints) == 1
+    assert not health._accounts
+    assert not health._candidates

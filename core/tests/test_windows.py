@@ -1,0 +1,60 @@
+"""Rolling windows: sums and medians of what happened lately, against plain lists."""
+
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taxiway.windows import Median, Ring
+
+STEPS = st.lists(st.tuples(st.floats(0.0, 30.0), st.floats(0.01, 1000.0)), max_size=60)
+
+
+@given(STEPS)
+def test_a_sum_covers_its_window_and_at_most_one_slot_more(steps):
+    ring, now, added = Ring(30.0), 0.0, []
+    for wait, amount in steps:
+        now += wait
+        ring.add(amount, now)
+        added.append((now, amount))
+        total = ring.total(now)
+        least = sum(amount for at, amount in added if at > now - 30.0)
+        most = sum(amount for at, amount in added if at >= now - 33.0 - 1e-6)
+        assert least - 1e-6 <= total <= most + 1e-6
+
+
+def test_a_sum_ends_with_its_window():
+    ring = Ring(10.0)
+    ring.add(5, 1.0)
+    assert ring.total(10.9) == 5
+    assert ring.total(12.1) == 0
+    assert ring.total(1e6) == 0
+
+
+@given(st.lists(st.floats(0.001, 1e6), min_size=3, max_size=50))
+def test_a_median_is_right_to_a_few_percent(values):
+    median = Median(300.0)
+    for value in values:
+        median.add(value, 1.0)
+    ordered = sorted(values)
+    assert median.value(1.0, 3) == pytest.approx(ordered[(len(ordered) - 1) // 2], rel=0.06)
+
+
+def test_a_median_of_few_is_none_and_old_values_leave():
+    median = Median(300.0)
+    for value in (1.0, 1.0):
+        median.add(value, 0.0)
+    assert median.value(0.0, 3) is None
+    for value in (5.0, 5.0, 5.0):
+        median.add(value, 200.0)
+    assert median.value(201.0, 3) == pytest.approx(statistics.median([1, 1, 5, 5, 5]), rel=0.06)
+    assert median.value(340.0, 3) == pytest.approx(5.0, rel=0.06)
+    assert median.value(600.0, 3) is None
+
+
+def test_what_lies_beyond_reason_counts_as_the_bounds():
+    median = Median(300.0)
+    for value in (0.0, -1.0, 0.0):
+        median.add(value, 0.0)
+    assert median.value(0.0, 3) == pytest.approx(1e-6, rel=0.1)
