@@ -1,7 +1,6 @@
 """A call: what a client asked for, decoded once."""
 
 from collections.abc import Mapping
-from random import Random
 from typing import Any
 
 from attrs import define, evolve, frozen
@@ -101,7 +100,7 @@ class Call:
     """What a client asked for. `body` is in `dialect`, without the fields that are Taxiway's own (model, provider, ...).
 
     `id` is the generation's. `created` is in seconds since the epoch, `deadline` in seconds of the monotonic clock.
-    `seed` makes the call's `random`, so that a decision can be replayed.
+    `seed` begins the draws of its plan, so that a decision can be replayed.
     """
 
     id: str
@@ -116,11 +115,6 @@ class Call:
     started: float
     deadline: float
     headers: Mapping[str, str]
-
-    @property
-    def random(self) -> Random:
-        """Return a generator that always starts the same for this call."""
-        return Random(self.seed)  # noqa: S311 - routing draws, not secrets
 
 
 @define(eq=False)

@@ -15,6 +15,7 @@ from taxiway.candidate import Candidate
 from taxiway.clock import Clock
 from taxiway.codec import Json
 from taxiway.dialect import Dialect
+from taxiway.draws import Draws
 from taxiway.errors import InvalidRequest
 from taxiway.health import Alert, Health
 from taxiway.http import Headers
@@ -26,6 +27,7 @@ from taxiway.spool import Journal
 from taxiway.stream import Stream
 from taxiway.transport import Transport
 
+_NO_HEADERS: Final[Headers] = {}
 _KEPT: Final = ("http-referer", "referer", "x-title", "x-openrouter-title", "x-session-id", "user-agent")
 
 
@@ -48,6 +50,7 @@ class Engine:
     loop: asyncio.AbstractEventLoop
     verify: Callable[[Candidate], None] = lambda _: None
     budgets: dict[str, Budget] = Factory(dict)
+    draws: Draws = Factory(Draws)
 
     def call(
         self, dialect: Dialect, body: Json, facts: Facts, *, caller: Caller = LIBRARY, headers: Headers | None = None
@@ -57,7 +60,7 @@ class Engine:
         assert client is not None
         routing = self.snapshot.routing
         preferences = preferences_of(body.get("provider"), routing.preferences)
-        headers = headers or {}
+        headers = headers or _NO_HEADERS
         now, epoch, bits = self.clock.monotonic(), self.clock.now(), self.random.getrandbits
         own = client.own
         return Call(
@@ -72,7 +75,7 @@ class Engine:
             epoch,
             now,
             now + self._total(facts, headers),
-            {name: headers[name] for name in _KEPT if name in headers},
+            {name: headers[name] for name in _KEPT if name in headers} if headers else headers,
         )
 
     async def complete(self, call: Call) -> Json:

@@ -8,6 +8,7 @@ from attrs import asdict, frozen
 from taxiway.call import Call
 from taxiway.candidate import Candidate
 from taxiway.codec import Json
+from taxiway.draws import Draws
 from taxiway.errors import InvalidRequest
 from taxiway.health import Block, Health
 from taxiway.outcome import CallError
@@ -59,7 +60,7 @@ def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now:
     rows: list[Row] = []
     problem = None
     try:
-        planned = plan(call, snapshot, health.view(now, peek=True), notes)
+        planned = plan(call, snapshot, health.view(now, peek=True), Draws(), notes)
     except (InvalidRequest, CallError) as error:
         problem = str(error)
     else:

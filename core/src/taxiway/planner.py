@@ -260,18 +260,19 @@ class Notes:
     said: dict[Endpoint, Sequence[Ranked]] = Factory(dict)
 
 
-def plan(call: Call, snapshot: Snapshot, view: HealthView, notes: Notes | None = None) -> Plan:
-    """Order the endpoints of the call's models, taking notes where wanted.
+def plan(call: Call, snapshot: Snapshot, view: HealthView, random: Random, notes: Notes | None = None) -> Plan:
+    """Order the endpoints of the call's models, taking notes where wanted. `random` is seeded with the call's seed here.
 
     Raises InvalidRequest for an unknown model, CallError where the filters leave nothing.
     """
     models: list[tuple[str, Sequence[Offer]]] = []
     excluded: list[tuple[Offer, str]] = [] if notes is None else notes.excluded
+    random.seed(call.seed)
     for name in _names(call.facts.models, snapshot):
         model = snapshot.find(call.caller.workspace, name)
         sections = model.sections if _passes(call, model) else _sections(_filter(call, model.offers, excluded))
         if sections:
-            models.append((name, _order(call, sections, snapshot, view, notes)))
+            models.append((name, _order(call, sections, snapshot, view, random, notes)))
     if not models:
         raise _nothing_left(call, excluded)
     return Plan(call, models, snapshot.routing)
@@ -341,12 +342,12 @@ def matches(slug: str, endpoint: Endpoint) -> bool:
 
 
 def _order(
-    call: Call, sections: Sequence[_Section], snapshot: Snapshot, view: HealthView, notes: Notes | None
+    call: Call, sections: Sequence[_Section], snapshot: Snapshot, view: HealthView, random: Random, notes: Notes | None
 ) -> Sequence[Offer]:
     """Order the offers of a model: by section, then as the call's `order` says, then by the strategies."""
     if len(sections) == 1 and len(sections[0].offers) == 1:
         return sections[0].offers
-    order, fallbacks, random = call.preferences.order, call.preferences.allow_fallbacks, call.random
+    order, fallbacks = call.preferences.order, call.preferences.allow_fallbacks
     ordered: list[Offer] = []
     for section in sections:
         endpoints = section.endpoints

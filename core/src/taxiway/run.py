@@ -59,7 +59,7 @@ class Run:
         engine, call = self.engine, self.call
         if self.plan is None:
             now = engine.clock.monotonic()
-            self.plan = plan(call, engine.snapshot, engine.health.view(now))
+            self.plan = plan(call, engine.snapshot, engine.health.view(now), engine.draws)
             engine.budget(call.caller.workspace).called(now)
         while True:
             now = engine.clock.monotonic()

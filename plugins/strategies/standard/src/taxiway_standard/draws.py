@@ -13,6 +13,8 @@ from taxiway_standard.price import expected_price
 
 _OUTAGE = 1e9
 """Added to the score of an endpoint with an outage: behind all that have none, and among themselves by the draw."""
+_TINY = 1e-300
+"""What stands for the one draw in 2^53 that is 0, which has no logarithm."""
 _FREE = 0.1
 """A free endpoint is drawn as if it cost this share of the cheapest that costs something."""
 
@@ -32,12 +34,13 @@ class BalancedStrategy:
         prices = [expected_price(call, endpoint) for endpoint in endpoints]
         paid = [price for price in prices if price]
         cheapest, dearest = (min(paid), max(paid)) if paid else (1.0, 1.0)
-        exponent, ranked = self._exponent, []
+        exponent, draw, outage = self._exponent, random.random, view.outage
+        ranked = []
         for endpoint, price in zip(endpoints, prices, strict=True):
             counted = dearest if price is None else price or cheapest * _FREE
             # Relative to the cheapest, so that no power of a tiny price overflows.
-            score = -log(1.0 - random.random()) * (counted / cheapest) ** exponent
-            out = view.outage(endpoint)
+            score = -log(1.0 - draw()) * (counted / cheapest) ** exponent
+            out = outage(endpoint)
             ranked.append(Ranked(endpoint, score + _OUTAGE if out else score, partial(_say, price, out)))
         return ranked
 
