@@ -38,8 +38,8 @@ class BalancedStrategy:
         ranked = []
         for endpoint, price in zip(endpoints, prices, strict=True):
             counted = dearest if price is None else price or cheapest * _FREE
-            # Relative to the cheapest, so that no power of a tiny price overflows.
-            score = -log(1.0 - draw()) * (counted / cheapest) ** exponent
+            # The logarithm keeps the order, and keeps every score below an outage's, whatever the prices and the exponent.
+            score = log(-log(1.0 - draw()) or _TINY) + exponent * log(counted / cheapest)
             out = outage(endpoint)
             ranked.append(Ranked(endpoint, score + _OUTAGE if out else score, partial(_say, price, out)))
         return ranked
