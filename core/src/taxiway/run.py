@@ -151,9 +151,7 @@ class Run:
         try:
             return attempt.open(self.records[-1] if self.records else None)
         except SpoolUnavailable as error:
-            failure = Failure(
-                kind="unavailable", scope="none", message="the gateway can't account calls at the moment", status=503
-            )
+            failure = Failure(kind="overloaded", scope="none", message="the gateway can't account calls at the moment")
             attempt.end(failure)
             self.attempt = None
             self.engine.log.error(  # noqa: TRY400 - the cause is the message
