@@ -40,6 +40,8 @@ class SseParser:
         if self._rest:
             data = self._rest + data
             self._rest = b""
+        elif data[:6] == b"data: " and data[-2:] == b"\n\n" and self._alone(data):
+            return [SseEvent(data[6:-2])]
         lines = data.splitlines(keepends=True)
         if lines:
             last = lines[-1]
@@ -53,6 +55,10 @@ class SseParser:
         if self._size + len(self._rest) > MAX_EVENT:
             raise Malformed(f"an event of more than {MAX_EVENT} bytes")
         return events
+
+    def _alone(self, data: bytes) -> bool:
+        """Whether bytes that look like one event are just that: most servers send each in a piece of its own."""
+        return not self._data and self._name is None and data.count(b"\n") == 2 and b"\r" not in data
 
     def close(self) -> list[SseEvent]:
         """Give what is left: providers have been seen to end without the last blank line."""

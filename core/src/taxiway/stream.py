@@ -5,7 +5,7 @@ stream ends either with its dialect's own end or with an error event: never cut 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import TYPE_CHECKING
 
 from taxiway.codec import Json
@@ -30,11 +30,12 @@ class Stream:
         self._batches = self._go()
         self.whole = False
 
-    def __aiter__(self) -> "Stream":
-        return self
+    def __aiter__(self) -> AsyncIterator[list[Json]]:
+        # The generator itself, not this object: one call less for each batch.
+        return self._batches
 
-    def __anext__(self) -> "asyncio.Future[list[Json]]":
-        return self._batches.__anext__()  # type: ignore[return-value]
+    def __anext__(self) -> Awaitable[list[Json]]:
+        return self._batches.__anext__()
 
     async def aclose(self) -> None:
         """Stop: the upstream connection is closed, and what was used is accounted."""
@@ -59,7 +60,8 @@ class Stream:
                     if not isinstance(result, list):
                         break
                     if attempt.committed:
-                        yield result
+                        if result:
+                            yield result
                     elif progress.started or progress.finish:
                         attempt.committed = True
                         yield [*held, *result]

@@ -87,13 +87,18 @@ class Inference:
         try:
             try:
                 async for batch in stream:
-                    await reply.events(batch)
+                    if stream.whole:
+                        # Going on to the iteration's end gives the connection back, for which no client need wait.
+                        await reply.end(batch, whole=True)
+                    elif not reply.at_once(batch):
+                        await reply.events(batch)
             except (CallError, InvalidRequest) as error:
                 if not reply.begun:
                     raise
                 # The head went out with a ping: what failed before its first token is told in the stream too.
                 await reply.events(self._client.stamp(call, _nobody).failed(as_call_error(error)))
-            await reply.end(stream.whole)
+            if not reply.ended:
+                await reply.end((), whole=stream.whole)
         finally:
             reply.stop()
             await stream.aclose()
@@ -106,28 +111,41 @@ class StreamedReply:
     """
 
     def __init__(self, exchange: Exchange, writer: Writer, generation: str) -> None:
-        self._exchange, self._writer = exchange, writer
+        self._exchange, self._writer, self._write = exchange, writer, writer.write
         self._head: list[Field] = [
             (b"content-type", writer.content_type.encode()),
             (b"cache-control", b"no-cache"),
             (b"x-generation-id", generation.encode()),
             (b"x-request-id", exchange.id),
         ]
-        self.begun = False
+        self.begun = self.ended = False
         self._sent = self._seen = 0
         self._loop = asyncio.get_running_loop()
         self._ping: Task[None] | None = None
         self._timer: TimerHandle = self._loop.call_later(QUIET, self._look)
 
+    def at_once(self, batch: Iterable[Json]) -> bool:
+        """Send events as `events` does if that needs no waiting, else say so: most do not, and a coroutine costs."""
+        connection = self._exchange.connection
+        if connection is None or connection.flow.write_paused or self._ping is not None or not self.begun:
+            return False
+        self._sent += 1
+        connection.part(self._write(batch))
+        return True
+
     async def events(self, batch: Iterable[Json]) -> None:
         """Send events, in one piece."""
+        data = self._write(batch)
         await self._ready()
-        await self._exchange.part(self._writer.write(batch))
+        await self._exchange.part(data)
 
-    async def end(self, whole: bool) -> None:
-        """End the reply; `whole`: it is a success."""
+    async def end(self, batch: Iterable[Json], *, whole: bool) -> None:
+        """Send the last events and end the reply, in one piece; `whole`: it is a success."""
+        data = self._write(batch) + self._writer.end(whole)
+        self.ended = True
         await self._ready()
-        await self._exchange.end(self._writer.end(whole))
+        self._timer.cancel()
+        await self._exchange.end(data)
 
     def stop(self) -> None:
         """Send nothing more by itself."""
