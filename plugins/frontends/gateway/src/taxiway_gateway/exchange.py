@@ -93,11 +93,17 @@ class Exchange:
         stated = self.fields.pop("content-length", None)
         if stated is not None and int(stated) > limit:
             raise _too_large(limit)
-        message = await self.receive()
-        data: bytes = message.get("body", b"")
-        if not message.get("more_body"):
+        connection = self.connection
+        if connection is not None and not connection.cycle.more_body:
+            # As nearly always; `receive` would wait for an event that is set.
+            data: bytes = connection.take()
+            more = False
+        else:
+            message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise Gone
+            data, more = message.get("body", b""), message.get("more_body", False)
+        if not more:
             self.whole = True
             if len(data) > limit:
                 raise _too_large(limit)

@@ -7,8 +7,10 @@ the first one's client can't be seen leaving; a task that waits for nothing but 
 import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import unquote
 
 import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -25,6 +27,11 @@ SILENT_SECONDS: Final = 60
 
 KEEP_ALIVE: Final = 75
 """Seconds between two requests: more than clients' pools wait, so that they close first."""
+
+# The targets that need no taking apart: those that are asked for again and again.
+_ROUTES: Final = frozenset(
+    base + path for base in (b"/api/v1", b"/v1") for path in (b"/chat/completions", b"/embeddings")
+)
 
 _REFUSALS: Final = {
     400: ("This is not HTTP/1.1.", "invalid_request"),
@@ -128,7 +135,45 @@ class Connection(HttpToolsProtocol):
             self.closing = True
             raise _Refused
         self.waiting = self.idle = None
-        super().on_headers_complete()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Serve the request of the head that is whole: what uvicorn does there, less what is never asked for."""
+        scope, parser, url = self.scope, self.parser, self.url
+        version = parser.get_http_version()
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        if url in _ROUTES:
+            raw, query = url, b""
+        else:
+            parts = httptools.parse_url(url)
+            raw, query = parts.path, parts.query or b""
+        path = raw.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"], scope["query_string"] = raw, query
+        self.cycle = cycle = RequestResponseCycle(
+            scope,
+            self.transport,
+            self.flow,
+            self.logger,
+            self.access_logger,
+            False,
+            [],
+            asyncio.Event(),
+            self.expect_100_continue,
+            version != "1.0" and parser.should_keep_alive(),
+            self.on_response_complete,
+        )
+        self._start_asgi_task(cycle, self.app)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.body += body
+            if len(cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """A body is whole."""
@@ -154,6 +199,12 @@ class Connection(HttpToolsProtocol):
         self.task = task = self.loop.create_task(cycle.run_asgi(app))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+    def take(self) -> bytes:
+        """Return what is here of the body that is being received."""
+        cycle = self.cycle
+        data, cycle.body = bytes(cycle.body), bytearray()
+        return data
 
     def reply(self, status: int, fields: Sequence[Field], body: bytes) -> None:
         """Send a whole reply in one piece: uvicorn's two `send`s cost 50 us."""
