@@ -8,7 +8,7 @@ import random
 import pytest
 
 from taxiway import spool as spooling
-from taxiway import spool_delivery, spool_files
+from taxiway import spool_files
 from taxiway.errors import SpoolUnavailable
 from taxiway.spool import Spool
 from taxiway.testing.spool import Keeps, attempt, call, done
@@ -91,7 +91,7 @@ def kill(spool):
     """What is left of a process after `kill -9`: its files, without their lock."""
     for task in spool._tasks:
         task.cancel()
-    spool._seal()
+    spool._live.seal()
     for folder in {spool._folder, *(segment.folder for segment in spool._segments)}:
         folder.release()
 
@@ -100,8 +100,6 @@ def kill(spool):
 def test_whatever_happens_every_call_is_accounted(seed, tmp_path, monkeypatch):
     dice = random.Random(seed)
     monkeypatch.setattr(spooling, "SEGMENT_BYTES", dice.choice([2_000, 6_000, 10**6]))
-    monkeypatch.setattr(spool_delivery, "AHEAD", dice.choice([3, 20, 10_000]))
-    monkeypatch.setattr(spool_delivery, "BATCH", dice.choice([1, 5, 500]))
     monkeypatch.setattr(spool_files, "_CHUNK", dice.choice([900, 2_000, 10**5]))
     disk, opened, ended = Disk(dice, monkeypatch), set(), set()
     sinks = {"one": Flaky(dice), "two": Flaky(dice)}

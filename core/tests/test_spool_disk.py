@@ -51,8 +51,8 @@ async def test_a_full_disk_refuses_new_attempts_and_keeps_ends(tmp_path, disk, c
     assert not spool.writable
     assert spool.counts["refused"] == 2
     spool.ended(done(1, attempt(1)))
-    await spool.settled()
-    assert sink.ids == ["gen-1"], "a sink may have room where the spool has none"
+    await asyncio.sleep(2)
+    assert sink.ids == [], "sinks read what was written"
     assert len(caplog.records) == 1, "said once, not at every call"
     disk.room = None
     await asyncio.sleep(2)
@@ -60,7 +60,7 @@ async def test_a_full_disk_refuses_new_attempts_and_keeps_ends(tmp_path, disk, c
     spool.opened(call(4), attempt(1), None)
     spool.ended(done(4))
     await spool.aclose()
-    assert sink.ids == ["gen-1", "gen-1", "gen-4"], "once from memory, and again when it was written"
+    assert sink.ids == ["gen-1", "gen-4"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -88,7 +88,8 @@ def test_a_half_record_is_cut_off_again(tmp_path, disk, room):
         spool.ended(done(2))
         disk.room = None
         spool.ended(done(3))
-        crashed = tmp_path / "copy"
+        await asyncio.sleep(1)
+        taken, crashed = set(sink.ids), tmp_path / "copy"
         (spool_folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
         crashed.mkdir()
         spool_folder_copy = crashed / "1700000000-1-0"
@@ -102,7 +103,7 @@ def test_a_half_record_is_cut_off_again(tmp_path, disk, room):
         await spool.start()
         await spool.settled()
         await spool.aclose()
-        assert sorted(again.ids) == ["gen-1", "gen-2", "gen-3"]
+        assert taken | set(again.ids) == {"gen-1", "gen-2", "gen-3"}
         assert spool.counts == {}
 
     main()

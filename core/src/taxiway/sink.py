@@ -15,6 +15,15 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class TakesRecords(Protocol):
+    """Optional, for sinks that keep generations as they are: nothing is decoded and encoded again for them."""
+
+    async def deliver_records(self, batch: Sequence[bytes]) -> None:
+        """Take a batch like `deliver`, each generation as the JSON that `taxiway.records.read` reads."""
+        ...
+
+
+@runtime_checkable
 class Checkpoints(Protocol):
     """Optional: what was delivered survives a crash of the program, but a power loss only after `checkpoint`."""
 

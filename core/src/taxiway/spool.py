@@ -8,10 +8,10 @@ says what is promised.
 import asyncio
 import errno
 import logging
-import os
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -19,10 +19,10 @@ from taxiway.call import Call
 from taxiway.clock import Clock
 from taxiway.errors import SpoolUnavailable
 from taxiway.outcome import AttemptRecord, Generation
-from taxiway.records import ended_record, opened_record
+from taxiway.records import ended_body, framed, opened_record
 from taxiway.sink import Checkpoints, Sink
 from taxiway.spool_delivery import PATIENCE, Feed
-from taxiway.spool_files import Segment, SpoolFolder, write_record
+from taxiway.spool_files import Segment, SpoolFolder
 from taxiway.spool_recovery import recover
 
 _log = logging.getLogger("taxiway.spool")
@@ -34,6 +34,8 @@ MAX_BYTES: Final = 1024 * 1024 * 1024
 """What all segments may hold. Above it, the sinks that are furthest behind lose the oldest segment, loudly."""
 UNWRITTEN: Final = 10_000
 """Ends of calls in flight that wait in memory while the disk takes none."""
+SWEEP: Final = 0.5
+"""Seconds between two rounds of housekeeping."""
 CLOSE_WITHIN: Final = 10.0
 """Seconds that sinks get at the end; what they did not take comes at the next start."""
 
@@ -72,15 +74,15 @@ class Spool:
         self.counts: Counter[str] = Counter()
         self._root, self._clock, self._required = folder, clock, required
         self._segments: list[Segment] = []
-        self._stir = asyncio.Event()
-        self._feeds = [Feed(name, sink, clock, self._segments, self._stir.set) for name, sink in sinks.items()]
+        self._news = asyncio.Event()
+        self._feeds = [Feed(name, sink, clock, self._segments, self._news) for name, sink in sinks.items()]
         self._recovered = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._folder: SpoolFolder | None = None
-        self._descriptor = -1
-        self._follow_at, self._follow_size = 0.0, 0
+        self._live: Segment | None = None
+        self._follow_at = 0.0
         self._open: dict[str, Segment] = {}
-        self._unwritten: list[Generation] = []
+        self._unwritten: list[tuple[str, bytes]] = []
         self._broken = False
 
     @property
@@ -108,40 +110,33 @@ class Spool:
     def opened(self, call: Call, record: AttemptRecord, before: AttemptRecord | None) -> None:
         """Write down an attempt before it is sent. Raises SpoolUnavailable where it can't be, and the spool is required."""
         try:
-            self._append(opened_record(call, record, before))
+            segment = self._append(opened_record(call, record, before))
         except OSError as error:
             self._complain(error)
             self.counts["refused" if self._required else "unaccounted"] += 1
             if self._required:
                 raise SpoolUnavailable(f"the spool can't be written: {error.strerror}") from None
             return
-        self._open.setdefault(call.id, self._segments[-1])
-        if self._unwritten:
-            self._flush()
+        self._open.setdefault(call.id, segment)
 
     def ended(self, generation: Generation) -> None:
-        """Write down a generation's end, and give it to the sinks. Where the disk takes nothing, it is kept and written later."""
+        """Write down a generation's end, for the sinks to read. Where the disk takes nothing, it is kept and written later."""
+        record = framed(ended_body(generation))
         try:
-            self._append(ended_record(generation))
+            self._append(record)
         except OSError as error:
             self._complain(error)
             if len(self._unwritten) < UNWRITTEN:
-                self._unwritten.append(generation)
-                self._stir.set()
-            self._offer(generation)
+                self._unwritten.append((generation.id, record))
             return
         self._open.pop(generation.id, None)
-        # In the order of the file: a sink's place says that it has all before it.
-        self._offer(generation)
-        if self._unwritten:
-            self._flush()
+        self._news.set()
 
     async def settled(self) -> None:
         """Wait until recovery is over and every sink has taken all there is."""
         await self._recovered.wait()
-        self._flush()
-        while busy := [feed for feed in self._feeds if not feed.idle.is_set()]:
-            await busy[0].idle.wait()
+        while self._flush() or not all(feed.has(self._segments[-1]) for feed in self._feeds):
+            await self._clock.sleep(0.01)
 
     async def aclose(self) -> None:
         """Deliver what is left, for a bounded time, and let go of the folder; it goes away where nothing is left in it."""
@@ -153,58 +148,53 @@ class Spool:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        self._seal()
+        if self._live is not None:
+            self._live.seal()
+            await self._let_go(self._segments)
+            for segment in self._segments:
+                segment.folder.release()
+            self._segments.clear()
+            self._live = None
         if self._folder is not None:
-            await self._let_go(closing=True)
-            if not self._folder.numbers():
-                self._folder.remove()
-            for folder in {self._folder, *(segment.folder for segment in self._segments)}:
-                folder.release()
-        self._segments.clear()
-        self._folder = None
+            self._folder.release()
+            self._folder = None
 
-    def _append(self, record: bytes) -> None:
-        live = self._segments[-1]
-        if live.size >= self._follow_size or self._clock.monotonic() >= self._follow_at or self._descriptor < 0:
+    def _append(self, record: bytes) -> Segment:
+        live = self._live
+        if (
+            live is None
+            or live.descriptor < 0
+            or live.size >= SEGMENT_BYTES
+            or self._clock.monotonic() >= self._follow_at
+        ):
             live = self._follow()
         try:
-            write_record(self._descriptor, live, record)
+            live.append(record)
         except OSError as error:
             if error.errno in {errno.EFBIG, errno.EIO}:  # this file's own trouble: another may do
-                self._seal()
+                live.seal()
             raise
         if self._broken:
             self._broken = False
             _log.warning("the spool can be written again")
-
-    def _offer(self, generation: Generation) -> None:
-        if self._segments:
-            live = self._segments[-1]
-            for feed in self._feeds:
-                feed.offer(live, live.size, generation)
+        return live
 
     def _follow(self) -> Segment:
         """Go on in a new segment; where none can be made (no descriptors left), in the old one for a while."""
         assert self._folder is not None
+        old = self._live
         self._follow_at = self._clock.monotonic() + SEGMENT_SECONDS
         try:
-            segment, descriptor = self._folder.create_segment(1 + max(self._folder.numbers(), default=0))
+            live = self._folder.create_segment(1 if old is None else old.number + 1)
         except OSError:
-            if self._descriptor < 0:
+            if old is None or old.descriptor < 0:
                 raise
-            self._follow_size = self._segments[-1].size + SEGMENT_BYTES // 16
-            return self._segments[-1]
-        self._seal()
-        self._follow_size = SEGMENT_BYTES
-        self._segments.append(segment)
-        self._descriptor = descriptor
-        self._stir.set()
-        return segment
-
-    def _seal(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+            return old
+        if old is not None:
+            old.seal()
+        self._live = live
+        self._segments.append(live)
+        return live
 
     def _complain(self, error: OSError) -> None:
         if not self._broken:
@@ -212,20 +202,16 @@ class Spool:
             outcome = "new calls are refused" if self._required else "calls go unaccounted"
             _log.error("the spool in %s can't be written, so %s: %s", self._root, outcome, error.strerror)
 
-    def _flush(self) -> None:
-        """Write the ends that the disk did not take."""
-        waiting, self._unwritten = self._unwritten, []
-        while waiting:
-            try:
-                self._append(ended_record(waiting[0]))
-            except OSError as error:
-                self._complain(error)
-                self._unwritten = waiting + self._unwritten
-                return
-            generation = waiting.pop(0)
-            self._open.pop(generation.id, None)
-            # A sink that had them from memory gets them twice; one that was reading the file would miss them otherwise.
-            self._offer(generation)
+    def _flush(self) -> bool:
+        """Write the ends that the disk did not take; whether some are left."""
+        try:
+            while self._unwritten:
+                self._append(self._unwritten[0][1])
+                self._open.pop(self._unwritten.pop(0)[0], None)
+                self._news.set()
+        except OSError as error:
+            self._complain(error)
+        return bool(self._unwritten)
 
     async def _run(self) -> None:
         try:
@@ -239,38 +225,28 @@ class Spool:
         """Keep house, off the request path: what can go goes, what could not be written is tried again."""
         await self._recovered.wait()
         while True:
-            await self._stir.wait()
-            self._stir.clear()
+            await self._clock.sleep(SWEEP)
+            self._flush()
             self._hold_cap()
-            await self._let_go()
-            while self._unwritten:
-                await self._clock.sleep(1.0)
-                self._flush()
+            await self._let_go(self._segments[:-1])
 
     def _hold_cap(self) -> None:
-        while len(self._segments) > 1 and sum(segment.size for segment in self._segments) > MAX_BYTES:
+        while sum(segment.size for segment in self._segments[:-1]) > MAX_BYTES:
             oldest = self._segments[0]
             if oldest in self._open.values():
                 return
-            for feed in self._feeds:
-                if feed.segment in {None, oldest}:
-                    _log.error("sink %s is too far behind: the rest of %s is given up", feed.name, oldest.path)
-                    feed.skip()
+            behind = [feed.name for feed in self._feeds if not feed.has(oldest)]
+            _log.error("too far behind: sinks %s; the rest of %s is given up", ", ".join(behind), oldest.path)
             self._drop(oldest)
             self.counts["given_up"] += 1
 
-    async def _let_go(self, *, closing: bool = False) -> None:
-        """Delete the segments that every sink has passed and that hold no open attempt, oldest first.
+    async def _let_go(self, segments: list[Segment]) -> None:
+        """Delete those that every sink has passed and that hold no open attempt, oldest first.
 
         Before that sinks make durable what they took: it would be lost for good if they lost it with the power.
         """
-        done = []
-        for segment in self._segments if closing else self._segments[:-1]:
-            if segment in self._open.values() or not all(
-                self._has_passed(feed, segment, closing) for feed in self._feeds
-            ):
-                break
-            done.append(segment)
+        held = set(self._open.values())
+        done = list(takewhile(lambda one: one not in held and all(feed.has(one) for feed in self._feeds), segments))
         if not done:
             return
         try:
@@ -284,16 +260,9 @@ class Spool:
         for segment in done:
             self._drop(segment)
 
-    def _has_passed(self, feed: Feed, segment: Segment, closing: bool) -> bool:
-        if feed.segment is None:
-            return False
-        here, there = self._segments.index(segment), self._segments.index(feed.segment)
-        return there > here or (closing and there == here and feed.place >= segment.size)
-
     def _drop(self, segment: Segment) -> None:
         with suppress(FileNotFoundError):
             segment.path.unlink()
         self._segments.remove(segment)
-        folder = segment.folder
-        if (folder is not self._folder or self._descriptor < 0) and all(s.folder is not folder for s in self._segments):
-            folder.remove()
+        if all(other.folder is not segment.folder for other in self._segments):
+            segment.folder.remove()

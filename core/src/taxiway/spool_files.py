@@ -3,21 +3,18 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from attrs import define, field
+from attrs import define
 
-from taxiway.errors import Malformed
-from taxiway.outcome import Generation
-from taxiway.records import HEADER, Opened, Rows, is_ended, unframed
+from taxiway.records import is_ended, unframed
 
 _CHUNK: Final = 256 * 1024
-"""Bytes read at once for a sink that is behind: a few milliseconds of decoding."""
+"""Bytes read at once for a sink: a millisecond where it takes bodies as they are, some where they are decoded."""
 
 
 class SpoolFolder:
@@ -59,26 +56,17 @@ class SpoolFolder:
         os.close(lock)
         return None
 
-    def numbers(self) -> list[int]:
-        """List the segments that are there, oldest first."""
-        return sorted(int(path.stem) for path in self.path.glob("*.log") if path.stem.isdigit())
+    def segments(self) -> list["Segment"]:
+        """List the segments that are there, oldest first, as if nothing were in them."""
+        numbers = sorted(int(path.stem) for path in self.path.glob("*.log") if path.stem.isdigit())
+        return [Segment(self, number) for number in numbers]
 
-    def segment_path(self, number: int) -> Path:
-        """Where a segment is."""
-        return self.path / f"{number:08d}.log"
-
-    def create_segment(self, number: int) -> tuple["Segment", int]:
-        """Make a segment and return it with its descriptor, to be appended to. Raises OSError, and leaves nothing then."""
-        path = self.segment_path(number)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        segment = Segment(self, number, path, 0)
-        try:
-            write_record(descriptor, segment, HEADER)
-        except OSError:
-            os.close(descriptor)
-            path.unlink()
-            raise
-        return segment, descriptor
+    def create_segment(self, number: int) -> "Segment":
+        """Make a segment to be appended to. Raises OSError."""
+        segment = Segment(self, number)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        segment.descriptor = os.open(segment.path, flags, 0o600)
+        return segment
 
     def cursor(self, sink: str) -> tuple[int, int]:
         """How far a sink is: a segment's number and a place in it. The beginning where its cursor is gone or broken."""
@@ -116,13 +104,33 @@ class SpoolFolder:
 
 @define(eq=False)
 class Segment:
-    """One file of a spool. `size`: how many of its bytes are whole records."""
+    """One file of a spool. `size`: how many of its bytes are whole records. `descriptor`: -1 where nothing is appended."""
 
     folder: SpoolFolder
     number: int
-    path: Path
-    size: int
-    _rows: Rows | None = field(default=None, init=False)
+    size: int = 0
+    descriptor: int = -1
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self.folder.path / f"{self.number:08d}.log"
+
+    def append(self, record: bytes) -> None:
+        """Append a record in one write. Raises OSError, also where only a part of it was taken, which is cut off again."""
+        written = os.write(self.descriptor, record)
+        if written != len(record):
+            # A half record followed by good ones would hide those.
+            with suppress(OSError):
+                os.ftruncate(self.descriptor, self.size)
+            raise OSError(errno.EFBIG, "no room for a whole record")
+        self.size += written
+
+    def seal(self) -> None:
+        """Append no more."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
     def entry(self, sink: str) -> int:
         """Where a sink begins to read here."""
@@ -131,9 +139,8 @@ class Segment:
             return min(place, self.size)
         return self.size if number > self.number else 0
 
-    def read(self, place: int) -> tuple[list[Generation], int]:
-        """Read the next generations from `place`; return them, and where to go on. Raises OSError and Malformed."""
-        rows = self.rows()
+    def read(self, place: int) -> tuple[list[bytes], int]:
+        """Read the bodies of the next generations from `place`; return them, and where to go on. Raises OSError."""
         for most in (_CHUNK, self.size):
             with self.path.open("rb") as file:
                 file.seek(place)
@@ -141,45 +148,8 @@ class Segment:
             end, found = 0, []
             for end, body in unframed(data):  # noqa: B007 - where the last one ended is used below
                 if is_ended(body):
-                    found.append(self._generation(rows, body))
+                    found.append(body)
             if end:
                 return found, place + end
         # A broken cursor points between two records: from the beginning, then; sinks know the ids that they have.
         return [], 0 if place else self.size
-
-    def all(self, data: bytes) -> Iterator[tuple[int, Opened | Generation]]:
-        """Read everything up to the first bad record, as `(where it ends, what it is)`. Raises Malformed."""
-        rows = self.rows(data)
-        records = unframed(data)
-        next(records)
-        for end, body in records:
-            yield end, rows.read(body)
-
-    def rows(self, data: bytes | None = None) -> Rows:
-        """Return the reader that this segment's first record makes. Raises OSError and Malformed."""
-        if self._rows is None:
-            if data is None:
-                with self.path.open("rb") as file:
-                    data = file.read(_CHUNK)
-            first = next(unframed(data), None)
-            if first is None:
-                raise Malformed("its first record is torn")
-            self._rows = Rows(first[1])
-        return self._rows
-
-    @staticmethod
-    def _generation(rows: Rows, body: bytes) -> Generation:
-        generation = rows.read(body)
-        assert isinstance(generation, Generation)
-        return generation
-
-
-def write_record(descriptor: int, segment: Segment, record: bytes) -> None:
-    """Append a record in one write. Raises OSError, also where only a part of it was taken, which is cut off again."""
-    written = os.write(descriptor, record)
-    if written != len(record):
-        # A half record followed by good ones would hide those.
-        with suppress(OSError):
-            os.ftruncate(descriptor, segment.size)
-        raise OSError(errno.EFBIG, "no room for a whole record")
-    segment.size += written

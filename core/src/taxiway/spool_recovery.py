@@ -17,8 +17,8 @@ from attrs import define, field
 from taxiway.codec import Json
 from taxiway.errors import Malformed
 from taxiway.outcome import AttemptRecord, Generation
-from taxiway.records import Opened, ended_record, is_torn, unframed
-from taxiway.spool_files import Segment, SpoolFolder, write_record
+from taxiway.records import Opened, ended_body, framed, is_torn, read, unframed
+from taxiway.spool_files import Segment, SpoolFolder
 from taxiway.usage import Usage
 
 _log = logging.getLogger("taxiway.spool")
@@ -67,14 +67,13 @@ async def recover(root: Path, counts: Counter[str]) -> list[Segment]:
 async def _recover_folder(folder: SpoolFolder, counts: Counter[str]) -> list[Segment]:
     unended: dict[str, _Unended] = {}
     segments: list[Segment] = []
-    numbers = folder.numbers()
-    for number in numbers:
-        segment = Segment(folder, number, folder.segment_path(number), 0)
-        await _scan(segment, unended, counts, last=number == numbers[-1])
+    there = folder.segments()
+    for segment in there:
+        await _scan(segment, unended, counts, last=segment is there[-1])
         if segment.size:
             segments.append(segment)
     if unended:
-        segments.append(_write_lost(folder, numbers[-1] + 1, [lost(call) for call in unended.values()]))
+        segments.append(_write_lost(folder, there[-1].number + 1, [lost(call) for call in unended.values()]))
         counts["lost"] += len(unended)
         _log.warning("%s: %d calls had no end; they are accounted as estimates", folder.path, len(unended))
     return segments
@@ -82,16 +81,8 @@ async def _recover_folder(folder: SpoolFolder, counts: Counter[str]) -> list[Seg
 
 async def _scan(segment: Segment, unended: dict[str, _Unended], counts: Counter[str], *, last: bool) -> None:
     data = segment.path.read_bytes()
-    try:
-        segment.rows(data)
-    except Malformed:
-        if not is_torn(data, 0):
-            raise
-        if data:
-            _cut(segment, counts)
-        return
-    segment.size, _ = next(unframed(data))
-    for index, (end, record) in enumerate(segment.all(data)):
+    for index, (end, body) in enumerate(unframed(data)):
+        record = read(body)
         segment.size = end
         if isinstance(record, Generation):
             unended.pop(record.id, None)
@@ -102,7 +93,9 @@ async def _scan(segment: Segment, unended: dict[str, _Unended], counts: Counter[
     if segment.size >= len(data):
         return
     if last and is_torn(data, segment.size):
-        _cut(segment, counts)
+        # Else, were this recovery killed too, the next one would find the tail in a segment that is not the last any more.
+        os.truncate(segment.path, segment.size)
+        counts["torn"] += 1
         return
     counts["corrupt"] += 1
     kept = segment.folder.path.with_name(f"{segment.folder.path.name}-{segment.path.stem}.broken")
@@ -111,12 +104,6 @@ async def _scan(segment: Segment, unended: dict[str, _Unended], counts: Counter[
     _log.error(
         "%s is corrupt after byte %d; what follows is not accounted. Kept as %s", segment.path, segment.size, kept
     )
-
-
-def _cut(segment: Segment, counts: Counter[str]) -> None:
-    # Else, were this recovery killed too, the next one would find the tail in a segment that is not the last any more.
-    os.truncate(segment.path, segment.size)
-    counts["torn"] += 1
 
 
 def lost(unended: _Unended) -> Generation:
@@ -152,13 +139,13 @@ def _estimate(attempt: AttemptRecord) -> None:
 
 
 def _write_lost(folder: SpoolFolder, number: int, generations: list[Generation]) -> Segment:
-    segment, descriptor = folder.create_segment(number)
+    segment = folder.create_segment(number)
     try:
         for generation in generations:
-            write_record(descriptor, segment, ended_record(generation))
+            segment.append(framed(ended_body(generation)))
     except OSError:
         segment.path.unlink()
         raise
     finally:
-        os.close(descriptor)
+        segment.seal()
     return segment

@@ -2,14 +2,12 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from taxiway.candidate import DEFAULT_WORKSPACE
 from taxiway.clock import Clock
-from taxiway.codec import loads
 from taxiway.outcome import Generation
-from taxiway.records import generation_json, generation_of, plain
+from taxiway.records import ended_body, read
 from taxiway.store import ApiKey, Spend, Workspace
 from taxiway_sql.sqlite import Database
 from taxiway_sql.statements import statements
@@ -23,23 +21,8 @@ _READ: Final = 5.0
 _WRITE: Final = 10.0
 _DELIVER: Final = 25.0
 
-_columns: Final = attrgetter(
-    "id",
-    "workspace",
-    "api_key",
-    "created",
-    "operation",
-    "requested",
-    "model",
-    "provider",
-    "endpoint",
-    "state",
-    "cost",
-    "estimated",
-    "is_byok",
-    "latency",
-    "duration",
-)
+_AT_ONCE: Final = 500
+"""Generations in one statement."""
 
 
 class SqliteStore:
@@ -108,7 +91,8 @@ class SqliteStore:
     async def generation(self, id: str, workspace: str) -> Generation | None:  # noqa: A002 - the field's own name
         """Find a generation."""
         rows = await self._read("generations", "find", (id, workspace))
-        return generation_of(loads(rows[0][0].encode())) if rows else None
+        found = read(rows[0][0].encode()) if rows else None
+        return found if isinstance(found, Generation) else None
 
     async def spend(self, api_key: str, since: Sequence[float]) -> Sequence[Spend]:
         """Sum what an API key spent."""
@@ -117,6 +101,10 @@ class SqliteStore:
 
     async def deliver(self, batch: Sequence[Generation]) -> None:
         """Take generations; those that are there already stay as they are."""
+        await self.deliver_records([ended_body(generation) for generation in batch])
+
+    async def deliver_records(self, batch: Sequence[bytes]) -> None:
+        """Take generations as the spool wrote them."""
         await self._write(lambda connection: _add(connection, batch), _DELIVER)
 
     async def checkpoint(self) -> None:
@@ -147,20 +135,10 @@ def _api_key(row: tuple[Any, ...]) -> ApiKey:
     )
 
 
-def _add(connection: sqlite3.Connection, batch: Sequence[Generation]) -> None:
+def _add(connection: sqlite3.Connection, batch: Sequence[bytes]) -> None:
+    # One statement with SQLite taking the columns out of the JSON: a row costs Python a parameter, and while the statement
+    # runs, the event loop has the interpreter for itself.
     sql = statements("generations")["add"]
-    try:
-        connection.executemany(sql, map(_row, batch))
-    except UnicodeEncodeError:  # a lone surrogate from some peer, which must not keep the others out
-        connection.executemany(sql, (plain(_row(generation)) for generation in batch))
-
-
-def _row(generation: Generation) -> tuple[Any, ...]:
-    detail = generation_json(generation)
-    usage = generation.usage
-    tokens = (
-        (None, None, None, None)
-        if usage is None
-        else (usage.prompt, usage.completion, usage.reasoning, usage.cache_read)
-    )
-    return (*_columns(generation), *tokens, detail.decode())
+    for start in range(0, len(batch), _AT_ONCE):
+        part = [body.decode() for body in batch[start : start + _AT_ONCE]]
+        connection.execute(sql.replace("(?)", ", ".join(["(?)"] * len(part))), part)

@@ -14,29 +14,26 @@ CREATE TABLE api_keys (
     disabled INTEGER NOT NULL DEFAULT 0
 );
 
--- The whole of a generation, its attempts among it, is JSON in detail; what is searched, summed or grouped is a column too.
+-- The whole of a generation is in detail, as the spool wrote it (taxiway.records): [2, columns, usage, [[attempt, usage], ...]].
+-- What requests search and sum are columns of their own; the virtual ones cost nothing until somebody reads them.
 -- Times are seconds since the epoch, latency and duration seconds, cost USD.
 CREATE TABLE generations (
     id TEXT PRIMARY KEY,
     workspace TEXT NOT NULL,
     api_key TEXT NOT NULL,
     created DOUBLE PRECISION NOT NULL,
-    operation TEXT NOT NULL,
-    requested TEXT NOT NULL,
-    model TEXT NOT NULL,
-    provider TEXT NOT NULL,
-    endpoint TEXT NOT NULL,
-    state TEXT NOT NULL,
     cost DOUBLE PRECISION,
-    estimated INTEGER NOT NULL,
-    is_byok INTEGER NOT NULL,
-    latency DOUBLE PRECISION,
-    duration DOUBLE PRECISION,
-    prompt_tokens BIGINT,
-    completion_tokens BIGINT,
-    reasoning_tokens BIGINT,
-    cached_tokens BIGINT,
-    detail TEXT NOT NULL
+    detail TEXT NOT NULL,
+    state TEXT GENERATED ALWAYS AS (json_extract(detail, '$[1][5]')) VIRTUAL,
+    operation TEXT GENERATED ALWAYS AS (json_extract(detail, '$[1][6]')) VIRTUAL,
+    requested TEXT GENERATED ALWAYS AS (json_extract(detail, '$[1][8]')) VIRTUAL,
+    model TEXT GENERATED ALWAYS AS (json_extract(detail, '$[1][10]')) VIRTUAL,
+    provider TEXT GENERATED ALWAYS AS (json_extract(detail, '$[1][11]')) VIRTUAL,
+    endpoint TEXT GENERATED ALWAYS AS (json_extract(detail, '$[1][12]')) VIRTUAL,
+    is_byok INTEGER GENERATED ALWAYS AS (json_extract(detail, '$[1][13]')) VIRTUAL,
+    estimated INTEGER GENERATED ALWAYS AS (json_extract(detail, '$[1][14]')) VIRTUAL,
+    latency DOUBLE PRECISION GENERATED ALWAYS AS (json_extract(detail, '$[1][15]')) VIRTUAL,
+    duration DOUBLE PRECISION GENERATED ALWAYS AS (json_extract(detail, '$[1][16]')) VIRTUAL
 );
 
 CREATE INDEX generations_by_api_key ON generations (api_key, created);

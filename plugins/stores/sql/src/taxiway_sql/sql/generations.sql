@@ -1,8 +1,10 @@
 -- name: add
-INSERT INTO generations (
-    id, workspace, api_key, created, operation, requested, model, provider, endpoint, state, cost, estimated, is_byok,
-    latency, duration, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, detail
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO generations (id, workspace, api_key, created, cost, detail)
+SELECT
+    json_extract(column1, '$[1][0]'), json_extract(column1, '$[1][1]'), json_extract(column1, '$[1][2]'),
+    json_extract(column1, '$[1][3]'), json_extract(column1, '$[1][4]'), column1
+FROM (VALUES (?))
+WHERE TRUE
 ON CONFLICT (id) DO NOTHING;
 
 -- name: find
