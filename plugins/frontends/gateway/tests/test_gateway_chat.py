@@ -68,6 +68,30 @@ async def test_a_batch_is_sent_when_it_comes(gateway) -> None:
     assert b"second" in await wire.until(b"[DONE]")
 
 
+async def test_the_end_does_not_wait_for_the_provider_to_end_its_reply(gateway, monkeypatch) -> None:
+    ended = asyncio.Event()
+
+    class Stream:
+        whole = False
+
+        async def __aiter__(self):
+            yield [gateway.chunk("first")]
+            self.whole = True
+            yield [gateway.chunk("last")]
+            await ended.wait()
+
+        async def aclose(self) -> None:
+            """Nothing to close."""
+
+    monkeypatch.setattr(type(gateway.engine), "stream", lambda self, call: Stream())
+    wire = await gateway.client.open()
+    wire.post(PATH, {**gateway.body, "stream": True})
+    assert b"last" in await wire.until(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+    wire.post(PATH, gateway.body)
+    assert (await wire.reply()).status == 200
+    ended.set()
+
+
 async def test_a_failure_before_the_first_event_is_a_plain_error(gateway) -> None:
     async def stream(call):
         raise CallError(Failure(kind="rate_limited", message="slow down"), retry_after=1.5)
