@@ -182,7 +182,11 @@ class Exchange:
     async def begin(self, status: int, fields: list[Field]) -> None:
         """Send the head of a reply in parts."""
         self.status = status
-        await self._patiently({"type": "http.response.start", "status": status, "headers": fields})
+        connection = self.connection
+        if connection is not None and not connection.flow.write_paused:
+            connection.begin(status, fields)
+        else:
+            await self._patiently({"type": "http.response.start", "status": status, "headers": fields})
 
     async def part(self, data: bytes) -> None:
         """Send a part; the client has `SEND_LIMIT` to take what was sent before. Raises Gone."""
@@ -194,14 +198,13 @@ class Exchange:
 
     async def end(self, data: bytes) -> None:
         """Send the last part."""
-        await self._patiently({"type": "http.response.body", "body": data, "more_body": False})
-
-    async def _patiently(self, message: Message) -> None:
         connection = self.connection
         if connection is not None and not connection.flow.write_paused:
-            # It won't wait.
-            await self.send(message)
-            return
+            connection.end(data)
+        else:
+            await self._patiently({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def _patiently(self, message: Message) -> None:
         try:
             async with asyncio.timeout(SEND_LIMIT):
                 await self.send(message)

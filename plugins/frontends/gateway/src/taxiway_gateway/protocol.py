@@ -214,15 +214,36 @@ class Connection(HttpToolsProtocol):
         cycle.response_started = cycle.response_complete = True
         end = b"content-length: %d\r\n\r\n" if cycle.keep_alive else b"connection: close\r\ncontent-length: %d\r\n\r\n"
         self.transport.write(b"".join((STATUS_LINE[status], join(fields), end % len(body), body)))
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            self.transport.close()
-        self.on_response_complete()
+        self._ended()
+
+    def begin(self, status: int, fields: Sequence[Field]) -> None:
+        """Send the head of a reply that goes out in chunks."""
+        cycle = self.cycle
+        if cycle.disconnected:
+            return
+        cycle.response_started = cycle.chunked_encoding = True
+        end = b"" if cycle.keep_alive else b"connection: close\r\n"
+        self.transport.write(b"%b%b%btransfer-encoding: chunked\r\n\r\n" % (STATUS_LINE[status], join(fields), end))
 
     def part(self, data: bytes) -> None:
         """Send a part of a reply that goes out in chunks; the caller has seen that there is room for it."""
         if data and not self.cycle.disconnected:
             self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+    def end(self, data: bytes) -> None:
+        """Send the last part."""
+        cycle = self.cycle
+        if cycle.disconnected:
+            return
+        cycle.response_complete = True
+        self.transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n")
+        self._ended()
+
+    def _ended(self) -> None:
+        self.cycle.message_event.set()
+        if not self.cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def _refuse(self, status: int) -> None:
         self.closing = True

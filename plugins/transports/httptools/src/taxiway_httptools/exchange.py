@@ -90,7 +90,11 @@ class HttptoolsExchange:
         while not parts:
             if self.stage == "end":
                 return b""
-            await self._wait()
+            if self._error is not None:
+                raise self._error.with_traceback(None)
+            # As in `_wait`, without a coroutine: this is paid by every event of every stream.
+            self.waiter = self.pool.loop.create_future()
+            await self.waiter
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         self.buffered = 0
