@@ -1,0 +1,75 @@
+"""Every plugin folder looks the same, and leans on nothing that it does not declare."""
+
+import ast
+import re
+import sys
+from importlib import import_module
+from importlib.metadata import packages_distributions
+
+import pytest
+from tree import CORE, PLUGINS, ROOT, Plugin, imports, name, nodes, toml
+
+from taxiway import hookspecs
+
+KITS = {path.stem for path in CORE.glob("testing/*.py")} - {"__init__"}
+DISTRIBUTIONS = {module: {_.lower() for _ in names} for module, names in packages_distributions().items()}
+
+
+def dependencies(plugin: Plugin) -> set[str]:
+    return {re.split(r"[<>=~\[ ;]", text, maxsplit=1)[0] for text in plugin.project["dependencies"]}
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=str)
+def test_a_plugin_folder_has_what_every_other_has(plugin: Plugin) -> None:
+    folder, project = plugin.folder, plugin.project
+    assert {"pyproject.toml", "README.md", "src", "tests"} <= {path.name for path in folder.iterdir()}
+    assert project["name"] == f"taxiway-{folder.name}"
+    assert project["license"] == "Apache-2.0"
+    assert project["version"] == toml(ROOT / "core/pyproject.toml")["project"]["version"]
+    assert {target.split(":")[0].split(".")[0] for target in project["entry-points"]["taxiway"].values()} == {
+        plugin.package.name
+    }
+    assert (plugin.package / "py.typed").exists()
+    assert import_module(plugin.package.name).TAXIWAY_API == hookspecs.API
+    readme = (folder / "README.md").read_text()
+    assert readme.startswith(f"# {project['name']}\n")
+    assert "\n```" in readme, "one example"
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=str)
+def test_a_plugin_passes_the_contract_kit_of_each_kind_that_it_offers(plugin: Plugin) -> None:
+    kinds = {entry.partition("-")[0] for entry in plugin.project["entry-points"]["taxiway"]}
+    assert kinds <= KITS
+    used = {
+        module.removeprefix("taxiway.testing.")
+        for path in plugin.folder.glob("tests/**/*.py")
+        for module in imports(path)
+        if any(isinstance(node, ast.ClassDef) for node in nodes(path))
+    }
+    assert kinds <= used
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=str)
+def test_a_plugin_imports_what_it_declares_and_no_siblings_insides(plugin: Plugin) -> None:
+    declared = dependencies(plugin)
+    siblings = {other.package.name for other in PLUGINS} - {plugin.package.name}
+    for path in plugin.modules:
+        for module in imports(path):
+            top = module.partition(".")[0]
+            if top in sys.stdlib_module_names or top == plugin.package.name:
+                continue
+            # What core itself depends on comes with it.
+            core = {"attrs", "cattrs", "httpx", "pluggy", "importlib-metadata"} if "taxiway" in declared else set()
+            known = DISTRIBUTIONS.get(top, {top.replace("_", "-")})
+            assert known & (declared | core), f"{name(path)} imports {module}, which is not declared"
+            assert module == top or top not in siblings, f"{name(path)} reaches into {module}"
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=str)
+def test_a_plugin_takes_nothing_private_of_core(plugin: Plugin) -> None:
+    for path in plugin.modules:
+        for node in nodes(path):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("taxiway"):
+                private = [alias.name for alias in node.names if re.match(r"_[a-z]", alias.name)]
+                assert node.module.startswith(plugin.package.name) or not private, f"{name(path)}: {private}"
+                assert not node.module.startswith("taxiway.testing"), name(path)

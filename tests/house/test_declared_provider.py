@@ -1,0 +1,50 @@
+"""A new provider of OpenAI's shape takes declarations: a table in TOML, or a module without any code."""
+
+import ast
+import tomllib
+
+import pytest
+from tree import PLUGINS, Plugin, nodes
+from upstream import Upstream
+
+from taxiway import Router
+
+TABLES = """
+[[providers]]
+use = "openai-compatible"
+slug = "acme"
+name = "Acme"
+base_url = "{url}"
+models = [{{ id = "gpt-4o", slug = "acme/large" }}]
+
+[[credentials]]
+provider = "acme"
+key = "env:ACME_KEY"
+"""
+
+SHAPED = [
+    plugin
+    for plugin in PLUGINS
+    if plugin.kind == "providers"
+    and plugin.project["name"] != "taxiway-simulator"  # it answers by itself, and only speaks that wire
+    and any(text.startswith("taxiway-openai-compatible") for text in plugin.project["dependencies"])
+]
+
+
+async def test_a_table_is_a_provider(upstream: Upstream) -> None:
+    config = tomllib.loads(TABLES.format(url=upstream.url))
+    async with Router.from_dict(config, environment={"ACME_KEY": "sk-upstream-test"}) as router:
+        reply = await router.chat(model="acme/large", messages=[{"role": "user", "content": "Hello"}])
+    assert reply["provider"] == "Acme"
+    assert reply["model"] == "acme/large"
+    assert upstream.requests[0].body["model"] == "gpt-4o"
+
+
+@pytest.mark.parametrize("plugin", SHAPED, ids=str)
+def test_a_plugin_of_that_shape_only_declares(plugin: Plugin) -> None:
+    assert {path.name for path in plugin.modules} == {"__init__.py", "declaration.py"}
+    code = ast.If | ast.For | ast.While | ast.Try | ast.With | ast.AsyncFunctionDef | ast.Lambda
+    for path in plugin.modules:
+        # An import that is for the type checker alone is no branch.
+        found = [node for node in nodes(path) if isinstance(node, code)]
+        assert all(isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" for node in found), path
