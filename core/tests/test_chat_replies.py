@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from taxiway.chat import CHAT
 from taxiway.chat_usage import usage_of
-from taxiway.money import Price
+from taxiway.money import Cost, Price
 from taxiway.outcome import Bill, CallError, Failure
 from taxiway.sse import SseParser
 from taxiway.testing.dialect import JSON, make_call, make_candidate, make_endpoint
@@ -16,7 +16,7 @@ from taxiway.usage import Usage
 
 CALL = make_call(CHAT, {"model": "acme/model-1", "messages": [{"role": "user", "content": "hi"}]})
 ENDPOINT = make_endpoint("chat", "chat")
-BILL = Bill(make_candidate(ENDPOINT), Usage(input=6, cache_read=4, output=3, reasoning=2), 2e-5)
+BILL = Bill(make_candidate(ENDPOINT), Usage(input=6, cache_read=4, output=3, reasoning=2), Cost(2e-5, 1e-5, 1e-5))
 CHUNK = {"id": "up", "object": "chat.completion.chunk", "created": 7, "model": "m", "system_fingerprint": None}
 RAW = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "cost": {"currency": "?"}, "extra": 1}
 
@@ -300,7 +300,7 @@ def test_cost_details_hold_with_prices_by_length():
     price = Price(input=1e-6, output=2e-6, above=((5, Price(input=2e-6, output=4e-6)),))
     usage = Usage(input=10, output=5)
     endpoint = make_endpoint("chat", "chat", price=price)
-    (last,) = stamp(Bill(make_candidate(endpoint), usage, price.cost(usage))).last()
+    (last,) = stamp(Bill(make_candidate(endpoint), usage, price.parts(usage))).last()
     assert last["usage"]["cost_details"]["upstream_inference_prompt_cost"] == 2e-5
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from taxiway.embeddings import EMBEDDINGS
 from taxiway.errors import InvalidRequest, Malformed
+from taxiway.money import Cost
 from taxiway.outcome import Bill
 from taxiway.testing.dialect import make_call, make_candidate, make_endpoint
 from taxiway.usage import Usage
@@ -58,7 +59,7 @@ def test_parts_tell_their_modality():
 
 def stamped(vector, **body):
     call = make_call(EMBEDDINGS, {"model": "a/b", "input": "hello", **body})
-    bill = Bill(make_candidate(ENDPOINT), Usage(input=3), 3e-6)
+    bill = Bill(make_candidate(ENDPOINT), Usage(input=3), Cost(3e-6, 3e-6, 0.0))
     reply = {"data": [{"embedding": vector}], "usage": {"prompt_tokens": 3, "total_tokens": 3}}
     return EMBEDDINGS.client.stamp(call, lambda: bill).reply(reply)
 

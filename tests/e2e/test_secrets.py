@@ -1,13 +1,20 @@
 """Planted keys are searched for in everything that a run produced: logs at debug level, data folder, replies, errors."""
 
 import asyncio
+import base64
+import logging
 import os
 import sys
+import traceback
+from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
+import pytest
 from upstream import Answer, Message, Upstream
 
+from taxiway import Router, TaxiwayError
 from taxiway.api_keys import hash_api_key
 
 TAXIWAY = str(Path(sys.executable).parent / "taxiway")
@@ -41,6 +48,62 @@ use = "jsonl"
 """
 
 
+def shown(texts: Iterable[bytes], value: str) -> list[bytes]:
+    """Return the texts that hold a key: as it is, in a URL's quoting, or in base64 at any of its three offsets."""
+    key = value.encode()
+    forms = {key, quote(value, safe="").encode()}
+    for offset in range(3):
+        # The first and the last characters depend on what stands around the key.
+        forms.add(base64.b64encode(b" " * offset + key)[4:-4])
+    return [text for text in texts if any(form in text for form in forms)]
+
+
+@pytest.mark.parametrize("prefix", ["", "x", "xy"])
+def test_a_key_that_shows_is_found(tmp_path, prefix) -> None:
+    key = PLANTED["FIRST_KEY"]
+    for text in (f"bad key {key}", quote(f"a b={key}"), base64.b64encode(f"{prefix}{key} and more".encode()).decode()):
+        (tmp_path / "log").write_text(text)
+        assert shown([(tmp_path / "log").read_bytes()], key)
+    assert not shown([b"sk-p***"], key)
+
+
+async def test_what_the_library_raises_logs_and_explains_holds_no_key(tmp_path, caplog) -> None:
+    caplog.set_level(logging.DEBUG)
+    (tmp_path / "key").write_text(PLANTED["SECOND_KEY"])
+    echo = {"error": {"message": f"bad key {PLANTED['FIRST_KEY']} in Bearer {PLANTED['SECOND_KEY']}", "code": "x"}}
+    async with Upstream(PLANTED["FIRST_KEY"]).serving() as upstream:
+        models = [{"slug": MODEL, "id": "gpt-4o"}]
+        config = {
+            "providers": [
+                {"use": "openai-compatible", "slug": "strict", "base_url": upstream.url, "models": models},
+                # Nobody listens there.
+                {"use": "openai-compatible", "slug": "gone", "base_url": "http://127.0.0.1:9/v1", "models": models},
+            ],
+            "credentials": [
+                {"provider": "strict", "key": "env:FIRST_KEY", "label": "one"},
+                {"provider": "gone", "key": f"file:{tmp_path / 'key'}", "label": "two"},
+            ],
+        }
+        texts: list[str] = []
+        async with Router.from_dict(config, environment={"FIRST_KEY": PLANTED["FIRST_KEY"]}) as router:
+            body = {"model": MODEL, "messages": [{"role": "user", "content": PROMPT}]}
+            for status in (400, 403, 404, 500, 200, 401):
+                for only in ("strict", "gone"):
+                    upstream.always(Answer(status, echo))
+                    preferences = {"order": [only], "allow_fallbacks": False}
+                    try:
+                        texts.append(str(await router.chat(**body, provider=preferences)))
+                    except TaxiwayError as error:
+                        notes = getattr(error, "__notes__", ())
+                        texts += [str(error), repr(error), str(error.args), str(notes), traceback.format_exc()]
+            texts.append(str((await router.explain(**body)).to_json()))
+            texts += [repr(router.config), repr(router.snapshot), str(router.snapshot.offers)]
+    assert any("Traceback" in text for text in texts), "something was raised at all"
+    texts += [record.getMessage() + str(record.exc_info) + str(record.args) for record in caplog.records]
+    for name, value in PLANTED.items():
+        assert not shown([text.encode() for text in texts], value), name
+
+
 async def test_no_planted_key_shows_anywhere(tmp_path) -> None:
     (tmp_path / "taxiway.toml").write_text("")
     async with Upstream(PLANTED["FIRST_KEY"], PLANTED["SECOND_KEY"]).serving() as upstream:
@@ -57,16 +120,23 @@ async def test_no_planted_key_shows_anywhere(tmp_path) -> None:
                 printed += await process.stdout.readline()
         url = next(word for word in printed.decode().split() if word.endswith("/api/v1"))
         replies = await _provoke(url, upstream)
+        seen_by_ps = _arguments(process.pid)
         process.terminate()
         out, err = await process.communicate()
-    everything = [printed, out, err, *replies]
+    everything = [printed, out, err, seen_by_ps, *replies]
     everything += [file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file()]
     assert len(everything) > 10, "something was written at all"
     for name, value in PLANTED.items():
-        assert not [text for text in everything if value.encode() in text], name
+        assert not shown(everything, value), name
     assert not [text for text in everything if hash_api_key(PLANTED["TAXIWAY_API_KEY"]).encode() in text]
     # Providers' errors quote prompts too, so it is only our own writing that must not.
     assert not [text for text in (printed, out, err) if PROMPT.encode() in text]
+
+
+def _arguments(pid: int) -> bytes:
+    """Return what any user of the machine may read of a process, where the system tells."""
+    arguments = Path(f"/proc/{pid}/cmdline")
+    return arguments.read_bytes() if arguments.exists() else b""
 
 
 async def _provoke(url: str, upstream: Upstream) -> list[bytes]:

@@ -32,6 +32,7 @@ class Attempt:
     """One try. `record` is what is kept of it; `text` and `usage` are what is known so far."""
 
     __slots__ = (
+        "_bill",
         "_closed",
         "_ended",
         "_engine",
@@ -67,6 +68,7 @@ class Attempt:
         self._watch: Watch | None = None
         self._replies: Replies | None = None
         self._late: Failure | None = None
+        self._bill: Bill | None = None
         self._marked = self._closed = self._ended = self.committed = False
         self.first_token: float | None = None
         self.status: int | None = None
@@ -203,9 +205,11 @@ class Attempt:
 
     def bill(self) -> Bill:
         """Return what the call costs so far: what the stamp writes."""
-        usage, candidate = self.usage, self.candidate
-        cost = None if usage is None else candidate.endpoint.price.cost(usage)
-        return Bill(candidate, usage, cost, candidate.section != "pool")
+        bill, usage, candidate = self._bill, self.usage, self.candidate
+        if bill is None or bill.usage is not usage:
+            cost = None if usage is None else candidate.endpoint.price.parts(usage)
+            bill = self._bill = Bill(candidate, usage, cost, candidate.section != "pool")
+        return bill
 
     def end(self, failure: Failure | None) -> None:
         """Settle everything: reservation, health, quotas, record. Once, on every way out."""
@@ -231,7 +235,8 @@ class Attempt:
         record.status, record.sent, record.latency = self.status, sent, first
         record.duration = now - self._started
         record.usage = self.usage
-        record.cost = None if self.usage is None else candidate.endpoint.price.cost(self.usage)
+        cost = self.bill().cost
+        record.cost = None if cost is None else cost.total
         if failure is not None:
             record.kind, record.code = failure.kind, failure.code
             if failure.hints:

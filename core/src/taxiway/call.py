@@ -11,9 +11,9 @@ from taxiway.errors import InvalidRequest
 from taxiway.secret import Secret
 
 
-@frozen
+@define
 class Facts:
-    """All that planning may know of a body; read once, by the client's dialect.
+    """All that planning may know of a body; read once, by the client's dialect, and not changed after.
 
     `models` are `model` and then `models`, in order. `parameters` are those in use, by OpenRouter's names. `tokens` is an
     estimate of what goes in, `max_output` the most that may come out (tokens).

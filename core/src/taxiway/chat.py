@@ -6,9 +6,10 @@ Wire: OpenAI's API reference (chat completions, streaming), OpenRouter's (errors
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from taxiway import chat_canonical, chat_facts
+from taxiway import chat_facts
 from taxiway.call import Call, Facts, Translated
 from taxiway.candidate import Endpoint
+from taxiway.chat_canonical import from_canonical
 from taxiway.chat_errors import error_reply
 from taxiway.chat_fold import ChatFold
 from taxiway.chat_progress import ChatProgress
@@ -22,13 +23,9 @@ from taxiway.registration import Context, NoOptions, Registration
 
 TAXIWAY_API = (1, 0)
 
-OWN: Final = frozenset(
-    "model models provider plugins route preset transforms usage stream stream_options session_id trace debug".split()
-)
-
 
 class Untranslated:
-    """The translator of a stream that is in the right dialect already."""
+    """The translator of a stream that is canonical already."""
 
     dropped: Sequence[str] = ()
 
@@ -41,8 +38,12 @@ class Untranslated:
         return ()
 
 
-class CanonicalUpstream:
-    """What the upstream halves of canonical dialects have in common: replies are canonical already."""
+class ChatUpstream:
+    """How a provider that speaks chat is talked to: canonical already, less what an endpoint refuses."""
+
+    def from_canonical(self, body: Json, endpoint: Endpoint) -> Translated:
+        """Map or drop what the endpoint refuses; the same object where nothing applies."""
+        return from_canonical(body, endpoint)
 
     def reply_to_canonical(self, reply: Json, state: Any) -> Translated:
         """Give the reply as it is."""
@@ -52,9 +53,25 @@ class CanonicalUpstream:
         """Return a translator that changes nothing."""
         return Untranslated()
 
+    def progress(self, stream: bool) -> Progress:
+        """Return the reader of one reply."""
+        return ChatProgress(stream)
 
-class CanonicalClient:
-    """What the client halves of canonical dialects have in common: nothing to translate, and errors in OpenRouter's form."""
+    def fold(self) -> Fold:
+        """Return what makes one reply out of a stream."""
+        return ChatFold()
+
+
+class ChatClient:
+    """How a client that speaks chat is served: nothing to translate, and errors in OpenRouter's form."""
+
+    own = frozenset(
+        "model models provider plugins route preset transforms usage stream stream_options session_id trace debug".split()
+    )
+
+    def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
+        """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
+        return chat_facts.facts(body)
 
     def to_canonical(self, body: Json) -> Translated:
         """Give the body as it is."""
@@ -68,6 +85,10 @@ class CanonicalClient:
         """Return a translator that changes nothing."""
         return Untranslated()
 
+    def stamp(self, call: Call, bill: Callable[[], Bill]) -> Stamp:
+        """Return the stamp of one call."""
+        return ChatStamp(call, bill)
+
     def writer(self, call: Call) -> Writer:
         """Return the writer; it keeps nothing, so one serves all."""
         return _WRITER
@@ -75,36 +96,6 @@ class CanonicalClient:
     def error(self, error: CallError) -> tuple[int, Json]:
         """Return status and body for a call that failed before anything was sent."""
         return error_reply(error)
-
-
-class ChatUpstream(CanonicalUpstream):
-    """How a provider that speaks chat is talked to: canonical already, less what an endpoint refuses."""
-
-    def from_canonical(self, body: Json, endpoint: Endpoint) -> Translated:
-        """Map or drop what the endpoint refuses; the same object where nothing applies."""
-        return chat_canonical.from_canonical(body, endpoint)
-
-    def progress(self, stream: bool) -> Progress:
-        """Return the reader of one reply."""
-        return ChatProgress(stream)
-
-    def fold(self) -> Fold:
-        """Return what makes one reply out of a stream."""
-        return ChatFold()
-
-
-class ChatClient(CanonicalClient):
-    """How a client that speaks chat is served."""
-
-    own = OWN
-
-    def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
-        """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
-        return chat_facts.facts(body)
-
-    def stamp(self, call: Call, bill: Callable[[], Bill]) -> Stamp:
-        """Return the stamp of one call."""
-        return ChatStamp(call, bill)
 
 
 def offer(dialect: Dialect, summary: str) -> Iterable[Registration[NoOptions, Dialect]]:

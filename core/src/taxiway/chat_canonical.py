@@ -1,24 +1,22 @@
 """From canonical chat to what one endpoint takes: canonical chat is OpenAI's with additions that many servers refuse."""
 
-from functools import lru_cache
-from typing import Final
+from operator import is_not
+from typing import Any, Final
 
 from taxiway.call import Translated
 from taxiway.candidate import Endpoint
 from taxiway.codec import Json
 
-INSIDE: Final = frozenset("reasoning reasoning_content reasoning_details cache_control prompt_cache_breakpoint".split())
-"""Additions inside messages, their parts and tools; an endpoint lists those that it refuses in `unsupported`."""
-
 # OpenRouter's shares of the output that each effort stands for.
-_SHARES: Final = (("high", 0.8), ("medium", 0.5), ("low", 0.2), ("minimal", 0.1))
+_SHARES: Final = {"high": 0.8, "medium": 0.5, "low": 0.2, "minimal": 0.1}
 # What an effort says of `reasoning`; the rest of it is named as dropped.
 _SAID: Final = frozenset({"effort", "enabled", "max_tokens"})
 _TWINS: Final = (("max_tokens", "max_completion_tokens"), ("max_completion_tokens", "max_tokens"))
+_LISTS: Final = ("messages", "tools", "content")
 
 
 def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
-    """Map what has another name at this endpoint, drop what it is known to refuse, and name both.
+    """Map what has another name at this endpoint, drop what it is known to refuse, and name what was dropped.
 
     The same object where nothing applies.
     """
@@ -26,81 +24,58 @@ def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
     if not refused:
         return Translated(body)
     dropped: list[str] = []
-    applied: list[str] = []
     if not refused.isdisjoint(body):
-        body = dict(body)
-        _rename(body, endpoint, dropped, applied)
-        dropped += [name for name in body if name in refused and body[name] is not None]
-        body = {name: value for name, value in body.items() if name not in refused}
-    inside = _inside(refused)
-    for name in ("messages", "tools"):
-        items = body.get(name)
-        if items and _has(items, inside):
-            body = {**body, name: [_without(item, inside, dropped) for item in items]}
-    return Translated(body, tuple(dropped), tuple(applied))
+        body = _renamed(body, endpoint, dropped)
+    return Translated(_without(body, refused, dropped), tuple(dropped))
 
 
-def _rename(body: Json, endpoint: Endpoint, dropped: list[str], applied: list[str]) -> None:
-    refused = endpoint.unsupported
+def _renamed(body: Json, endpoint: Endpoint, dropped: list[str]) -> Json:
+    """Say otherwise what the endpoint takes under another name."""
+    refused, body = endpoint.unsupported, dict(body)
     for name, twin in _TWINS:
         if name in refused and twin not in refused and body.get(name) is not None:
             value = body.pop(name)
             if body.get(twin) is None:
                 body[twin] = value
-            applied.append(f"{name}={twin}")
-    if "reasoning" in refused and "reasoning_effort" not in refused:
-        effort = _effort(body, endpoint)
-        if effort is not None:
-            asked = body.pop("reasoning")
-            if body.get("reasoning_effort") is None:
-                body["reasoning_effort"] = effort
-            applied.append("reasoning=reasoning_effort")
-            dropped += [f"reasoning.{name}" for name, value in asked.items() if value and name not in _SAID]
-
-
-def _effort(body: Json, endpoint: Endpoint) -> str | None:
-    """Say OpenRouter's `reasoning` as an effort; None where it asks for nothing that an effort can say."""
     reasoning = body.get("reasoning")
-    if not reasoning:
-        return None
-    effort = reasoning.get("effort")
+    if reasoning and "reasoning" in refused and "reasoning_effort" not in refused:
+        most = body.get("max_completion_tokens") or body.get("max_tokens") or endpoint.max_output
+        effort = body.get("reasoning_effort") or _effort(reasoning, most)
+        if effort is not None:
+            del body["reasoning"]
+            body["reasoning_effort"] = effort
+            dropped += [f"reasoning.{name}" for name, value in reasoning.items() if value and name not in _SAID]
+    return body
+
+
+def _effort(reasoning: Json, most: int | None) -> str | None:
+    """Say OpenRouter's `reasoning` as an effort; None where it asks for nothing that an effort can say."""
+    effort, budget, enabled = (reasoning.get(name) for name in ("effort", "max_tokens", "enabled"))
     if effort is not None:
         return "xhigh" if effort == "max" else str(effort)
-    if reasoning.get("enabled") is False:
+    if enabled is False:
         return "none"
-    budget = reasoning.get("max_tokens")
     if budget is None:
-        return "medium" if reasoning.get("enabled") else None
-    most = body.get("max_completion_tokens") or body.get("max_tokens") or endpoint.max_output
-    if not most:
-        return "medium"
-    share = budget / most
-    return min(_SHARES, key=lambda row: abs(row[1] - share))[0]
+        return "medium" if enabled else None
+    share = budget / most if most else _SHARES["medium"]
+    return min(_SHARES, key=lambda name: abs(_SHARES[name] - share))
 
 
-@lru_cache(maxsize=256)
-def _inside(refused: frozenset[str]) -> frozenset[str]:
-    # Endpoints share few such sets, and every call asks.
-    return refused & INSIDE
+def _without(item: Any, refused: frozenset[str], dropped: list[str]) -> Any:
+    """Leave out what is refused wherever it stands: in the body, a message, a part or a tool. The same object without any.
 
-
-def _has(items: list[Json], inside: frozenset[str]) -> bool:
-    for item in items:
-        if not inside.isdisjoint(item):
-            return True
-        parts = item.get("content")
-        if type(parts) is list and _has(parts, inside):
-            return True
-    return False
-
-
-def _without(item: Json, inside: frozenset[str], dropped: list[str]) -> Json:
-    """Leave refused additions out of a message, part or tool; one without them stays the same object."""
-    if not inside.isdisjoint(item):
-        found = inside.intersection(item)
-        dropped += sorted(name for name in found if item[name] is not None and name not in dropped)
-        item = {name: value for name, value in item.items() if name not in found}
-    parts = item.get("content")
-    if type(parts) is list and _has(parts, inside):
-        item = {**item, "content": [_without(part, inside, dropped) for part in parts]}
+    No member of a message or tool has the name of a parameter, but for `reasoning`, where both are meant.
+    """
+    if type(item) is not dict:
+        return item
+    if not refused.isdisjoint(item):
+        found = [name for name in item if name in refused]
+        dropped += [name for name in found if item[name] is not None and name not in dropped]
+        item = {name: value for name, value in item.items() if name not in refused}
+    for name in _LISTS:
+        inner = item.get(name)
+        if type(inner) is list:
+            kept = [_without(piece, refused, dropped) for piece in inner]
+            if any(map(is_not, kept, inner)):
+                item = {**item, name: kept}
     return item

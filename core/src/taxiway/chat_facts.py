@@ -3,7 +3,7 @@
 Fields and ranges: OpenRouter's request schema, and OpenAI's where it allows more. Unknown fields pass; null is as absent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
 from taxiway.call import Facts
@@ -11,27 +11,19 @@ from taxiway.codec import Json, dumps
 from taxiway.errors import InvalidRequest
 
 Check: TypeAlias = Callable[[str, Any], None]
-"""Takes the field's place and its value; raises InvalidRequest."""
-
-EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-
-PARAMETERS: Final = frozenset(
-    "temperature top_p top_k min_p top_a frequency_penalty presence_penalty repetition_penalty max_tokens "
-    "max_completion_tokens logit_bias logprobs top_logprobs prediction seed response_format stop tools tool_choice "
-    "parallel_tool_calls include_reasoning reasoning reasoning_effort web_search_options verbosity".split()
-)
-"""OpenRouter's names of parameters (`supported_parameters`); `structured_outputs` is read from `response_format`."""
+"""Takes a field's place and its value; raises InvalidRequest."""
 
 # Near what is charged at admission for an image of ordinary size.
 _IMAGE_TOKENS: Final = 765
 _CHARACTERS_A_TOKEN: Final = 4
 
-_ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-_SILENT: Final = frozenset({"assistant", "function"})
+_ROLES: Final = ("user", "assistant", "system", "developer", "tool", "function")
+_SILENT: Final = ("assistant", "function")
 _TEXT: Final = frozenset({"text"})
 _NONE: Final[frozenset[str]] = frozenset()
+_NAMES: Final = {str: "a text", bool: "true or false", dict: "an object"}
 
-_PARTS: Final[dict[str, tuple[str, str, str]]] = {
+_PARTS: Final = {
     "text": ("text", "text", ""),
     "refusal": ("text", "refusal", ""),
     "image_url": ("image", "image_url", "url"),
@@ -39,33 +31,35 @@ _PARTS: Final[dict[str, tuple[str, str, str]]] = {
     "audio_url": ("audio", "audio_url", "url"),
     "video_url": ("video", "video_url", "url"),
     "input_video": ("video", "video_url", "url"),
-    "file": ("file", "file", "*"),
+    "file": ("file", "file", ""),
 }
-"""Content parts by type: the modality, the member that holds it, and that member's text ("" where it is itself one)."""
+"""Content parts by type: the modality, the member that holds it (a text, else an object), and a text that the object needs."""
 
 
 def facts(body: Json) -> Facts:
     """Check a chat body and read what planning may know of it. Raises InvalidRequest, naming the field."""
     messages = body.get("messages")
-    if type(messages) is not list or not messages:
+    if not messages:
         raise InvalidRequest("messages", "must be a list of at least one message")
-    used: list[str] = []
+    given: list[str] = []
     for name, value in body.items():
         check = _FIELDS.get(name)
         if check is not None and value is not None:
             check(name, value)
-            if name in PARAMETERS:
-                used.append(name)
-    characters, inputs = _read_messages(messages)
-    if used:
-        characters += _read_parameters(body, used)
-    limit = body.get("max_completion_tokens")
+            given.append(name)
+    inputs: list[str] = []
+    characters = _read_messages(messages, inputs)
+    parameters = _NONE
+    if given:
+        parameters = _read_parameters(body, given)
+        if "tools" in parameters:
+            characters += len(dumps(body["tools"]))
     return Facts(
         models_of(body),
-        frozenset(used) if used else _NONE,
-        _TEXT if not inputs else frozenset(("text", *inputs)),
-        -(-characters // _CHARACTERS_A_TOKEN) + _IMAGE_TOKENS * inputs.count("image"),
-        body.get("max_tokens") if limit is None else limit,
+        parameters,
+        _TEXT.union(inputs) if inputs else _TEXT,
+        tokens_of(characters) + _IMAGE_TOKENS * inputs.count("image"),
+        body.get("max_completion_tokens") or body.get("max_tokens"),
         body.get("stream") is True,
     )
 
@@ -76,229 +70,193 @@ def models_of(body: Json) -> tuple[str, ...]:
     if model is not None and (type(model) is not str or not model):
         raise InvalidRequest("model", "must be a model's slug")
     if others:
-        texts("models", others)
+        _TEXTS("models", others)
         return tuple(dict.fromkeys((model, *others) if model else others))
     if model is None:
         raise InvalidRequest("model", "is required")
     return (model,)
 
 
-def _read_messages(messages: list[Any]) -> tuple[int, list[str]]:
-    """Check messages; return how many characters of text are in them, and every part's modality that is not text."""
+def tokens_of(characters: int) -> int:
+    """Estimate the tokens that a text of some length makes."""
+    return -(-characters // _CHARACTERS_A_TOKEN)
+
+
+def read_parts(where: str, parts: Any, inputs: list[str]) -> int:
+    """Check content parts; return how many characters of text they have, and put other parts' modalities into `inputs`."""
     characters = 0
-    inputs: list[str] = []
-    for index, message in enumerate(messages):
-        if type(message) is not dict:
-            raise InvalidRequest(f"messages[{index}]", "must be an object")
-        role = message.get("role")
-        if type(role) is not str or role not in _ROLES:
-            raise InvalidRequest(f"messages[{index}].role", f"must be one of {', '.join(sorted(_ROLES))}")
-        content = message.get("content")
-        if type(content) is str:
-            characters += len(content)
-        elif type(content) is list:
-            for number, part in enumerate(content):
-                characters += _read_part(f"messages[{index}].content[{number}]", part, inputs)
-        elif content is not None:
-            raise InvalidRequest(f"messages[{index}].content", "must be a text or a list of parts")
-        elif role not in _SILENT:
-            raise InvalidRequest(f"messages[{index}].content", "is required")
-        if message.get("tool_calls") is not None:
-            characters += _read_tool_calls(f"messages[{index}].tool_calls", message["tool_calls"])
-        if role == "tool" and type(message.get("tool_call_id")) is not str:
-            raise InvalidRequest(f"messages[{index}].tool_call_id", "must be the id of a tool call")
-    return characters, inputs
-
-
-def _read_part(where: str, part: Any, inputs: list[str]) -> int:
-    if type(part) is not dict:
-        raise InvalidRequest(where, "must be an object")
-    kind = part.get("type")
-    row = _PARTS.get(kind) if type(kind) is str else None
-    if row is None:
-        raise InvalidRequest(f"{where}.type", f"must be one of {', '.join(_PARTS)}")
-    modality, member, inner = row
-    value = part.get(member)
-    if not inner:
-        if type(value) is not str:
-            raise InvalidRequest(f"{where}.{member}", "must be a text")
-        return len(value)
-    if type(value) is not dict:
-        raise InvalidRequest(f"{where}.{member}", "must be an object")
-    if inner != "*" and (type(value.get(inner)) is not str or not value[inner]):
-        raise InvalidRequest(f"{where}.{member}.{inner}", "must be a text that is not empty")
-    inputs.append(modality)
-    return 0
-
-
-def _read_tool_calls(where: str, calls: Any) -> int:
-    if type(calls) is not list:
-        raise InvalidRequest(where, "must be a list")
-    characters = 0
-    for index, call in enumerate(calls):
-        if type(call) is not dict:
-            raise InvalidRequest(f"{where}[{index}]", "must be an object")
-        if type(call.get("id")) is not str:
-            raise InvalidRequest(f"{where}[{index}].id", "must be a text")
-        function = call.get("function")
-        if function is None and call.get("type", "function") != "function":
+    for place, part in _objects(where, parts):
+        kind = _member(place, part, "type")
+        if kind not in _PARTS:
+            raise InvalidRequest(f"{place}.type", f"must be one of {', '.join(_PARTS)}")
+        modality, member, needed = _PARTS[kind]
+        if modality == "text":
+            characters += len(_member(place, part, member))
             continue
-        if type(function) is not dict or type(function.get("name")) is not str:
-            raise InvalidRequest(f"{where}[{index}].function.name", "must be a text")
-        arguments = function.get("arguments")
-        if type(arguments) is not str:
-            raise InvalidRequest(f"{where}[{index}].function.arguments", "must be a text that holds JSON")
-        characters += len(arguments)
+        inner = _member(place, part, member, dict)
+        if needed:
+            _member(f"{place}.{member}", inner, needed)
+        inputs.append(modality)
     return characters
 
 
-def _read_parameters(body: Json, used: list[str]) -> int:
-    """Check what holds between parameters, complete `used`, and return the characters that they add to the prompt."""
-    form = body.get("response_format")
+def _read_messages(messages: Any, inputs: list[str]) -> int:
+    """Check messages; return how many characters of text they have, and put other parts' modalities into `inputs`."""
+    characters = 0
+    for where, message in _objects("messages", messages):
+        role, content = message.get("role"), message.get("content")
+        if role not in _ROLES:
+            raise InvalidRequest(f"{where}.role", f"must be one of {', '.join(_ROLES)}")
+        if type(content) is str:
+            characters += len(content)
+        elif content is not None:
+            characters += read_parts(f"{where}.content", content, inputs)
+        elif role not in _SILENT:
+            raise InvalidRequest(f"{where}.content", "is required")
+        if message.get("tool_calls") is not None:
+            characters += _read_tool_calls(f"{where}.tool_calls", message["tool_calls"])
+        if role == "tool":
+            _member(where, message, "tool_call_id")
+    return characters
+
+
+def _read_tool_calls(where: str, calls: Any) -> int:
+    characters = 0
+    for place, call in _objects(where, calls):
+        _member(place, call, "id")
+        if call.get("function") is None and call.get("type", "function") != "function":
+            continue
+        characters += len(_member(place, call, "function.name")) + len(_member(place, call, "function.arguments"))
+    return characters
+
+
+def _read_parameters(body: Json, given: list[str]) -> frozenset[str]:
+    """Check what holds between parameters; return those in use, by OpenRouter's names."""
+    form, reasoning, effort = body.get("response_format"), body.get("reasoning"), body.get("reasoning_effort")
     if form is not None and form["type"] == "json_schema":
-        used.append("structured_outputs")
-    reasoning, effort = body.get("reasoning"), body.get("reasoning_effort")
+        given.append("structured_outputs")
     if reasoning and effort and reasoning.get("effort") not in {None, effort}:
         raise InvalidRequest("reasoning_effort", "contradicts reasoning.effort")
-    return len(dumps(body["tools"])) if "tools" in used else 0
+    return PARAMETERS.intersection(given)
+
+
+def _objects(where: str, items: Any) -> Iterator[tuple[str, Json]]:
+    """Give a list's objects, each with its place. Raises InvalidRequest where it is no list, or has something else in it."""
+    if type(items) is not list:
+        raise InvalidRequest(where, "must be a list")
+    for index, item in enumerate(items):
+        if type(item) is not dict:
+            raise InvalidRequest(f"{where}[{index}]", "must be an object")
+        yield f"{where}[{index}]", item
+
+
+def _member(where: str, value: Any, path: str, kind: type = str) -> Any:
+    """Return a member, any number of levels down. Raises InvalidRequest, naming it, where it is absent or something else."""
+    for name in path.split("."):
+        value = value.get(name) if type(value) is dict else None
+    if type(value) is not kind:
+        raise InvalidRequest(f"{where}.{path}", f"must be {_NAMES[kind]}")
+    return value
+
+
+def check(good: Callable[[Any], bool], what: str) -> Check:
+    """Make the check of one value."""
+
+    def run(where: str, value: Any) -> None:
+        if not good(value):
+            raise InvalidRequest(where, f"must be {what}")
+
+    return run
 
 
 def number(low: float, high: float) -> Check:
     """Make the check of a number within bounds, both included."""
-
-    def check(where: str, value: Any) -> None:
-        if type(value) not in {int, float} or not low <= value <= high:
-            raise InvalidRequest(where, f"must be a number from {low} to {high}")
-
-    return check
+    return check(lambda value: type(value) in {int, float} and low <= value <= high, f"a number from {low} to {high}")
 
 
 def integer(low: int, high: int) -> Check:
     """Make the check of a whole number within bounds, both included."""
-
-    def check(where: str, value: Any) -> None:
-        if type(value) is not int or not low <= value <= high:
-            raise InvalidRequest(where, f"must be a whole number from {low} to {high}")
-
-    return check
+    return check(lambda value: type(value) is int and low <= value <= high, f"a whole number from {low} to {high}")
 
 
 def choice(*values: str) -> Check:
     """Make the check of one of several texts."""
-
-    def check(where: str, value: Any) -> None:
-        if type(value) is not str or value not in values:
-            raise InvalidRequest(where, f"must be one of {', '.join(values)}")
-
-    return check
+    return check(lambda value: value in values, f"one of {', '.join(values)}")
 
 
-def of_type(kind: type, name: str) -> Check:
-    """Make the check of a type."""
-
-    def check(where: str, value: Any) -> None:
-        if type(value) is not kind:
-            raise InvalidRequest(where, f"must be {name}")
-
-    return check
+def of_type(kind: type) -> Check:
+    """Make the check of a type: text, truth or object."""
+    return check(lambda value: type(value) is kind, _NAMES[kind])
 
 
-def texts(where: str, value: Any) -> None:
-    """Check a list of texts."""
-    if type(value) is not list or not all(type(text) is str for text in value):
-        raise InvalidRequest(where, "must be a list of texts")
-
-
-def _stop(where: str, value: Any) -> None:
-    if type(value) is not str:
-        texts(where, value)
-        if len(value) > 4:
-            raise InvalidRequest(where, "must be at most 4 texts")
+def _are_texts(value: Any) -> bool:
+    return type(value) is list and all(type(text) is str for text in value)
 
 
 def _tools(where: str, value: Any) -> None:
-    if type(value) is not list:
-        raise InvalidRequest(where, "must be a list")
-    for index, tool in enumerate(value):
-        if type(tool) is not dict or type(tool.get("type")) is not str:
-            raise InvalidRequest(f"{where}[{index}].type", "must be a text")
-        function = tool.get("function")
-        if tool["type"] == "function" and (type(function) is not dict or type(function.get("name")) is not str):
-            raise InvalidRequest(f"{where}[{index}].function.name", "must be a text")
-
-
-def _tool_choice(where: str, value: Any) -> None:
-    if type(value) is str:
-        _CHOICES(where, value)
-    elif type(value) is not dict or type(value.get("type")) is not str:
-        raise InvalidRequest(where, "must be none, auto, required or an object with a type")
+    for place, tool in _objects(where, value):
+        if _member(place, tool, "type") == "function":
+            _member(place, tool, "function.name")
 
 
 def _response_format(where: str, value: Any) -> None:
-    if type(value) is not dict:
-        raise InvalidRequest(where, "must be an object")
+    _DICT(where, value)
     _FORMATS(f"{where}.type", value.get("type"))
     if value["type"] == "json_schema":
-        schema = value.get("json_schema")
-        if type(schema) is not dict or type(schema.get("name")) is not str:
-            raise InvalidRequest(f"{where}.json_schema.name", "must be a text")
+        _member(where, value, "json_schema.name")
 
 
 def _reasoning(where: str, value: Any) -> None:
-    if type(value) is not dict:
-        raise InvalidRequest(where, "must be an object")
-    for name, check in _REASONING.items():
+    _DICT(where, value)
+    for name, checked in _REASONING.items():
         if value.get(name) is not None:
-            check(f"{where}.{name}", value[name])
+            checked(f"{where}.{name}", value[name])
 
 
 _HUGE: Final = 2**53
-_CHOICES: Final = choice("none", "auto", "required")
+_BOOL: Final = of_type(bool)
+_STR: Final = of_type(str)
+_DICT: Final = of_type(dict)
+_EFFORT: Final = choice("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _FORMATS: Final = choice("text", "json_object", "json_schema", "grammar", "python")
-_BOOL: Final = of_type(bool, "true or false")
-_STR: Final = of_type(str, "a text")
-_DICT: Final = of_type(dict, "an object")
+_TEXTS: Final = check(_are_texts, "a list of texts")
+_STOP: Final = check(
+    lambda value: type(value) is str or (_are_texts(value) and len(value) <= 4), "a text or a list of at most 4 texts"
+)
+_TOOL_CHOICE: Final = check(
+    lambda value: value in ("none", "auto", "required") or (type(value) is dict and type(value.get("type")) is str),
+    "none, auto, required or an object with a type",
+)
 
-_REASONING: Final[dict[str, Check]] = {
-    "effort": choice(*EFFORTS),
-    "max_tokens": integer(0, _HUGE),
-    "exclude": _BOOL,
-    "enabled": _BOOL,
-}
+_REASONING: Final = {"effort": _EFFORT, "max_tokens": integer(0, _HUGE), "exclude": _BOOL, "enabled": _BOOL}
 
-_FIELDS: Final[dict[str, Check]] = {
+_PARAMETERS: Final[dict[str, Check]] = {
     "temperature": number(0, 2),
-    "top_p": number(0, 1),
-    "top_k": integer(-1, _HUGE),
-    "min_p": number(0, 1),
-    "top_a": number(0, 1),
-    "frequency_penalty": number(-2, 2),
-    "presence_penalty": number(-2, 2),
     "repetition_penalty": number(0, 2),
-    "seed": integer(-(2**63), 2**64),
-    "logit_bias": _DICT,
-    "logprobs": _BOOL,
+    **dict.fromkeys(("top_p", "min_p", "top_a"), number(0, 1)),
+    **dict.fromkeys(("frequency_penalty", "presence_penalty"), number(-2, 2)),
+    **dict.fromkeys(("max_tokens", "max_completion_tokens"), integer(1, _HUGE)),
+    "top_k": integer(-1, _HUGE),
     "top_logprobs": integer(0, 20),
-    "n": integer(1, 128),
-    "stop": _stop,
-    "max_tokens": integer(1, _HUGE),
-    "max_completion_tokens": integer(1, _HUGE),
+    "seed": integer(-(2**63), 2**64),
+    **dict.fromkeys(("logprobs", "parallel_tool_calls", "include_reasoning"), _BOOL),
+    **dict.fromkeys(("logit_bias", "prediction", "web_search_options"), _DICT),
+    "verbosity": _STR,
+    "stop": _STOP,
     "tools": _tools,
-    "tool_choice": _tool_choice,
-    "parallel_tool_calls": _BOOL,
+    "tool_choice": _TOOL_CHOICE,
     "response_format": _response_format,
     "reasoning": _reasoning,
-    "reasoning_effort": choice(*EFFORTS),
-    "include_reasoning": _BOOL,
-    "verbosity": _STR,
-    "prediction": _DICT,
-    "web_search_options": _DICT,
-    "modalities": texts,
-    "metadata": _DICT,
-    "service_tier": _STR,
-    "user": _STR,
-    "session_id": _STR,
-    "prompt_cache_key": _STR,
-    "stream": _BOOL,
-    "stream_options": _DICT,
+    "reasoning_effort": _EFFORT,
 }
+_FIELDS: Final[dict[str, Check]] = {
+    **_PARAMETERS,
+    "n": integer(1, 128),
+    "stream": _BOOL,
+    "modalities": _TEXTS,
+    **dict.fromkeys(("metadata", "stream_options"), _DICT),
+    **dict.fromkeys(("service_tier", "user", "session_id", "prompt_cache_key"), _STR),
+}
+
+PARAMETERS: Final = frozenset(_PARAMETERS) | {"structured_outputs"}
+"""OpenRouter's names of parameters (`supported_parameters`); `structured_outputs` is read from `response_format`."""

@@ -11,7 +11,7 @@ _PIECES: Final = frozenset(
 # Lists whose items come in pieces, told apart by their index.
 _INDEXED: Final = frozenset({"tool_calls", "reasoning_details"})
 # Padding against traffic analysis: no part of the answer.
-_PADDING: Final = frozenset({"obfuscation"})
+_PADDING: Final = "obfuscation"
 
 
 class ChatFold:
@@ -25,75 +25,48 @@ class ChatFold:
 
     def feed(self, event: Json) -> None:
         """Take one chunk. It is not changed."""
+        for choice in event.get("choices") or ():
+            index = choice.get("index", 0)
+            known = self._choices.get(index, {"index": index, "message": {"role": "assistant", "content": None}})
+            piece = {"message" if name == "delta" else name: value for name, value in choice.items()}
+            self._choices[index] = _merged("", known, piece)
         for name, value in event.items():
-            if name == "choices":
-                for choice in value or ():
-                    self._choice(choice)
-            elif name not in _PADDING and (value is not None or name not in self._reply):
+            if name not in {"choices", _PADDING} and (value is not None or name not in self._reply):
                 self._reply[name] = value
 
     def reply(self) -> Json:
         """Return the complete reply."""
-        reply = {**self._reply, "object": "chat.completion"}
-        reply["choices"] = [self._choices[index] for index in sorted(self._choices)]
-        for choice in reply["choices"]:
+        choices = [self._choices[index] for index in sorted(self._choices)]
+        for choice in choices:
             for call in choice["message"].get("tool_calls") or ():
                 # The place in the list says it.
                 call.pop("index", None)
-        return reply
-
-    def _choice(self, choice: Json) -> None:
-        index = choice.get("index", 0)
-        whole = self._choices.get(index)
-        if whole is None:
-            whole = self._choices[index] = {"index": index, "message": {"role": "assistant", "content": None}}
-        for name, value in choice.items():
-            if name == "delta":
-                _merge(whole["message"], value or {})
-            elif name != "index":
-                _merge(whole, {name: value})
+        return {**self._reply, "object": "chat.completion", "choices": choices}
 
 
-def _merge(whole: Json, piece: Json) -> None:
-    for name, value in piece.items():
-        known = whole.get(name)
-        if value is None or known is None:
-            if known is None:
-                whole[name] = _indexed(value) if name in _INDEXED and value else _copy(value)
-        elif type(value) is str and type(known) is str:
-            whole[name] = known + value if name in _PIECES else value or known
-        elif type(value) is dict and type(known) is dict:
-            _merge(known, value)
-        elif type(value) is list and type(known) is list:
-            if name in _INDEXED:
-                _extend(known, value)
-            else:
-                known.extend(_copy(value))
-        else:
-            whole[name] = _copy(value)
+def _merged(name: str, known: Any, piece: Any) -> Any:
+    """Return what is known of a member with a further piece of it; neither is changed, events are not the fold's to change."""
+    if piece is None:
+        return known
+    if type(piece) is dict:
+        known = known if type(known) is dict else {}
+        return {**known, **{inner: _merged(inner, known.get(inner), value) for inner, value in piece.items()}}
+    if type(piece) is list:
+        known = known if type(known) is list else []
+        return _joined(known, piece) if name in _INDEXED else known + piece
+    if type(piece) is str and type(known) is str:
+        return known + piece if name in _PIECES else piece or known
+    return piece
 
 
-def _indexed(pieces: list[Json]) -> list[Json]:
-    items: list[Json] = []
-    _extend(items, pieces)
-    return items
-
-
-def _extend(items: list[Json], pieces: list[Json]) -> None:
+def _joined(items: list[Json], pieces: list[Json]) -> list[Json]:
+    items = list(items)
     for piece in pieces:
         index = piece.get("index")
-        same = [item for item in items if index is not None and item.get("index") == index]
+        same = [place for place, item in enumerate(items) if index is not None and item.get("index") == index]
         # An item of another type at the same index is another item: a signature may follow a text.
-        if same and same[-1].get("type") == (piece.get("type") or same[-1].get("type")):
-            _merge(same[-1], piece)
+        if same and piece.get("type") in {None, items[same[-1]].get("type")}:
+            items[same[-1]] = _merged("", items[same[-1]], piece)
         else:
-            items.append(_copy(piece))
-
-
-def _copy(value: Any) -> Any:
-    """Copy what a later piece is merged into: events are not the fold's to change."""
-    if type(value) is dict:
-        return {name: _copy(member) for name, member in value.items()}
-    if type(value) is list:
-        return [_copy(member) for member in value]
-    return value
+            items.append(_merged("", None, piece))
+    return items

@@ -8,17 +8,8 @@ from taxiway.codec import Json
 if TYPE_CHECKING:
     from taxiway.usage import Usage
 
-_TOKENS: Final = (
-    "content",
-    "tool_calls",
-    "reasoning",
-    "reasoning_content",
-    "reasoning_details",
-    "refusal",
-    "audio",
-    "function_call",
-    "images",
-    "annotations",
+_TOKENS: Final = tuple(
+    "content tool_calls reasoning reasoning_content reasoning_details refusal audio function_call images annotations".split()
 )
 """Members of a delta or message that are an answer's beginning, where they are not empty."""
 
@@ -33,7 +24,6 @@ class ChatProgress:
     __slots__ = (
         "_finished",
         "_member",
-        "_open",
         "_pieces",
         "done",
         "finish",
@@ -51,40 +41,37 @@ class ChatProgress:
         self.upstream_id: str | None = None
         self._member = "delta" if stream else "message"
         self._pieces: list[str] = []
-        self._open: set[object] = set()
-        self._finished: set[object] = set()
+        self._finished: dict[object, bool] = {}
 
     def see(self, event: Json) -> None:
         """Take one chunk, or the one complete reply."""
         if self.upstream_id is None:
             self.upstream_id = event.get("id") or None
         usage = event.get("usage")
-        if usage is not None and type(usage) is dict:
+        if type(usage) is dict:
             self.usage = usage_of(usage)
-        for choice in event.get("choices") or ():
-            index = choice.get("index", 0)
-            content = choice.get(self._member)
+        choices = event.get("choices") or ()
+        for choice in choices:
+            index, content, reason = choice.get("index", 0), choice.get(self._member), choice.get("finish_reason")
             if content:
-                if not self.started and any(content.get(name) for name in _TOKENS):
-                    self.started = True
-                if index == 0 and type(text := content.get("content")) is str and text:
+                if not self.started:
+                    self.started = any(map(content.get, _TOKENS))
+                if index == 0 and type(text := content.get("content")) is str:
                     self._pieces.append(text)
-            reason = choice.get("finish_reason")
             if reason is None:
-                if index not in self._finished:
-                    self._open.add(index)
+                self._finished.setdefault(index, False)
                 continue
-            self._open.discard(index)
-            self._finished.add(index)
+            self._finished[index] = True
             if index == 0 or self.finish is None:
                 self.finish = FINISHES.get(reason, reason)
                 self.native_finish = choice.get("native_finish_reason") or reason
         if self._member == "message":
-            self.done = bool(event.get("choices"))
+            self.done = bool(choices)
 
     def close(self, mark: bool, framed: bool) -> None:
         """The body ended. A complete reply was done when it was seen: it is one JSON document."""
-        if mark or (framed and self._finished and not self._open):
+        finished = self._finished
+        if mark or (framed and finished and all(finished.values())):
             self.done = True
 
     @property

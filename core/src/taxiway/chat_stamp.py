@@ -27,14 +27,14 @@ class ChatStamp:
     def event(self, event: Json) -> Json | None:
         """Stamp a chunk and take its usage off; None for one that had nothing else."""
         if not self._model:
-            self._name(event)
+            endpoint = self._bill().candidate.endpoint
+            self._model, self._provider = endpoint.model, endpoint.provider_name
+            self._created = event.get("created") or self._created
         event["id"] = self._call.id
         event["model"] = self._model
         event["provider"] = self._provider
         if "usage" in event:
-            usage = event.pop("usage")
-            if type(usage) is dict:
-                self._usage = usage
+            self._usage = event.pop("usage") or self._usage
         if "system_fingerprint" in event and event["system_fingerprint"] is None:
             del event["system_fingerprint"]
         choices = event.get("choices")
@@ -55,23 +55,14 @@ class ChatStamp:
 
     def reply(self, reply: Json) -> Json:
         """Stamp a complete reply."""
-        bill = self._bill()
-        endpoint = bill.candidate.endpoint
-        reply["id"] = self._call.id
-        reply.setdefault("object", "chat.completion")
-        reply.setdefault("created", self._created)
-        reply["model"] = endpoint.model
-        reply["provider"] = endpoint.provider_name
-        # Official clients insist on the key, and take null.
-        reply.setdefault("system_fingerprint", None)
         for index, choice in enumerate(reply.get("choices") or ()):
             choice.setdefault("index", index)
             _finish(choice)
-        raw = reply.get("usage")
-        usage = billed(raw if type(raw) is dict else None, bill)
-        if usage is not None:
-            reply["usage"] = usage
-        return reply
+        reply.setdefault("object", "chat.completion")
+        reply.setdefault("created", self._created)
+        # Official clients insist on the key, and take null.
+        reply.setdefault("system_fingerprint", None)
+        return self._signed(reply, billed)
 
     def failed(self, error: CallError) -> Iterable[Json]:
         """Give the chunk that says in the stream why it ends. No [DONE] may follow it."""
@@ -81,10 +72,17 @@ class ChatStamp:
         choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error", "native_finish_reason": None}
         yield {**self._chunk(), "error": error_value(error), "choices": [choice]}
 
-    def _name(self, event: Json) -> None:
-        endpoint = self._bill().candidate.endpoint
-        self._model, self._provider = endpoint.model, endpoint.provider_name
-        self._created = event.get("created") or self._created
+    def _signed(self, reply: Json, told: Callable[[Any, Bill], Json | None]) -> Json:
+        """Write who served a complete reply, and what it cost."""
+        bill = self._bill()
+        endpoint = bill.candidate.endpoint
+        reply["id"] = self._call.id
+        reply["model"] = endpoint.model
+        reply["provider"] = endpoint.provider_name
+        usage = told(reply.get("usage"), bill)
+        if usage is not None:
+            reply["usage"] = usage
+        return reply
 
     def _chunk(self) -> Json:
         return {

@@ -1,6 +1,7 @@
 """The dialect `embeddings`: OpenAI's, and the canonical form of the operation. Vectors are lists of floats in it.
 
 Wire: OpenAI's API reference (create embeddings); OpenRouter's additions (`input_type`, parts as input, cost in `usage`).
+What is said of streams in chat's halves is never asked of these: a body that asks for a stream is refused.
 """
 
 import base64
@@ -8,85 +9,54 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from taxiway.call import Call, Facts, Translated
-from taxiway.candidate import Endpoint
-from taxiway.chat import CanonicalClient, CanonicalUpstream, offer
-from taxiway.chat_facts import choice, integer, models_of, of_type
+from taxiway.call import Call, Facts
+from taxiway.chat import ChatClient, ChatUpstream, offer
+from taxiway.chat_facts import check, choice, integer, models_of, of_type, read_parts, tokens_of
 from taxiway.chat_progress import ChatProgress
-from taxiway.chat_usage import charge, usage_of
+from taxiway.chat_stamp import ChatStamp
+from taxiway.chat_usage import charged, usage_of
 from taxiway.codec import Json
-from taxiway.dialect import Dialect, Fold, Progress, Stamp
+from taxiway.dialect import Dialect, Progress, Stamp
 from taxiway.errors import InvalidRequest, Malformed
 from taxiway.hookspecs import hookimpl
 from taxiway.http import Headers
-from taxiway.outcome import Bill, CallError
+from taxiway.outcome import Bill
 from taxiway.registration import NoOptions, Registration
 
 TAXIWAY_API = (1, 0)
 
-OWN: Final = frozenset("model models provider stream usage session_id trace".split())
-
 _FIELDS: Final = {
     "dimensions": integer(1, 2**31),
     "encoding_format": choice("float", "base64"),
-    "user": of_type(str, "a text"),
-    "input_type": of_type(str, "a text"),
+    "user": of_type(str),
+    "input_type": of_type(str),
+    "stream": check(lambda value: value is False, "false: embeddings are not streamed"),
 }
-_MODALITIES: Final = {"image_url": "image", "input_audio": "audio", "video_url": "video"}
-_TEXT: Final = frozenset({"text"})
+_PARAMETERS: Final = frozenset({"dimensions", "encoding_format"})
 
 
 def facts(body: Json) -> Facts:
     """Check an embeddings body and read what planning may know of it. Raises InvalidRequest, naming the field."""
-    for name, check in _FIELDS.items():
-        if body.get(name) is not None:
-            check(name, body[name])
-    if body.get("stream"):
-        raise InvalidRequest("stream", "embeddings are not streamed")
-    given = body.get("input")
-    inputs: set[str] = set()
-    if type(given) is str:
-        tokens = _tokens("input", given)
-    elif type(given) is list and given:
-        # A list of numbers is one text as tokens; a list of lists several.
-        tokens = _all_tokens("input", given) if type(given[0]) is int else _each(given, inputs)
+    used = [name for name in _FIELDS if body.get(name) is not None]
+    for name in used:
+        _FIELDS[name](name, body[name])
+    given, inputs = body.get("input"), ["text"]
+    if type(given) is list and given and type(given[0]) is not int:
+        tokens = sum(_tokens(f"input[{index}]", item, inputs) for index, item in enumerate(given))
     else:
-        raise InvalidRequest("input", "must be a text or a list, and not empty")
-    used = frozenset(name for name in ("dimensions", "encoding_format") if body.get(name) is not None)
-    return Facts(models_of(body), used, frozenset(inputs) or _TEXT, tokens)
+        # A list of numbers is one text as tokens.
+        tokens = _tokens("input", given, inputs)
+    return Facts(models_of(body), _PARAMETERS.intersection(used), frozenset(inputs), tokens)
 
 
-def _each(given: list[Any], inputs: set[str]) -> int:
-    tokens = 0
-    for index, item in enumerate(given):
-        where = f"input[{index}]"
-        if type(item) is str:
-            tokens += _tokens(where, item)
-        elif type(item) is list:
-            tokens += _all_tokens(where, item)
-        elif type(item) is dict and type(item.get("content")) is list:
-            for number, part in enumerate(item["content"]):
-                if type(part) is not dict or type(part.get("type")) is not str:
-                    raise InvalidRequest(f"{where}.content[{number}].type", "must be a text")
-                kind: str = part["type"]
-                inputs.add(_MODALITIES.get(kind, kind))
-                text = part.get("text")
-                tokens += -(-len(text) // 4) if type(text) is str else 0
-        else:
-            raise InvalidRequest(where, "must be a text, a list of tokens or an object with content")
-    return tokens
-
-
-def _tokens(where: str, text: str) -> int:
-    if not text:
-        raise InvalidRequest(where, "must not be empty")
-    return -(-len(text) // 4)
-
-
-def _all_tokens(where: str, tokens: list[Any]) -> int:
-    if not tokens or not all(type(token) is int for token in tokens):
-        raise InvalidRequest(where, "must be a list of tokens, and not empty")
-    return len(tokens)
+def _tokens(where: str, item: Any, inputs: list[str]) -> int:
+    if type(item) is str and item:
+        return tokens_of(len(item))
+    if type(item) is list and item and all(type(token) is int for token in item):
+        return len(item)
+    if type(item) is dict and "content" in item:
+        return tokens_of(read_parts(f"{where}.content", item["content"], inputs))
+    raise InvalidRequest(where, "must be a text, a list of tokens or an object with content, and not empty")
 
 
 class EmbeddingsProgress(ChatProgress):
@@ -106,71 +76,20 @@ class EmbeddingsProgress(ChatProgress):
             self.usage = usage_of(usage)
 
 
-class EmbeddingsUpstream(CanonicalUpstream):
-    """How a provider that speaks embeddings is talked to."""
+class EmbeddingsStamp(ChatStamp):
+    """Writes id, model, provider, usage and cost into the reply, and vectors in the encoding that the call asked for."""
 
-    def from_canonical(self, body: Json, endpoint: Endpoint) -> Translated:
-        """Leave out what the endpoint is known to refuse; the same object where nothing applies."""
-        dropped = tuple(name for name in body if name in endpoint.unsupported)
-        if not dropped:
-            return Translated(body)
-        return Translated({name: value for name, value in body.items() if name not in dropped}, dropped)
-
-    def progress(self, stream: bool) -> Progress:
-        """Return the reader of one reply."""
-        return EmbeddingsProgress(stream=False)
-
-    def fold(self) -> Fold:
-        """There is no stream to fold."""
-        raise NotImplementedError("embeddings are not streamed")
-
-
-class EmbeddingsStamp:
-    """Writes id, model, usage and cost into the reply, and vectors in the encoding that the call asked for."""
-
-    __slots__ = ("_bill", "_call")
-
-    def __init__(self, call: Call, bill: Callable[[], Bill]) -> None:
-        self._call, self._bill = call, bill
-
-    def event(self, event: Json) -> Json | None:
-        """Stamp the reply: there are no other events."""
-        return self.reply(event)
-
-    def last(self) -> Iterable[Json]:
-        """Give nothing."""
-        return ()
+    __slots__ = ()
 
     def reply(self, reply: Json) -> Json:
-        """Stamp the reply."""
-        bill = self._bill()
-        endpoint = bill.candidate.endpoint
-        reply["id"] = self._call.id
-        reply.setdefault("object", "list")
-        reply["model"] = endpoint.model
-        reply["provider"] = endpoint.provider_name
+        """Stamp the reply. Raises Malformed where a vector is none."""
         recode = encode if self._call.body.get("encoding_format") == "base64" else decode
         for index, item in enumerate(reply["data"]):
             item.setdefault("object", "embedding")
             item.setdefault("index", index)
             item["embedding"] = recode(item["embedding"])
-        self._charge(reply, bill)
-        return reply
-
-    def failed(self, error: CallError) -> Iterable[Json]:
-        """Give nothing: no reply is under way."""
-        return ()
-
-    def _charge(self, reply: Json, bill: Bill) -> None:
-        told = reply.get("usage")
-        usage = bill.usage or (usage_of(told) if type(told) is dict else None)
-        if usage is None:
-            return
-        if type(told) is not dict:
-            told = reply["usage"] = {}
-        told["prompt_tokens"] = usage.prompt
-        told["total_tokens"] = usage.total
-        charge(told, usage, bill)
+        reply.setdefault("object", "list")
+        return self._signed(reply, charged)
 
 
 def encode(vector: Any) -> Any:
@@ -194,10 +113,18 @@ def decode(vector: Any) -> Any:
         raise Malformed("an embedding that is no list and no base64 of floats") from None
 
 
-class EmbeddingsClient(CanonicalClient):
+class EmbeddingsUpstream(ChatUpstream):
+    """How a provider that speaks embeddings is talked to."""
+
+    def progress(self, stream: bool) -> Progress:
+        """Return the reader of one reply."""
+        return EmbeddingsProgress(stream)
+
+
+class EmbeddingsClient(ChatClient):
     """How a client that speaks embeddings is served."""
 
-    own = OWN
+    own = frozenset("model models provider stream usage session_id trace".split())
 
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""

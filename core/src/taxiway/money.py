@@ -1,6 +1,6 @@
 """Prices and costs, in USD."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import frozen
 
@@ -8,6 +8,14 @@ from taxiway.usage import Usage
 
 # Costs are sums of products of tiny floats; a tenth of a nano-dollar is below every provider's own rounding.
 _DIGITS: Final = 10
+
+
+class Cost(NamedTuple):
+    """What a call costs, in USD: in all, for what went in (the price of the request itself too), and for what came out."""
+
+    total: float
+    prompt: float
+    completion: float
 
 
 @frozen(kw_only=True)
@@ -47,28 +55,29 @@ class Price:
 
     def cost(self, usage: Usage) -> float | None:
         """Return the cost of `usage` in USD, or None where a price that it needs is unknown: never a silent 0."""
-        parts = self.parts(usage)
-        return None if parts is None else round(parts[0] + parts[1], _DIGITS)
+        cost = self.parts(usage)
+        return None if cost is None else cost.total
 
-    def parts(self, usage: Usage) -> tuple[float, float] | None:
-        """Return the cost in USD of what went in (with the price of the request itself) and of what came out."""
+    def parts(self, usage: Usage) -> Cost | None:
+        """Return the cost of `usage` with its two parts; None as in `cost`."""
         price = self.at(usage.prompt) if self.above else self
-        if price.input is None or (price.output is None and usage.completion):
+        into, out = price.input, price.output
+        if into is None or (out is None and usage.completion):
             return None
-        into, out = price.input, price.output or 0.0
+        out = out or 0.0
         prompt = usage.input * into + usage.requests * price.request
-        if usage.prompt != usage.input:
+        if usage.cache_read or usage.cache_write_5m or usage.cache_write_1h or usage.audio_in or usage.image_in:
             prompt += usage.cache_read * _either(price.cache_read, into)
             prompt += usage.cache_write_5m * _either(price.cache_write_5m, into)
             prompt += usage.cache_write_1h * _either(price.cache_write_1h, _either(price.cache_write_5m, into))
             prompt += usage.audio_in * _either(price.audio_in, into)
             prompt += usage.image_in * _either(price.image_in, into)
         completion = usage.output * out
-        if usage.completion != usage.output:
+        if usage.reasoning or usage.audio_out or usage.image_out:
             completion += usage.reasoning * _either(price.reasoning, out)
             completion += usage.audio_out * _either(price.audio_out, out)
             completion += usage.image_out * _either(price.image_out, out)
-        return prompt, completion
+        return Cost(round(prompt + completion, _DIGITS), round(prompt, _DIGITS), round(completion, _DIGITS))
 
     def expected(self, prompt: int, output: int) -> float | None:
         """Return what a call of that many tokens is expected to cost, in USD; None where unknown."""

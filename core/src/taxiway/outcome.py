@@ -6,6 +6,7 @@ from attrs import define, field, frozen
 
 from taxiway.candidate import Candidate, Operation, Unit
 from taxiway.errors import TaxiwayError
+from taxiway.money import Cost
 from taxiway.usage import Usage
 
 Kind: TypeAlias = Literal[
@@ -95,7 +96,7 @@ class Bill:
 
     candidate: Candidate
     usage: Usage | None
-    cost: float | None
+    cost: Cost | None
     is_byok: bool = True
 
 

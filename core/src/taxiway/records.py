@@ -74,13 +74,14 @@ def is_torn(data: bytes, good: int) -> bool:
 def opened_record(call: Call, attempt: AttemptRecord, before: AttemptRecord | None) -> bytes:
     """Return the record of an attempt that is about to be sent; `before`: how the one before it ended."""
     caller, facts = call.caller, call.facts
+    asked = facts.models[0] if facts.models else ""
     row = (
         call.id,
         caller.workspace,
         caller.api_key,
         call.operation,
         call.dialect,
-        facts.models[0] if facts.models else "",
+        asked,
         call.created,
         facts.stream,
         call.seed,

@@ -160,13 +160,8 @@ class Spool:
             self._folder = None
 
     def _append(self, record: bytes) -> Segment:
-        live = self._live
-        if (
-            live is None
-            or live.descriptor < 0
-            or live.size >= SEGMENT_BYTES
-            or self._clock.monotonic() >= self._follow_at
-        ):
+        live, clock = self._live, self._clock.monotonic
+        if live is None or live.descriptor < 0 or live.size >= SEGMENT_BYTES or clock() >= self._follow_at:
             live = self._follow()
         try:
             live.append(record)
@@ -261,7 +256,7 @@ class Spool:
             self._drop(segment)
 
     def _drop(self, segment: Segment) -> None:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # what stays comes again at the next start, under ids that sinks have
             segment.path.unlink()
         self._segments.remove(segment)
         if all(other.folder is not segment.folder for other in self._segments):

@@ -27,7 +27,7 @@ from taxiway.dialect import Client, Dialect, Upstream
 from taxiway.errors import InvalidRequest
 from taxiway.failures import POLICIES
 from taxiway.hookspecs import API
-from taxiway.money import Price
+from taxiway.money import Cost, Price
 from taxiway.outcome import Bill, CallError, Failure
 from taxiway.registration import AnyRegistration, Context, NoOptions
 from taxiway.sse import SseParser
@@ -246,7 +246,7 @@ class DialectContract:
 
     def _stamped(self, dialect: Dialect) -> tuple[Call, Any]:
         endpoint = make_endpoint(dialect.operation, dialect.name)
-        bill = Bill(make_candidate(endpoint), Usage(input=10, output=5), 2e-5)
+        bill = Bill(make_candidate(endpoint), Usage(input=10, output=5), Cost(2e-5, 1e-5, 1e-5))
         return self._call(dialect), lambda: bill
 
 

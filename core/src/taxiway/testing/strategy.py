@@ -21,6 +21,7 @@ from attrs import define
 from taxiway.call import LIBRARY, NO_PREFERENCES, Call, Facts
 from taxiway.candidate import Endpoint
 from taxiway.converter import structure
+from taxiway.draws import Draws
 from taxiway.errors import ConfigError
 from taxiway.hookspecs import API
 from taxiway.money import Price
@@ -217,7 +218,7 @@ class StrategyContract:
 
 
 def _random(seed: int) -> Random:
-    return Random(seed)  # noqa: S311 - draws of a strategy, not secrets
+    return Draws(seed)
 
 
 def _rank(
