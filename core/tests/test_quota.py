@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taxiway.candidate import Account, Candidate, Credential, Endpoint, Limits
+from taxiway.health import Block
 from taxiway.outcome import QuotaHint
 from taxiway.quota import Quotas
 from taxiway.usage import Usage
@@ -41,10 +42,22 @@ def quotas():
     return Quotas(Random(1))
 
 
+def blocked(quotas, one, tokens, max_output, now):
+    """Why a call of that size can't be taken now, None where it can."""
+    room = quotas.room(one, tokens, max_output, now)
+    return room if isinstance(room, Block) else None
+
+
+def headroom(quotas, one, now):
+    """The free share of the tightest limit, for the smallest of calls."""
+    room = quotas.room(one, 0, 1, now)
+    return 0.0 if isinstance(room, Block) else room
+
+
 def free(quotas, one, now, most=1000):
     """How many requests are let through at this moment, reserving each."""
     for count in range(most):
-        if quotas.block(one, 1, 1, now) is not None:
+        if blocked(quotas, one, 1, 1, now) is not None:
             return count
         quotas.reserve(one, 1, 1, now)
     return most
@@ -53,7 +66,7 @@ def free(quotas, one, now, most=1000):
 def test_where_nothing_is_known_nothing_is_in_the_way(quotas):
     one = candidate()
     assert free(quotas, one, 0.0, most=500) == 500
-    assert quotas.headroom(one, 0.0) == 1.0
+    assert headroom(quotas, one, 0.0) == 1.0
 
 
 # --- configured limits
@@ -62,55 +75,55 @@ def test_where_nothing_is_known_nothing_is_in_the_way(quotas):
 def test_a_hundred_concurrent_picks_do_not_see_one_slot(quotas):
     one = candidate(requests_per_minute=7)
     assert free(quotas, one, 0.0) == 7
-    block = quotas.block(one, 1, 1, 0.0)
+    block = blocked(quotas, one, 1, 1, 0.0)
     assert block.kind == "rate_limited"
     assert not block.breaker
     assert block.until == pytest.approx(60.0)
     assert "0 of 7 requests left" in block.reason
-    assert quotas.headroom(one, 0.0) == 0.0
+    assert headroom(quotas, one, 0.0) == 0.0
 
 
 def test_a_limit_counts_the_whole_account(quotas):
     one, other = candidate(model="m", requests_per_minute=5), candidate(model="n", requests_per_minute=5)
     assert free(quotas, one, 0.0) == 5
-    assert quotas.block(other, 1, 1, 0.0) is not None
-    assert quotas.block(candidate("b", requests_per_minute=5), 1, 1, 0.0) is None
+    assert blocked(quotas, other, 1, 1, 0.0) is not None
+    assert blocked(quotas, candidate("b", requests_per_minute=5), 1, 1, 0.0) is None
 
 
 @pytest.mark.parametrize("first", ["a", "b"])
 def test_keys_of_one_quota_pool_share_limits_whoever_names_them(quotas, first):
     keys = {"a": candidate("a", pool="team", requests_per_minute=5), "b": candidate("b", pool="team")}
-    quotas.block(keys[first], 1, 1, 0.0)
+    blocked(quotas, keys[first], 1, 1, 0.0)
     assert free(quotas, keys["a"], 0.0) == 5
-    assert quotas.block(keys["b"], 1, 1, 0.0) is not None
+    assert blocked(quotas, keys["b"], 1, 1, 0.0) is not None
 
 
 def test_keys_of_one_quota_pool_share_what_is_learnt(quotas):
     one, other = candidate("a", pool="team"), candidate("b", pool="team")
     quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(0, reset=30)], 1.0, EPOCH)
-    assert quotas.block(other, 1, 1, 2.0) is not None
+    assert blocked(quotas, other, 1, 1, 2.0) is not None
 
 
 def test_the_tightest_of_several_limits_holds(quotas):
     one = candidate(requests_per_minute=100, tokens_per_minute=1000, charges="admission")
     quotas.reserve(one, 900, None, 0.0)
-    assert quotas.block(one, 100, None, 1.0) is None
-    assert "tokens" in quotas.block(one, 101, None, 1.0).reason
-    assert quotas.headroom(one, 1.0) == pytest.approx(0.1)
+    assert blocked(quotas, one, 100, None, 1.0) is None
+    assert "tokens" in blocked(quotas, one, 101, None, 1.0).reason
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.1)
 
 
 def test_a_block_is_over_when_all_limits_have_room(quotas):
     one = candidate(requests_per_minute=1, requests_per_day=1)
     quotas.reserve(one, 1, 1, 0.0)
-    assert quotas.block(one, 1, 1, 0.0).until == pytest.approx(86_400.0)
+    assert blocked(quotas, one, 1, 1, 0.0).until == pytest.approx(86_400.0)
 
 
 def test_a_call_larger_than_the_limit_is_for_the_provider_to_refuse(quotas):
     one = candidate(tokens_per_minute=1000)
-    assert quotas.block(one, 5000, None, 0.0) is None
+    assert blocked(quotas, one, 5000, None, 0.0) is None
     quotas.reserve(one, 5000, None, 0.0)
-    assert quotas.block(one, 1, 1, 1.0) is not None
-    assert quotas.block(one, 5000, None, 60.0) is None
+    assert blocked(quotas, one, 1, 1, 1.0) is not None
+    assert blocked(quotas, one, 5000, None, 60.0) is None
 
 
 @given(
@@ -134,7 +147,7 @@ def test_no_window_ever_holds_more_than_its_limit(steps):
         for due in sorted((entry for entry in open_ if entry[0] <= now), key=lambda entry: entry[0]):
             open_.remove(due)
             due[1].settle(Usage(input=due[2]), due[0])
-        if quotas.block(one, tokens, 0, now) is not None:
+        if blocked(quotas, one, tokens, 0, now) is not None:
             continue
         used = max(1, tokens + less)
         sent.append((now, used))
@@ -148,13 +161,13 @@ def test_a_limit_on_requests_holds_and_reopens_when_it_says(waits, limit):
     one = candidate(requests_per_minute=limit)
     for wait in waits:
         now += wait
-        block = quotas.block(one, 1, 1, now)
+        block = blocked(quotas, one, 1, 1, now)
         if block is None:
             quotas.reserve(one, 1, 1, now)
             sent.append(now)
         else:
             assert block.until > now
-            assert copy.deepcopy(quotas).block(one, 1, 1, block.until) is None
+            assert blocked(copy.deepcopy(quotas), one, 1, 1, block.until) is None
         assert len([at for at in sent if at > now - 60.0]) <= limit
 
 
@@ -164,35 +177,35 @@ def test_a_limit_on_requests_holds_and_reopens_when_it_says(waits, limit):
 def test_what_was_reserved_is_settled_to_what_was_used(quotas):
     one = candidate(tokens_per_minute=1000)
     reservation = quotas.reserve(one, 400, 200, 0.0)
-    assert quotas.headroom(one, 0.0) == pytest.approx(0.4)
+    assert headroom(quotas, one, 0.0) == pytest.approx(0.4)
     reservation.settle(Usage(input=100, output=50), 1.0)
-    assert quotas.headroom(one, 1.0) == pytest.approx(0.85)
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.85)
 
 
 def test_used_beyond_the_reservation_counts_too(quotas):
     one = candidate(tokens_per_minute=1000)
     quotas.reserve(one, 100, 100, 0.0).settle(Usage(input=100, output=700), 1.0)
-    assert quotas.headroom(one, 1.0) == pytest.approx(0.2)
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.2)
 
 
 def test_what_counts_at_admission_is_not_settled(quotas):
     one = candidate(tokens_per_minute=1000, charges="admission")
     quotas.reserve(one, 400, 500, 0.0).settle(Usage(input=10, output=800), 1.0)
-    assert quotas.headroom(one, 1.0) == pytest.approx(0.6)
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.6)
 
 
 def test_what_reserves_the_most_is_settled(quotas):
     one = candidate(tokens_per_minute=1000, charges="reserve-max")
     reservation = quotas.reserve(one, 100, 700, 0.0)
-    assert quotas.headroom(one, 0.0) == pytest.approx(0.2)
+    assert headroom(quotas, one, 0.0) == pytest.approx(0.2)
     reservation.settle(Usage(input=90, output=10), 1.0)
-    assert quotas.headroom(one, 1.0) == pytest.approx(0.9)
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.9)
 
 
 def test_unknown_usage_leaves_the_reservation(quotas):
     one = candidate(tokens_per_minute=1000, charges="reserve-max")
     quotas.reserve(one, 100, 700, 0.0).settle(None, 1.0)
-    assert quotas.headroom(one, 1.0) == pytest.approx(0.2)
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.2)
 
 
 def test_release_gives_everything_back_once(quotas):
@@ -210,7 +223,7 @@ def test_release_gives_everything_back_once(quotas):
 def test_a_stated_remainder_is_what_is_left(quotas):
     one = candidate()
     quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(3, reset=30)], 1.0, EPOCH)
-    assert quotas.headroom(one, 1.0) == pytest.approx(0.03)
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.03)
     assert free(quotas, one, 1.0) == 3
 
 
@@ -219,7 +232,7 @@ def test_calls_of_one_instant_are_each_taken_off_once(quotas):
     one = candidate()
     sent = [quotas.reserve(one, 1, 1, 0.0) for _ in range(10)]
     quotas.learn(sent[0], [requests(11, limit=12, reset=30)], 1.0, EPOCH)
-    assert quotas.headroom(one, 1.0) == pytest.approx(2 / 12)
+    assert headroom(quotas, one, 1.0) == pytest.approx(2 / 12)
     quotas.learn(sent[9], [requests(2, limit=12, reset=30)], 1.1, EPOCH)
     assert free(quotas, one, 1.1) == 2
 
@@ -229,9 +242,9 @@ def test_what_was_given_back_meanwhile_is_not_taken_off(quotas):
     first, *others = [quotas.reserve(one, 1, 1, number * 0.01) for number in range(5)]
     others[0].release(0.5)
     quotas.learn(first, [requests(10, reset=30)], 1.0, EPOCH)
-    assert quotas.headroom(one, 1.0) == pytest.approx(0.07)
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.07)
     others[1].release(1.5)
-    assert quotas.headroom(one, 1.5) == pytest.approx(0.08)
+    assert headroom(quotas, one, 1.5) == pytest.approx(0.08)
 
 
 def test_what_the_provider_counted_already_is_not_given_back_again(quotas):
@@ -241,7 +254,7 @@ def test_what_the_provider_counted_already_is_not_given_back_again(quotas):
     hint = QuotaHint(unit="tokens", limit=1000, remaining=80, reset=EPOCH + 30)
     quotas.learn(second, [hint], 2.0, EPOCH)
     first.settle(Usage(input=10), 3.0)
-    assert quotas.headroom(one, 3.0) == pytest.approx(0.08)
+    assert headroom(quotas, one, 3.0) == pytest.approx(0.08)
 
 
 def test_a_refusal_that_states_a_remainder_does_not_count_itself_out(quotas):
@@ -249,7 +262,7 @@ def test_a_refusal_that_states_a_remainder_does_not_count_itself_out(quotas):
     first, _, __ = [quotas.reserve(one, 1, 1, 0.0) for _ in range(3)]
     first.release(1.0)
     quotas.learn(first, [requests(5, limit=10, reset=30)], 1.0, EPOCH)
-    assert quotas.headroom(one, 1.0) == pytest.approx(0.3)
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.3)
 
 
 def test_figures_of_an_earlier_request_that_come_late_are_dropped(quotas):
@@ -263,33 +276,33 @@ def test_figures_of_an_earlier_request_that_come_late_are_dropped(quotas):
 def test_a_reset_renews_the_limit(quotas):
     one = candidate()
     quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(0, limit=4, reset=20, window=60)], 1.0, EPOCH)
-    block = quotas.block(one, 1, 1, 2.0)
+    block = blocked(quotas, one, 1, 1, 2.0)
     assert block.until == pytest.approx(22.0)  # a second later than stated: providers round down
     assert free(quotas, one, block.until) == 4
-    assert quotas.block(one, 1, 1, 81.9) is not None
+    assert blocked(quotas, one, 1, 1, 81.9) is not None
     assert free(quotas, one, 82.1) == 4
 
 
 def test_a_reset_by_the_providers_clock_may_lie_in_the_past(quotas):
     one = candidate()
     quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(0, limit=4, reset=-5)], 1.0, EPOCH)
-    assert quotas.block(one, 1, 1, 2.0) is None
+    assert blocked(quotas, one, 1, 1, 2.0) is None
 
 
 def test_a_remainder_without_limit_or_reset_opens_again(quotas):
     one = candidate()
     hint = QuotaHint(unit="requests", remaining=0)
     quotas.learn(quotas.reserve(one, 1, 1, 0.0), [hint], 1.0, EPOCH)
-    block = quotas.block(one, 1, 1, 2.0)
+    block = blocked(quotas, one, 1, 1, 2.0)
     assert block.until == pytest.approx(61.0)
-    assert quotas.block(one, 1, 1, block.until) is None
+    assert blocked(quotas, one, 1, 1, block.until) is None
 
 
 def test_a_leaky_bucket_refills_before_it_is_full(quotas):
     one = candidate()
     hint = requests(0, limit=60, reset=60, refill=1.0, window=60)
     quotas.learn(quotas.reserve(one, 1, 1, 0.0), [hint], 1.0, EPOCH)
-    assert quotas.block(one, 1, 1, 0.5).until == pytest.approx(1.0)
+    assert blocked(quotas, one, 1, 1, 0.5).until == pytest.approx(1.0)
     assert free(quotas, one, 3.0) == 3
     assert free(quotas, one, 1000.0) == 60
     assert free(quotas, one, 1001.0) == 1
@@ -305,15 +318,15 @@ def test_a_bucket_that_is_full_holds_its_limit_and_no_more(quotas):
 def test_a_guessed_limit_shuts_nothing(quotas):
     one = candidate()
     quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(0, reset=30, confidence=0.2)], 1.0, EPOCH)
-    assert quotas.block(one, 1, 1, 2.0) is None
-    assert quotas.headroom(one, 2.0) == 0.0
+    assert blocked(quotas, one, 1, 1, 2.0) is None
+    assert headroom(quotas, one, 2.0) == 0.0
 
 
 def test_units_that_calls_are_not_counted_in_are_left_out(quotas):
     one = candidate()
     hint = QuotaHint(unit="images", limit=5, remaining=0, reset=EPOCH + 30)
     quotas.learn(quotas.reserve(one, 1, 1, 0.0), [hint], 1.0, EPOCH)
-    assert quotas.block(one, 1, 1, 2.0) is None
+    assert blocked(quotas, one, 1, 1, 2.0) is None
 
 
 # --- refusals
@@ -323,10 +336,10 @@ def test_a_refusal_shuts_the_pool_until_its_time(quotas):
     one = candidate()
     until = quotas.shut(quotas.reserve(one, 1, 1, 0.0), 30.0, 1.0)
     assert 31.0 <= until <= 33.0
-    block = quotas.block(one, 1, 1, 30.9)
+    block = blocked(quotas, one, 1, 1, 30.9)
     assert (block.kind, block.until) == ("rate_limited", until)
-    assert quotas.block(one, 1, 1, until) is None
-    assert quotas.headroom(one, 2.0) == 0.0
+    assert blocked(quotas, one, 1, 1, until) is None
+    assert headroom(quotas, one, 2.0) == 0.0
 
 
 def test_waiting_for_one_instant_is_spread():
@@ -352,7 +365,7 @@ def test_calls_refused_together_are_one_refusal(quotas):
         until = quotas.shut(reservation, None, 1.0)
     assert until <= 1.0 + 2 * 1.2
     until = quotas.shut(quotas.reserve(one, 1, 1, until), None, until)
-    assert quotas.block(one, 1, 1, until - 0.1) is not None
+    assert blocked(quotas, one, 1, 1, until - 0.1) is not None
 
 
 def test_a_success_ends_the_doubling_only_if_it_was_sent_later(quotas):
@@ -381,9 +394,9 @@ def test_a_header_of_a_request_sent_later_reopens_the_pool(quotas):
     early, refused, late = (quotas.reserve(one, 1, 1, at) for at in (0.0, 0.1, 0.2))
     quotas.shut(refused, 30.0, 1.0)
     quotas.learn(early, [requests(50, reset=30)], 1.1, EPOCH)
-    assert quotas.block(one, 1, 1, 1.2) is not None
+    assert blocked(quotas, one, 1, 1, 1.2) is not None
     quotas.learn(late, [requests(50, reset=30)], 1.3, EPOCH)
-    assert quotas.block(one, 1, 1, 1.4) is None
+    assert blocked(quotas, one, 1, 1, 1.4) is None
 
 
 # --- memory
@@ -393,9 +406,9 @@ def test_memory_of_one_pool_is_bounded(quotas):
     one = candidate(requests_per_minute=10**9, tokens_per_day=10**12)
     for number in range(30_000):
         quotas.reserve(one, 1, 1, number * 0.11).settle(Usage(), number * 0.11)
-    pool, limits = quotas._of(one)
-    assert len(pool.recent) <= 1024
-    assert all(len(limit._parts) <= 122 for limit in limits)
+    (pool,) = quotas._pools.values()
+    assert len(pool.ledgers) == 2
+    assert all(len(limit._parts) <= 122 for limit in pool.ledgers)
 
 
 def test_pools_that_nobody_uses_are_forgotten(quotas):
@@ -403,4 +416,4 @@ def test_pools_that_nobody_uses_are_forgotten(quotas):
         quotas.reserve(candidate(f"k{number}", requests_per_minute=5), 1, 1, 0.0)
     quotas.reserve(candidate("k1", requests_per_minute=5), 1, 1, 3 * 86_400.0)
     quotas.reserve(candidate("k1", requests_per_minute=5), 1, 1, 3 * 86_400.0 + 61)
-    assert len(quotas._pools) == len(quotas._pairs) == len(quotas._limits) == 1
+    assert len(quotas._pools) == len(quotas._found) == len(quotas._limits) == 1

@@ -21,7 +21,7 @@ from taxiway.strategy import Ranked
 class Row:
     """One candidate. `place` counts from 1 in the order of trying, None: it is out. `frees` in seconds from now.
 
-    `headroom` is the free share of its tightest limit (1 where none is known); `price` the expected USD of this very call.
+    `headroom` is the free share of its tightest limit (1 where none is known, 0 where the call doesn't fit); `price` the expected USD of this very call.
     """
 
     place: int | None
@@ -89,7 +89,8 @@ def _rows(
     call, tried = planned.call, Tried()
     score = ", ".join(ranked.why for ranked in said if ranked.reason)
     rows: list[Row] = []
-    while (candidate := planned.choose(offer, tried, health, quotas, now, [])) is not None:
+    while (chosen := planned.choose(offer, tried, health, quotas, now, [])) is not None:
+        candidate, _ = chosen
         tried.candidates.add(candidate.key)
         place += 1
         rows.append(_row(call, quotas, now, candidate, place, score))
@@ -111,6 +112,7 @@ def _row(
     frees: float | None = None,
 ) -> Row:
     endpoint, facts = candidate.endpoint, call.facts
+    room = quotas.room(candidate, facts.tokens, facts.max_output, now)
     return Row(
         place=place,
         model=endpoint.model,
@@ -119,7 +121,7 @@ def _row(
         endpoint=endpoint.tag,
         account=candidate.account.label,
         reason=reason,
-        headroom=quotas.headroom(candidate, now),
+        headroom=0.0 if isinstance(room, Block) else room,
         price=endpoint.price.expected(facts.tokens, facts.max_output or 0),
         frees=frees,
     )

@@ -2,56 +2,61 @@
 
 import math
 from collections import deque
-from typing import Final
+from typing import ClassVar, Final, TypeAlias
 
 from attrs import Factory, define
 
 from taxiway.candidate import Unit
 
-_GRAINS: Final = 120
-"""Into how many parts a window is cut: memory per limit, and by how much too careful we are."""
+UNITS: Final[tuple[Unit, ...]] = ("requests", "tokens", "input-tokens", "output-tokens")
+"""What calls are counted in; `unit` of a ledger is a place in it. What providers state in others is not used."""
 UNKNOWN_WINDOW: Final = 60.0
 """Seconds, where a provider states a remainder and no window: nearly all count by the minute."""
+_GRAINS: Final = 120
+"""Into how many parts a window is cut: memory per limit, and by how much too careful we are."""
 
 
 @define(eq=False)
-class Part:
+class _Part:
     """What was counted between `first` and `last`."""
 
     first: float
     last: float
-    amount: float
+    amount: float = 0.0
 
 
 @define(eq=False)
 class Sliding:
     """A limit that we count: never more than `limit` in any `window` seconds, whatever window the provider has."""
 
-    unit: Unit
+    unit: int
     limit: float
     window: float
-    _parts: deque[Part] = Factory(deque)
+    firm: ClassVar[bool] = True
+    _parts: deque[_Part] = Factory(deque)
     _used: float = 0.0
 
-    def take(self, amount: float, now: float) -> Part:
-        """Count what is reserved. Returns where, for corrections."""
-        self._expire(now)
+    def take(self, amount: float, _: int, now: float) -> None:
+        """Count what is reserved."""
         parts = self._parts
         if not parts or now - parts[-1].first >= self.window / _GRAINS:
-            parts.append(Part(now, now, 0.0))
+            self._expire(now)
+            parts.append(_Part(now, now))
         part = parts[-1]
         part.last = now
         part.amount += amount
         self._used += amount
-        return part
 
-    def correct(self, part: Part, change: float, now: float) -> None:
+    def correct(self, change: float, number: int, at: float, now: float) -> None:
         """Count what was used beyond the reservation now; take what was not used off where it was counted, if that still counts."""
         if change > 0:
-            self.take(change, now)
-        elif part.last + self.window > now:
-            part.amount += change
-            self._used += change
+            self.take(change, number, now)
+            return
+        for part in reversed(self._parts):
+            if part.first <= at:
+                part.amount += change
+                self._used += change
+                return
 
     def room(self, now: float) -> float:
         """Return what is left."""
@@ -83,9 +88,9 @@ class Stated:
     headroom small.
     """
 
-    unit: Unit
+    unit: int
     window: float
-    firm: bool
+    firm: bool = True
     limit: float = math.inf
     number: int = -1
     level: float = math.inf
@@ -101,7 +106,7 @@ class Stated:
             self.level, self.reset, self.number = self.limit, now + self.window, number - 1
         self.level -= amount
 
-    def correct(self, change: float, number: int) -> None:
+    def correct(self, change: float, number: int, _: float, __: float) -> None:
         """Correct what a reservation took, if it is not in the provider's own figure."""
         if number > self.number:
             self.level -= change
@@ -118,3 +123,6 @@ class Stated:
         if missing <= 0:
             return now
         return now + missing / self.refill if self.refill else max(now, self.reset)
+
+
+Ledger: TypeAlias = Sliding | Stated

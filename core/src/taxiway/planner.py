@@ -195,17 +195,18 @@ class Plan:
             start = len(blocks)
             for offer in offers:
                 if offer.endpoint.key not in tried.endpoints:
-                    candidate = self.choose(offer, tried, health, quotas, now, blocks)
-                    if candidate is not None:
-                        return self._reserve(candidate, quotas, now)
+                    chosen = self.choose(offer, tried, health, quotas, now, blocks)
+                    if chosen is not None:
+                        return self._reserve(*chosen, quotas, now)
             until = _all_limited(blocks[start:])
             if until is not None and until - now <= patience:
                 return Pause(until)
         if not tried.resorted and (breakers := [pair for pair in blocks if pair[1].breaker]):
             # Where breakers alone are the reason, the one whose probe is due first is tried, once a call.
             candidate, _ = min(breakers, key=lambda pair: pair[1].until or now)
-            if quotas.block(candidate, self.call.facts.tokens, self.call.facts.max_output, now) is None:
-                return self._reserve(candidate, quotas, now, resort=True)
+            room = quotas.room(candidate, self.call.facts.tokens, self.call.facts.max_output, now)
+            if not isinstance(room, Block):
+                return self._reserve(candidate, room, quotas, now, resort=True)
         times = [block.until for _, block in blocks if block.until is not None]
         return Exhausted(blocks[0][1] if blocks else None, min(times, default=None))
 
@@ -217,38 +218,36 @@ class Plan:
         quotas: Quotas,
         now: float,
         blocks: list[tuple[Candidate, Block]],
-    ) -> Candidate | None:
-        """Choose among the accounts of an endpoint; `blocks` takes those that are out, and why."""
+    ) -> tuple[Candidate, float] | None:
+        """Choose among the accounts of an endpoint: one with its headroom. `blocks` takes those that are out, and why."""
         facts, cycle = self.call.facts, self.routing.cycle
-        free: list[Candidate] = []
+        free: list[tuple[Candidate, float]] = []
         for candidate in offer.candidates:
             if free and (
-                cycle == "waterfall" or candidate.account.credential.sort_order != free[0].account.credential.sort_order
+                cycle == "waterfall"
+                or candidate.account.credential.sort_order != free[0][0].account.credential.sort_order
             ):
                 break
             if tried is not NOTHING_TRIED and tried.has(candidate):
                 continue
-            block = health.block(candidate, now) or quotas.block(candidate, facts.tokens, facts.max_output, now)
-            if block is None:
-                free.append(candidate)
+            room = health.block(candidate, now) or quotas.room(candidate, facts.tokens, facts.max_output, now)
+            if isinstance(room, Block):
+                blocks.append((candidate, room))
             else:
-                blocks.append((candidate, block))
+                free.append((candidate, room))
         if len(free) < 2:
             return free[0] if free else None
         if cycle == "round-robin":
             return free[health.view(now).turn(offer.endpoint.key) % len(free)]
         # Equal room is the rule where nothing is learnt yet: the call's seed spreads it.
-        turn = self.call.seed % len(free)
-        best, most = free[turn], quotas.headroom(free[turn], now)
-        for candidate in free:
-            room = quotas.headroom(candidate, now)
-            if room > most:
-                best, most = candidate, room
+        best = free[self.call.seed % len(free)]
+        for one in free:
+            if one[1] > best[1]:
+                best = one
         return best
 
-    def _reserve(self, candidate: Candidate, quotas: Quotas, now: float, *, resort: bool = False) -> Pick:
+    def _reserve(self, candidate: Candidate, room: float, quotas: Quotas, now: float, *, resort: bool = False) -> Pick:
         facts = self.call.facts
-        room = quotas.headroom(candidate, now)
         return Pick(candidate, quotas.reserve(candidate, facts.tokens, facts.max_output, now), room, resort)
 
 
