@@ -379,6 +379,12 @@ def test_whatever_peers_send_can_be_written(text, number):
     assert read(next(unframed(opened_record(call(1, models=(text,)), first, first)))[1])
 
 
+def test_a_flipped_bit_of_a_length_is_not_made_up_for_by_the_body():
+    damaged = bytearray(framed(b"") + framed(b"\x00"))
+    damaged[0] ^= 1
+    assert not list(unframed(bytes(damaged)))
+
+
 @given(st.lists(st.binary(max_size=50)), st.data())
 def test_of_a_damaged_file_the_records_before_the_damage_are_read(bodies, data):
     whole = b"".join(map(framed, bodies))

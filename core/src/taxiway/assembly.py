@@ -13,10 +13,10 @@ from taxiway.config import Config
 from taxiway.converter import below, join, nearest
 from taxiway.errors import ConfigError, KeyStoreError, Problem
 from taxiway.keystore import KeyStore
-from taxiway.planner import Offer, Snapshot
 from taxiway.provider import Provider
 from taxiway.registration import Closes, Starts
 from taxiway.secret import Secret, scrub
+from taxiway.snapshot import Offer, Snapshot
 from taxiway.tables import ModelTable
 
 _KEY_TIMEOUT: Final = 20.0

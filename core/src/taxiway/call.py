@@ -1,7 +1,7 @@
 """A call: what a client asked for, decoded once."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import define, evolve, frozen
 
@@ -9,6 +9,9 @@ from taxiway.candidate import DEFAULT_WORKSPACE, Candidate, Operation
 from taxiway.codec import Json
 from taxiway.errors import InvalidRequest
 from taxiway.secret import Secret
+
+TYPICAL_OUTPUT: Final = 500
+"""Tokens of a reply whose call sets no limit, or a higher one."""
 
 
 @define
@@ -115,6 +118,11 @@ class Call:
     started: float
     deadline: float
     headers: Mapping[str, str]
+
+    @property
+    def expected_output(self) -> int:
+        """Tokens that the reply is reckoned with before it is there: the call's own limit, if that is less than is usual."""
+        return 0 if self.operation == "embeddings" else min(self.facts.max_output or TYPICAL_OUTPUT, TYPICAL_OUTPUT)
 
 
 @define(eq=False)

@@ -20,9 +20,9 @@ from taxiway.errors import InvalidRequest
 from taxiway.health import Alert, Health
 from taxiway.http import Headers
 from taxiway.outcome import Failure
-from taxiway.planner import Snapshot
 from taxiway.quota import Quotas
 from taxiway.run import Run
+from taxiway.snapshot import Snapshot
 from taxiway.spool import Journal
 from taxiway.stream import Stream
 from taxiway.transport import Transport

@@ -12,8 +12,9 @@ from taxiway.draws import Draws
 from taxiway.errors import InvalidRequest
 from taxiway.health import Block, Health
 from taxiway.outcome import CallError
-from taxiway.planner import Notes, Offer, Plan, Snapshot, Tried, plan
+from taxiway.planner import Notes, Plan, Tried, plan
 from taxiway.quota import Quotas
+from taxiway.snapshot import Offer, Snapshot
 from taxiway.strategy import Ranked
 
 
@@ -122,6 +123,6 @@ def _row(
         account=candidate.account.label,
         reason=reason,
         headroom=0.0 if isinstance(room, Block) else room,
-        price=endpoint.price.expected(facts.tokens, facts.max_output or 0),
+        price=endpoint.price.expected(facts.tokens, call.expected_output),
         frees=frees,
     )

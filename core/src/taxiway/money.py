@@ -81,8 +81,8 @@ class Price:
 
     def expected(self, prompt: int, output: int) -> float | None:
         """Return what a call of that many tokens is expected to cost, in USD; None where unknown."""
-        if not self.above and self.input is not None and self.output is not None:
-            return prompt * self.input + output * self.output + self.request
+        if not self.above and self.input is not None and (self.output is not None or not output):
+            return prompt * self.input + output * (self.output or 0.0) + self.request
         return self.cost(Usage(input=prompt, output=output))
 
 

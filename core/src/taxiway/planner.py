@@ -4,8 +4,8 @@ A plan ranks endpoints. Which account of an endpoint is used is decided at each 
 headroom is stale by the second attempt, and ordering every candidate up front costs ten times as much.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from operator import attrgetter
 from random import Random
 from typing import Final
@@ -13,108 +13,16 @@ from typing import Final
 from attrs import Factory, define, frozen
 
 from taxiway.call import Call
-from taxiway.candidate import Candidate, Endpoint, Operation, Section
-from taxiway.errors import InvalidRequest
+from taxiway.candidate import Candidate, Endpoint
 from taxiway.health import Block, Health
 from taxiway.outcome import CallError, Failure
-from taxiway.provider import Provider
 from taxiway.quota import Quotas, Reservation
-from taxiway.routing import ModelRouting, Routing, Timeouts
-from taxiway.strategy import HealthView, Ranked, Strategy
+from taxiway.routing import Routing
+from taxiway.snapshot import SOFT, ModelOffers, Offer, SectionOffers, Snapshot, in_sections
+from taxiway.strategy import HealthView, Ranked
 
 SAME_ENDPOINT: Final = 3
 """Attempts at one endpoint after overload or unavailability (Google's SRE book has the same number)."""
-
-_SOFT: Final = frozenset({"tools", "tool_choice", "response_format", "structured_outputs", "verbosity"})
-"""Where some endpoints of a model take these and others don't, only the former are used; where none does, it is no filter."""
-
-
-@frozen(eq=False)
-class Offer:
-    """One endpoint with the accounts that may serve it in one section, by `sort_order` and then rank."""
-
-    endpoint: Endpoint
-    section: Section
-    candidates: tuple[Candidate, ...]
-
-
-@frozen(eq=False)
-class _Section:
-    """The offers of a model in one section, with what ranking reads of them."""
-
-    offers: Sequence[Offer]
-    endpoints: Sequence[Endpoint]
-    by_endpoint: Mapping[Endpoint, Offer]
-
-
-@frozen(eq=False)
-class _Model:
-    """A model's offers, and what they have in common, so that most calls pass all filters at once."""
-
-    offers: tuple[Offer, ...]
-    sections: Sequence[_Section]
-    operations: frozenset[Operation]
-    max_output: int | None
-    unsupported: frozenset[str]
-    inputs: frozenset[str]
-
-    @classmethod
-    def of(cls, offers: tuple[Offer, ...]) -> "_Model":
-        endpoints = [offer.endpoint for offer in offers]
-        limits = [endpoint.max_output for endpoint in endpoints if endpoint.max_output is not None]
-        return cls(
-            offers,
-            _sections(offers),
-            frozenset.intersection(*(frozenset(endpoint.dialects) for endpoint in endpoints)),
-            min(limits, default=None),
-            frozenset().union(*(endpoint.unsupported for endpoint in endpoints)) & _SOFT,
-            frozenset.intersection(*(endpoint.inputs for endpoint in endpoints)),
-        )
-
-
-def _sections(offers: Iterable[Offer]) -> list[_Section]:
-    groups = [tuple(group) for _, group in groupby(offers, attrgetter("section"))]
-    return [
-        _Section(group, [offer.endpoint for offer in group], {offer.endpoint: offer for offer in group})
-        for group in groups
-    ]
-
-
-@frozen(kw_only=True, eq=False)
-class Snapshot:
-    """Everything a plan is made from that is not the call. Immutable; replaced whole on a change.
-
-    `offers`: by workspace and model slug, in the order of sections. `ids`: the same by `<provider>/<id>`, where that is no
-    slug. `names`: the `[models]` tables. `hash` identifies it in records.
-    """
-
-    offers: Mapping[str, Mapping[str, tuple[Offer, ...]]]
-    ids: Mapping[str, Mapping[str, tuple[Offer, ...]]] = Factory(dict)
-    names: Mapping[str, ModelRouting] = Factory(dict)
-    providers: Mapping[str, Provider] = Factory(dict)
-    strategies: tuple[tuple[str, Strategy], ...] = ()
-    routing: Routing = Factory(Routing)
-    hash: str = ""
-    _models: dict[tuple[str, str], _Model] = Factory(dict)
-
-    def models(self, workspace: str) -> Mapping[str, tuple[Offer, ...]]:
-        """Return what a workspace can be served."""
-        return self.offers.get(workspace, {})
-
-    def find(self, workspace: str, name: str) -> _Model:
-        """Return a model's offers, as planning wants them. Raises InvalidRequest where there are none."""
-        model = self._models.get((workspace, name))
-        if model is None:
-            offers = self.offers.get(workspace, {}).get(name) or self.ids.get(workspace, {}).get(name)
-            if offers is None:
-                raise InvalidRequest("model", f"{name} is not a valid model ID")
-            model = self._models[workspace, name] = _Model.of(offers)
-        return model
-
-    def timeouts(self, model: str) -> Timeouts:
-        """Return the limits that hold for a model."""
-        own = self.names.get(model)
-        return self.routing.timeouts if own is None or own.timeouts is None else own.timeouts
 
 
 @define(eq=False)
@@ -143,6 +51,8 @@ class Tried:
         self.again.clear()
         return found
 
+
+_score: Final = attrgetter("score")
 
 NOTHING_TRIED: Final = Tried()
 """What nearly every call has behind it when it picks: it is shared, and never changed."""
@@ -256,7 +166,7 @@ class Notes:
     """What planning says of its reasons: `excluded` by filters and why, and what the strategies `said` of an endpoint."""
 
     excluded: list[tuple[Offer, str]] = Factory(list)
-    said: dict[Endpoint, Sequence[Ranked]] = Factory(dict)
+    said: dict[Endpoint, list[Ranked]] = Factory(dict)
 
 
 def plan(call: Call, snapshot: Snapshot, view: HealthView, random: Random, notes: Notes | None = None) -> Plan:
@@ -269,7 +179,7 @@ def plan(call: Call, snapshot: Snapshot, view: HealthView, random: Random, notes
     random.seed(call.seed)
     for name in _names(call.facts.models, snapshot):
         model = snapshot.find(call.caller.workspace, name)
-        sections = model.sections if _passes(call, model) else _sections(_filter(call, model.offers, excluded))
+        sections = model.sections if _passes(call, model) else in_sections(_filter(call, model.offers, excluded))
         if sections:
             models.append((name, _order(call, sections, snapshot, view, random, notes)))
     if not models:
@@ -289,7 +199,7 @@ def _names(models: Sequence[str], snapshot: Snapshot) -> Iterable[str]:
     return found
 
 
-def _passes(call: Call, model: _Model) -> bool:
+def _passes(call: Call, model: ModelOffers) -> bool:
     facts, preferences = call.facts, call.preferences
     return (
         call.operation in model.operations
@@ -310,7 +220,7 @@ def _filter(call: Call, offers: Sequence[Offer], excluded: list[tuple[Offer, str
             kept.append(offer)
         else:
             excluded.append((offer, reason))
-    wanted = facts.parameters & _SOFT
+    wanted = facts.parameters & SOFT
     able = [o for o in kept if not wanted & o.endpoint.unsupported and facts.inputs <= o.endpoint.inputs]
     if not able:
         return kept
@@ -341,7 +251,12 @@ def matches(slug: str, endpoint: Endpoint) -> bool:
 
 
 def _order(
-    call: Call, sections: Sequence[_Section], snapshot: Snapshot, view: HealthView, random: Random, notes: Notes | None
+    call: Call,
+    sections: Sequence[SectionOffers],
+    snapshot: Snapshot,
+    view: HealthView,
+    random: Random,
+    notes: Notes | None,
 ) -> Sequence[Offer]:
     """Order the offers of a model: by section, then as the call's `order` says, then by the strategies."""
     if len(sections) == 1 and len(sections[0].offers) == 1:
@@ -351,36 +266,39 @@ def _order(
     for section in sections:
         endpoints = section.endpoints
         if order:
-            named = [endpoint for slug in order for endpoint in endpoints if matches(slug, endpoint)]
-            ordered += [section.by_endpoint[endpoint] for endpoint in dict.fromkeys(named)]
+            named = dict.fromkeys(one for slug in order for one in endpoints if matches(slug, one))
+            ordered += map(section.by_endpoint.__getitem__, named)
             endpoints = [endpoint for endpoint in endpoints if endpoint not in named] if fallbacks else ()
-        for rows in _rank(call, endpoints, snapshot, view, random):
-            ordered.append(section.by_endpoint[rows[0].endpoint])
-            if notes is not None:
-                notes.said[rows[0].endpoint] = rows
+        ordered += map(section.by_endpoint.__getitem__, _rank(call, endpoints, snapshot, view, random, notes))
     return ordered if fallbacks or order else ordered[:1]
 
 
 def _rank(
-    call: Call, endpoints: Sequence[Endpoint], snapshot: Snapshot, view: HealthView, random: Random
-) -> Sequence[Sequence[Ranked]]:
+    call: Call,
+    endpoints: Sequence[Endpoint],
+    snapshot: Snapshot,
+    view: HealthView,
+    random: Random,
+    notes: Notes | None,
+) -> Iterable[Endpoint]:
     """Order the endpoints of a section by the strategies: the first one's score, then the next one's, then a draw.
 
     An endpoint that a strategy leaves out is out.
     """
-    strategies = snapshot.strategies
-    if len(endpoints) < 2 or not strategies:
-        return [(Ranked(endpoint, 0.0),) for endpoint in endpoints]
-    draw = random.random
-    if len(strategies) == 1:
-        ranked = strategies[0][1].rank(call, endpoints, view, random)
-        return [(row,) for _, _, row in sorted([(row.score, draw(), row) for row in ranked])]
-    said: dict[Endpoint, list[Ranked]] = {endpoint: [] for endpoint in endpoints}
-    for _, strategy in strategies:
-        for row in strategy.rank(call, endpoints, view, random):
-            said[row.endpoint].append(row)
-    whole = [rows for rows in said.values() if len(rows) == len(strategies)]
-    return [rows for _, _, rows in sorted([([row.score for row in rows], draw(), rows) for rows in whole])]
+    if len(endpoints) < 2 or not snapshot.strategies:
+        return endpoints
+    said = [strategy.rank(call, endpoints, view, random) for _, strategy in snapshot.strategies]
+    if notes is not None:
+        for row in chain.from_iterable(said):
+            notes.said.setdefault(row.endpoint, []).append(row)
+    first = said[0]
+    if len(said) == 1 and len({row.score for row in first}) == len(first):  # nearly always: nothing to break
+        return [row.endpoint for row in sorted(first, key=_score)]
+    scores: dict[Endpoint, list[float]] = {}
+    for row in chain.from_iterable(said):
+        scores.setdefault(row.endpoint, []).append(row.score)
+    draws = {endpoint: (of_it, random.random()) for endpoint, of_it in scores.items() if len(of_it) == len(said)}
+    return sorted(draws, key=draws.__getitem__)
 
 
 def _all_limited(blocks: Sequence[tuple[Candidate, Block]]) -> float | None:

@@ -19,8 +19,8 @@ from taxiway.dialect import Dialect
 from taxiway.executor import Engine
 from taxiway.explain import Explanation, explain
 from taxiway.health import Health
-from taxiway.planner import Snapshot
 from taxiway.quota import Quotas
+from taxiway.snapshot import Snapshot
 from taxiway.spool import Journal, NoJournal, Spool
 from taxiway.store import Store
 from taxiway.verify import Verifier

@@ -9,7 +9,7 @@ from taxiway.api_keys import is_well_formed
 from taxiway.candidate import Account, Candidate, Credential, Endpoint
 from taxiway.errors import ConfigError
 from taxiway.money import Price
-from taxiway.planner import Offer, Snapshot
+from taxiway.snapshot import Offer, Snapshot
 from taxiway_gateway.first_key import entry, read_given
 from taxiway_gateway.run import address
 from taxiway_gateway.server import CantListen, bind

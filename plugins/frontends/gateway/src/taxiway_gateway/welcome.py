@@ -7,7 +7,7 @@ from attrs import define, field
 
 from taxiway.candidate import DEFAULT_WORKSPACE, Endpoint
 from taxiway.codec import dumps
-from taxiway.planner import Snapshot
+from taxiway.snapshot import Snapshot
 
 VARIABLE: Final = "TAXIWAY_API_KEY"
 

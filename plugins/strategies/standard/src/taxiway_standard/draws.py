@@ -9,7 +9,6 @@ from math import log
 from random import Random
 
 from taxiway import Call, Endpoint, HealthView, Ranked
-from taxiway_standard.price import expected_price
 
 _OUTAGE = 1e9
 """Added to the score of an endpoint with an outage: behind all that have none, and among themselves by the draw."""
@@ -31,7 +30,8 @@ class BalancedStrategy:
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Draw."""
-        prices = [expected_price(call, endpoint) for endpoint in endpoints]
+        tokens, output = call.facts.tokens, call.expected_output
+        prices = [endpoint.price.expected(tokens, output) for endpoint in endpoints]
         paid = [price for price in prices if price]
         cheapest, dearest = (min(paid), max(paid)) if paid else (1.0, 1.0)
         exponent, draw, outage = self._exponent, random.random, view.outage

@@ -5,7 +5,6 @@ from functools import partial
 from random import Random
 
 from taxiway import Call, Endpoint, HealthView, Ranked
-from taxiway_standard.price import expected_price
 
 _UNKNOWN = 1e18
 """The score of an endpoint of unknown price: finite, and behind every price."""
@@ -29,7 +28,7 @@ class PriceStrategy:
         """Sort by price."""
         ranked = []
         for endpoint in endpoints:
-            price = expected_price(call, endpoint)
+            price = endpoint.price.expected(call.facts.tokens, call.expected_output)
             if price is None:
                 ranked.append(Ranked(endpoint, _UNKNOWN, "price unknown"))
             else:

@@ -1,0 +1,107 @@
+"""What calls can be served from: every model's offers, prepared for planning and replaced whole on a change."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Final, Self
+
+from attrs import Factory, frozen
+
+from taxiway.candidate import Candidate, Endpoint, Operation, Section
+from taxiway.errors import InvalidRequest
+from taxiway.provider import Provider
+from taxiway.routing import ModelRouting, Routing, Timeouts
+from taxiway.strategy import Strategy
+
+SOFT: Final = frozenset({"tools", "tool_choice", "response_format", "structured_outputs", "verbosity"})
+"""Where some endpoints of a model take these and others don't, only the former are used; where none does, it is no filter."""
+
+
+@frozen(eq=False)
+class Offer:
+    """One endpoint with the accounts that may serve it in one section, by `sort_order` and then rank."""
+
+    endpoint: Endpoint
+    section: Section
+    candidates: tuple[Candidate, ...]
+
+
+@frozen(eq=False)
+class SectionOffers:
+    """The offers of a model in one section, with what ranking reads of them."""
+
+    offers: Sequence[Offer]
+    endpoints: Sequence[Endpoint]
+    by_endpoint: Mapping[Endpoint, Offer]
+
+
+@frozen(eq=False)
+class ModelOffers:
+    """A model's offers, and what they have in common, so that most calls pass all filters at once."""
+
+    offers: tuple[Offer, ...]
+    sections: Sequence[SectionOffers]
+    operations: frozenset[Operation]
+    max_output: int | None
+    unsupported: frozenset[str]
+    inputs: frozenset[str]
+
+    @classmethod
+    def of(cls, offers: tuple[Offer, ...]) -> Self:
+        """Read what they have in common."""
+        endpoints = [offer.endpoint for offer in offers]
+        limits = [endpoint.max_output for endpoint in endpoints if endpoint.max_output is not None]
+        return cls(
+            offers,
+            in_sections(offers),
+            frozenset.intersection(*(frozenset(endpoint.dialects) for endpoint in endpoints)),
+            min(limits, default=None),
+            frozenset().union(*(endpoint.unsupported for endpoint in endpoints)) & SOFT,
+            frozenset.intersection(*(endpoint.inputs for endpoint in endpoints)),
+        )
+
+
+def in_sections(offers: Iterable[Offer]) -> list[SectionOffers]:
+    """Group offers, which come in the order of sections."""
+    groups = [tuple(group) for _, group in groupby(offers, attrgetter("section"))]
+    return [
+        SectionOffers(group, [offer.endpoint for offer in group], {offer.endpoint: offer for offer in group})
+        for group in groups
+    ]
+
+
+@frozen(kw_only=True, eq=False)
+class Snapshot:
+    """Everything a plan is made from that is not the call. Immutable; replaced whole on a change.
+
+    `offers`: by workspace and model slug, in the order of sections. `ids`: the same by `<provider>/<id>`, where that is no
+    slug. `names`: the `[models]` tables. `hash` identifies it in records.
+    """
+
+    offers: Mapping[str, Mapping[str, tuple[Offer, ...]]]
+    ids: Mapping[str, Mapping[str, tuple[Offer, ...]]] = Factory(dict)
+    names: Mapping[str, ModelRouting] = Factory(dict)
+    providers: Mapping[str, Provider] = Factory(dict)
+    strategies: tuple[tuple[str, Strategy], ...] = ()
+    routing: Routing = Factory(Routing)
+    hash: str = ""
+    _models: dict[tuple[str, str], ModelOffers] = Factory(dict)
+
+    def models(self, workspace: str) -> Mapping[str, tuple[Offer, ...]]:
+        """Return what a workspace can be served."""
+        return self.offers.get(workspace, {})
+
+    def find(self, workspace: str, name: str) -> ModelOffers:
+        """Return a model's offers, as planning wants them. Raises InvalidRequest where there are none."""
+        model = self._models.get((workspace, name))
+        if model is None:
+            offers = self.offers.get(workspace, {}).get(name) or self.ids.get(workspace, {}).get(name)
+            if offers is None:
+                raise InvalidRequest("model", f"{name} is not a valid model ID")
+            model = self._models[workspace, name] = ModelOffers.of(offers)
+        return model
+
+    def timeouts(self, model: str) -> Timeouts:
+        """Return the limits that hold for a model."""
+        own = self.names.get(model)
+        return self.routing.timeouts if own is None or own.timeouts is None else own.timeouts
