@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequenc
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, TypeVar, Unpack
 
 from taxiway.assembly import Parts, resolve
 from taxiway.call import LIBRARY, Call
@@ -34,6 +34,19 @@ _CLOSE_WITHIN: Final = 30.0
 """Seconds that closing may take in `SyncRouter`, whose thread must not keep the program from ending."""
 
 
+class Around(TypedDict, total=False):
+    """What a router finds around it, where that is not the machine's own.
+
+    `environment` stands for the program's variables. A `gateway` has a store and a data folder where none are named.
+    """
+
+    data_dir: Path | None
+    clock: Clock | None
+    random: Random | None
+    environment: Mapping[str, str] | None
+    gateway: bool
+
+
 class Router:
     """Routes calls to the providers of a configuration, in this process. Use it by `async with`.
 
@@ -49,44 +62,15 @@ class Router:
         self._verifier: Verifier | None = None
 
     @classmethod
-    def from_config(
-        cls,
-        path: str | Path | None = None,
-        *,
-        data_dir: Path | None = None,
-        clock: Clock | None = None,
-        random: Random | None = None,
-        environment: Mapping[str, str] | None = None,
-        gateway: bool = False,
-    ) -> Self:
-        """Read a TOML file; without one, keys found in the environment are used.
-
-        `environment` stands for the program's variables. A `gateway` has a store and a data folder where none are named.
-        """
+    def from_config(cls, path: str | Path | None = None, **around: Unpack[Around]) -> Self:
+        """Read a TOML file; without one, keys found in the environment are used."""
         file = None if path is None else Path(path)
-        raw = document(file)
-        source = "" if file is None else str(file)
-        built = prepare(
-            raw, source, data_dir=data_dir, clock=clock, random=random, environment=environment, gateway=gateway
-        )
-        return cls(built)
+        return cls(prepare(document(file), "" if file is None else str(file), **around))
 
     @classmethod
-    def from_dict(
-        cls,
-        mapping: Mapping[str, Any],
-        *,
-        data_dir: Path | None = None,
-        clock: Clock | None = None,
-        random: Random | None = None,
-        environment: Mapping[str, str] | None = None,
-        gateway: bool = False,
-    ) -> Self:
+    def from_dict(cls, mapping: Mapping[str, Any], **around: Unpack[Around]) -> Self:
         """Take what a file would say as a mapping."""
-        built = prepare(
-            mapping, data_dir=data_dir, clock=clock, random=random, environment=environment, gateway=gateway
-        )
-        return cls(built)
+        return cls(prepare(mapping, **around))
 
     async def __aenter__(self) -> Self:
         """Resolve keys, open the store and the spool."""
@@ -264,14 +248,14 @@ class SyncRouter:
         self._thread: threading.Thread | None = None
 
     @classmethod
-    def from_config(cls, path: str | Path | None = None, **options: Any) -> Self:
+    def from_config(cls, path: str | Path | None = None, **around: Unpack[Around]) -> Self:
         """As `Router.from_config`."""
-        return cls(Router.from_config(path, **options))
+        return cls(Router.from_config(path, **around))
 
     @classmethod
-    def from_dict(cls, mapping: Mapping[str, Any], **options: Any) -> Self:
+    def from_dict(cls, mapping: Mapping[str, Any], **around: Unpack[Around]) -> Self:
         """As `Router.from_dict`."""
-        return cls(Router.from_dict(mapping, **options))
+        return cls(Router.from_dict(mapping, **around))
 
     def __enter__(self) -> Self:
         """Start the thread, and the router on it."""

@@ -4,14 +4,15 @@ One 401 is no proof: providers have had mornings on which they refused every key
 """
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, define
 
 from taxiway.candidate import Candidate
-from taxiway.errors import KeyStoreError, TransportError
-from taxiway.secret import Secret
+from taxiway.errors import ConfigError, KeyStoreError, TransportError
+from taxiway.secret import Secret, scrub
 
 if TYPE_CHECKING:
     from taxiway.executor import Engine
@@ -25,7 +26,8 @@ _PROBE: Final = 15.0
 class Verifier:
     """Verifies refused keys in the background, each account once at a time.
 
-    `read` resolves a key's reference; `rotate` is called where it has a new value, to bring in a new snapshot.
+    `read` resolves a key's reference; `rotate` is called where it has a new value, to bring in a new snapshot. It may raise
+    ConfigError.
     """
 
     engine: "Engine"
@@ -51,26 +53,31 @@ class Verifier:
 
     async def _verify(self, candidate: Candidate) -> None:
         account, engine = candidate.account, self.engine
-        if await self._changed(candidate):
-            await self.rotate()
-            engine.health.reopen(account)
-            return
-        refused = await self._probe(candidate)
-        now = engine.clock.monotonic()
+        try:
+            refused = not await self._renewed(candidate) and await self._probe(candidate)
+        except Exception:  # noqa: BLE001 - a plugin's mistake says nothing of the key
+            engine.log.error(  # noqa: TRY400 - a traceback may quote a key
+                "credential %s: its key can't be verified: %s", account.label, scrub(traceback.format_exc())
+            )
+            refused = False
         if refused:
-            engine.alert(engine.health.disable(account, "the provider refuses its key", now))
+            engine.alert(engine.health.disable(account, "the provider refuses its key", engine.clock.monotonic()))
         else:
             engine.health.reopen(account)
 
-    async def _changed(self, candidate: Candidate) -> bool:
+    async def _renewed(self, candidate: Candidate) -> bool:
+        """Whether its reference has a new value, which is in use now; where that fails the old one is judged as it stands."""
         reference, secret = candidate.account.credential.key, candidate.account.secret
         if reference is None or secret is None:
             return False
         try:
-            return await self.read(reference) != secret
-        except KeyStoreError as error:
+            if await self.read(reference) == secret:
+                return False
+            await self.rotate()
+        except (KeyStoreError, ConfigError) as error:
             self.engine.log.warning("credential %s: %s", candidate.account.label, error)
             return False
+        return True
 
     async def _probe(self, candidate: Candidate) -> bool:
         """Whether the provider refuses the key. Without a probe its first answer stands; one that fails on the way says nothing."""
