@@ -89,10 +89,9 @@ class Disk:
 
 def kill(spool):
     """What is left of a process after `kill -9`: its files, without their lock."""
-    for task in spool._tasks:
-        task.cancel()
+    spool._task.cancel()
     spool._live.seal()
-    for folder in {spool._folder, *(segment.folder for segment in spool._segments)}:
+    for folder in {segment.folder for segment in spool._segments}:
         folder.release()
 
 
@@ -100,7 +99,7 @@ def kill(spool):
 def test_whatever_happens_every_call_is_accounted(seed, tmp_path, monkeypatch):
     dice = random.Random(seed)
     monkeypatch.setattr(spooling, "SEGMENT_BYTES", dice.choice([2_000, 6_000, 10**6]))
-    monkeypatch.setattr(spool_files, "_CHUNK", dice.choice([900, 2_000, 10**5]))
+    monkeypatch.setattr(spool_files, "BATCH_BYTES", dice.choice([900, 2_000, 10**5]))
     disk, opened, ended = Disk(dice, monkeypatch), set(), set()
     sinks = {"one": Flaky(dice), "two": Flaky(dice)}
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from taxiway.errors import SpoolUnavailable
+from taxiway.records import opened_record
 from taxiway.spool import Spool
 from taxiway.testing.spool import Keeps, attempt, call, done
 from taxiway.testing.virtual import virtual_time
@@ -131,12 +132,31 @@ async def test_where_no_file_can_be_opened_the_old_one_goes_on(tmp_path, monkeyp
     def refuse(*args, **kwargs):
         raise OSError(errno.EMFILE, "too many open files")
 
-    await asyncio.sleep(400)
+    spool.opened(call(0), attempt(1), None)
+    spool.ended(done(0))
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refuse)
+        await asyncio.sleep(400)
         spool.opened(call(1), attempt(1), None)
         spool.ended(done(1))
     assert spool.writable
+    await spool.aclose()
+
+
+@virtual_time
+async def test_what_a_crash_left_stays_until_the_ends_of_what_it_lost_are_written(tmp_path, disk):
+    dead = tmp_path / "1700000000-1-0"
+    dead.mkdir()
+    (dead / "00000001.log").write_bytes(opened_record(call(1), attempt(1), None))
+    sink = Keeps()
+    spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+    await spool.start()
+    disk.room = 0
+    await asyncio.sleep(5)
+    assert (sink.ids, dead.exists()) == ([], True)
+    disk.room = None
+    await asyncio.sleep(5)
+    assert (sink.ids, dead.exists()) == (["gen-1"], False)
     await spool.aclose()
 
 

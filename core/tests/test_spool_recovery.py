@@ -8,10 +8,10 @@ from collections import Counter
 
 import pytest
 
-from taxiway import spool_recovery
 from taxiway.records import ended_body, framed, opened_record
 from taxiway.spool import Spool
 from taxiway.spool_files import SpoolFolder
+from taxiway.spool_recovery import recover
 from taxiway.testing.spool import Keeps, attempt, call, done
 from taxiway.testing.virtual import virtual_time
 from taxiway.usage import Usage
@@ -123,12 +123,10 @@ async def test_a_recovery_that_was_killed_goes_on(tmp_path):
         tmp_path,
         segment(opened_record(call(1), attempt(1), None), opened_record(call(2), attempt(1), None)) + b"torn tail",
     )
-    counts = Counter()
-    segments = await spool_recovery.recover(tmp_path, counts)
-    lost = segments[-1].path.read_bytes()
+    segments, lost = await recover(tmp_path, Counter())
     segments[0].folder.release()
-    segments[-1].path.write_bytes(lost[:-7])
-    # And what the first recovery saw as a torn tail is still none to the second.
+    left_behind(tmp_path, segment(*map(ended_record, lost))[:-7], folder="1700000001-1-0")
+    # And what the first recovery saw as a torn tail is none to the second.
     found, counts = await recovered(tmp_path)
     assert sorted((one.id, one.state) for one in found) == [("gen-1", "lost"), ("gen-2", "lost")]
     assert counts == Counter(lost=1, torn=1)

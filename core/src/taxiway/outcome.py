@@ -118,6 +118,7 @@ class AttemptRecord:
     max_output: int | None = None
     price_in: float | None = None
     price_out: float | None = None
+    headroom: float = 1.0
     kind: str | None = None
     status: int | None = None
     code: str | None = None
@@ -126,7 +127,6 @@ class AttemptRecord:
     duration: float | None = None
     usage: Usage | None = None
     cost: float | None = None
-    headroom: float = 1.0
 
 
 @define

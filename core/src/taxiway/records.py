@@ -1,18 +1,18 @@
-"""How generations are written down: framed rows for the spool and for stores, plain JSON by name for people.
+"""How generations are written down: framed rows for the spool, the same rows for stores, JSON by name for people.
 
-A record is `u32 length, u32 checksum, body` (little-endian), the checksum a crc32 of the body that starts from the length, so
-that a tail of zeros can't pass. A body is compact JSON: arrays without names. Columns are only ever added, at a row's end: so
-a version reads what another wrote. What it does not know is left out, what is missing has its default.
+A record is `u32 length, u32 checksum, body` (little-endian), the checksum a crc32 of the body that starts from a
+number made of the length. A body is compact JSON: arrays without names, a third of the bytes. Columns are only ever
+added, at a row's end: so a version reads what another wrote. What it does not know is left out, what is missing has its default.
 """
 
+import json
 import struct
 import zlib
 from collections.abc import Iterator
-from math import isfinite
 from operator import attrgetter
 from typing import Any, Final
 
-from attrs import asdict, define
+from attrs import asdict, fields, has
 
 from taxiway.call import Call
 from taxiway.codec import Json, dumps, loads
@@ -24,26 +24,23 @@ _HEAD: Final = struct.Struct("<II")
 _OPENED: Final = 1
 _ENDED: Final = 2
 
-USAGE: Final = tuple(
-    "input cache_read cache_write_5m cache_write_1h output reasoning audio_in audio_out image_in image_out requests "
-    "reported_cost estimated".split()
-)
-PLANNED: Final = tuple(
-    "number endpoint provider account credential model opened tokens max_output price_in price_out headroom".split()
-)
-"""What is known of an attempt before it is sent."""
-ATTEMPT: Final = (*PLANNED, *"kind status code sent latency duration cost".split())
-GENERATION: Final = tuple(
-    "id workspace api_key created cost state operation dialect requested streamed model provider endpoint is_byok estimated "
-    "latency duration finish_reason native_finish_reason upstream_id error seed snapshot figures dropped origin".split()
-)
-# What an attempt's record says of its call, so that a generation without an end can still be named and billed.
-_CALL: Final = ("id", "workspace", "api_key", "operation", "dialect", "requested", "created", "streamed", "seed")
+
+def _columns(cls: type, *nested: str) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls) if field.name not in nested)
+
+
+# In the order in which the fields are declared.
+USAGE: Final = _columns(Usage)
+ATTEMPT: Final = _columns(AttemptRecord, "usage")
+GENERATION: Final = _columns(Generation, "usage", "attempts")
+_CALL: Final = tuple("id operation dialect created seed workspace api_key streamed requested".split())
+"""What an attempt's record says of its call, so that a generation without an end can still be named and billed."""
 
 _usage_row: Final = attrgetter(*USAGE)
-_planned_row: Final = attrgetter(*PLANNED)
+_planned_row: Final = attrgetter(*ATTEMPT[:12])  # what is known before it is sent
 _attempt_row: Final = attrgetter(*ATTEMPT)
 _generation_row: Final = attrgetter(*GENERATION)
+_call_row: Final = attrgetter(*_CALL[:5], "caller.workspace", "caller.api_key", "facts.stream")
 
 
 def framed(body: bytes) -> bytes:
@@ -71,72 +68,41 @@ def _checksum(body: bytes) -> int:
     return zlib.crc32(body, (len(body) + 1) * 0x9E3779B1 & 0xFFFFFFFF)
 
 
-def is_torn(data: bytes, good: int) -> bool:
-    """Whether what follows the last good record, at `good`, is only a write that never finished (else: corruption)."""
-    if len(data) - good < _HEAD.size:
-        return True
-    return good + _HEAD.size + _HEAD.unpack_from(data, good)[0] > len(data) or not any(data[good:])
+def is_torn(rest: bytes) -> bool:
+    """Whether what follows the last good record is only a write that never finished (else: corruption)."""
+    return len(rest) < _HEAD.size or _HEAD.size + _HEAD.unpack_from(rest)[0] > len(rest) or not any(rest)
 
 
 def opened_record(call: Call, attempt: AttemptRecord, before: AttemptRecord | None) -> bytes:
     """Return the record of an attempt that is about to be sent; `before`: how the one before it ended."""
-    caller, facts = call.caller, call.facts
-    asked = facts.models[0] if facts.models else ""
-    row = (
-        call.id,
-        caller.workspace,
-        caller.api_key,
-        call.operation,
-        call.dialect,
-        asked,
-        call.created,
-        facts.stream,
-        call.seed,
-    )
-    return framed(_json((_OPENED, row, _planned_row(attempt), None if before is None else _attempt(before))))
+    models = call.facts.models
+    planned = _planned_row(attempt), None
+    attempts = (planned,) if before is None else (_attempt(before), planned)
+    return framed(encoded((_OPENED, (*_call_row(call), models[0] if models else ""), attempts)))
 
 
 def ended_body(generation: Generation) -> bytes:
-    """Return a generation as one row: what is in the spool, and what stores keep. `read` reads it."""
+    """Return a generation as one row: what is in the spool, and what stores keep."""
     usage = generation.usage
     attempts = [_attempt(attempt, usage) for attempt in generation.attempts]
-    return _json((_ENDED, _generation_row(generation), None if usage is None else _usage_row(usage), attempts))
-
-
-def _json(row: Any) -> bytes:
-    try:
-        return dumps(row)
-    except Malformed:
-        return dumps(_plain(row))
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold of a value: peers send lone surrogates, and a record must be written whatever it says."""
-    if isinstance(value, dict):
-        return {_plain(str(key)): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    return str(value).encode(errors="replace").decode()
+    return encoded((_ENDED, _generation_row(generation), usage and _usage_row(usage), attempts))
 
 
 def _attempt(attempt: AttemptRecord, known: Usage | None = None) -> tuple[Any, Any]:
     usage = attempt.usage
-    if usage is not None and usage is known:  # nearly always: nothing failed over
-        return _attempt_row(attempt), True
-    return _attempt_row(attempt), None if usage is None else _usage_row(usage)
+    # Nearly always it is the generation's own: nothing failed over.
+    return _attempt_row(attempt), usage and (usage is known or _usage_row(usage))
 
 
-@define(eq=False)
-class Opened:
-    """An attempt's record, read back. `call` has the fields of a Generation that are known before its end."""
-
-    call: Json
-    attempt: AttemptRecord
-    before: AttemptRecord | None
+def encoded(value: Any) -> bytes:
+    """Encode as JSON whatever peers sent: half surrogates become "?", NaN null, what is no JSON text."""
+    try:
+        return dumps(value)
+    except Malformed:
+        text = json.dumps(
+            value, ensure_ascii=False, skipkeys=True, default=lambda it: asdict(it) if has(type(it)) else str(it)
+        )
+        return dumps(json.loads(text.encode(errors="replace"), parse_constant=lambda _: None))
 
 
 def is_ended(body: bytes) -> bool:
@@ -144,24 +110,29 @@ def is_ended(body: bytes) -> bool:
     return body.startswith(b"[%d," % _ENDED)
 
 
-def read(body: bytes) -> Opened | Generation:
-    """Decode a body. Raises Malformed."""
-    row = loads(body)
-    try:
-        if row[0] == _OPENED:
-            attempt = AttemptRecord(**_named(PLANNED, row[2]))
-            return Opened(_named(_CALL, row[1]), attempt, None if row[3] is None else _read_attempt(row[3]))
-        if row[0] == _ENDED:
-            usage = _read_usage(row[2])
-            attempts = [_read_attempt(attempt, usage) for attempt in row[3]]
-            return Generation(**_named(GENERATION, row[1]), usage=usage, attempts=attempts)
-    except (TypeError, IndexError, KeyError) as error:
-        raise Malformed(f"not a spool's record: {type(error).__name__}") from None
-    raise Malformed("a record of a kind that this version does not know")
+def read_ended(body: bytes) -> Generation:
+    """Decode a generation's end. Raises Malformed."""
+    row, usage, attempts = _parts(body, _ENDED)
+    known = _read_usage(usage)
+    return Generation(**_named(GENERATION, row), usage=known, attempts=[_read_attempt(one, known) for one in attempts])
+
+
+def read_opened(body: bytes) -> tuple[Json, list[AttemptRecord]]:
+    """Decode an attempt's record: what a generation has of its call, and the attempts it speaks of. Raises Malformed."""
+    row, attempts = _parts(body, _OPENED)
+    return _named(_CALL, row), [_read_attempt(one) for one in attempts]
+
+
+def _parts(body: bytes, kind: int) -> Any:
+    found, *parts = loads(body)
+    if found != kind:
+        raise Malformed("a record of a kind that this version does not know")
+    return parts
 
 
 def _read_attempt(row: Any, known: Usage | None = None) -> AttemptRecord:
-    return AttemptRecord(**_named(ATTEMPT, row[0]), usage=known if row[1] is True else _read_usage(row[1]))
+    columns, usage = row
+    return AttemptRecord(**_named(ATTEMPT, columns), usage=known if usage is True else _read_usage(usage))
 
 
 def _read_usage(row: Any) -> Usage | None:
@@ -170,11 +141,3 @@ def _read_usage(row: Any) -> Usage | None:
 
 def _named(names: tuple[str, ...], row: Any) -> Json:
     return dict(zip(names, row, strict=False))
-
-
-def generation_json(generation: Generation) -> bytes:
-    """Return a generation as a JSON object, its attempts and usage by name."""
-    try:
-        return dumps(generation)
-    except Malformed:
-        return dumps(_plain(asdict(generation)))

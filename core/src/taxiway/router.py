@@ -21,7 +21,7 @@ from taxiway.explain import Explanation, explain
 from taxiway.health import Health
 from taxiway.quota import Quotas
 from taxiway.snapshot import Snapshot
-from taxiway.spool import Journal, NoJournal, Spool
+from taxiway.spool import Journal, Spool
 from taxiway.store import Store
 from taxiway.verify import Verifier
 
@@ -226,7 +226,7 @@ class Router:
         built = self._built
         sinks: dict[str, Sink] = {**built.sinks, **({} if built.store is None else {"store": built.store})}
         if not sinks and built.data_dir is None:
-            return NoJournal()
+            return Journal()
         folder = (built.data_dir or DEFAULT_FOLDER.expanduser()) / "spool"
         spool = self._spool = Spool(folder, sinks, built.context.clock, required=built.config.spool.required)
         await spool.start()

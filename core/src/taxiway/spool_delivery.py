@@ -2,111 +2,86 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Final
 
+from attrs import Factory, define
+
 from taxiway.clock import Clock
-from taxiway.outcome import Generation
-from taxiway.records import read
+from taxiway.records import read_ended
 from taxiway.secret import scrub
-from taxiway.sink import Sink, TakesRecords
-from taxiway.spool_files import Segment
+from taxiway.sink import Checkpoints, Sink, TakesRecords
+from taxiway.spool_files import BATCH_BYTES, Segment
 
 _log = logging.getLogger("taxiway.spool")
 
 GATHER: Final = 0.1
 """Seconds in which a batch gathers."""
 PATIENCE: Final = 30.0
-"""Seconds that a sink may take for a batch."""
-_BACKOFF: Final = (0.5, 30.0)
+"""Seconds that a sink may take for a batch, and the longest pause after it took none."""
+_FIRST_PAUSE: Final = 0.5
 
 
-class Feed:
-    """One sink, and how far it is: it took all before `place` of `segment`. `failing` says why its last batch was not taken.
+@define(eq=False)
+class Delivery:
+    """The sinks by name, and the segments they are fed from, oldest first: their owner extends and shortens the list.
 
-    It reads from the files, also what was written a moment ago: those pages are in memory, and nothing else has to be.
+    `news` is set when something was written. What was written a moment ago is read from the files too: those pages are in
+    memory, and nothing else has to be. `failing`: the sinks that take nothing now, and why.
     """
 
-    def __init__(self, name: str, sink: Sink, clock: Clock, segments: list[Segment], news: asyncio.Event) -> None:
-        """Feed `sink` from `segments`, a list that its owner extends and shortens. `news` is set when something was written."""
-        self.name, self.sink = name, sink
-        self.failing: str | None = None
-        self.segment: Segment | None = None
-        self.place = 0
-        self._clock, self._segments, self._news = clock, segments, news
+    sinks: Mapping[str, Sink]
+    clock: Clock
+    segments: list[Segment] = Factory(list)
+    news: asyncio.Event = Factory(asyncio.Event)
+    failing: dict[str, str] = Factory(dict)
 
-    def has(self, segment: Segment) -> bool:
-        """Whether it took all that is in a segment."""
-        if self.segment not in self._segments:
-            return False
-        here, there = self._segments.index(segment), self._segments.index(self.segment)
-        return there > here or (there == here and self.place >= segment.size)
+    def behind(self, segment: Segment) -> list[str]:
+        """Name the sinks that have not taken all of a segment."""
+        return [name for name in self.sinks if segment.left(name) > 0]
 
-    async def run(self) -> None:
-        """Deliver for ever."""
-        failures = 0
+    async def checkpoint(self) -> None:
+        """Let sinks make durable what they took. Raises what they raise, and TimeoutError."""
+        for sink in self.sinks.values():
+            if isinstance(sink, Checkpoints):
+                async with asyncio.timeout(PATIENCE):
+                    await sink.checkpoint()
+
+    async def feed(self, name: str) -> None:
+        """Bring one sink all there is, for ever."""
+        pause = 0.0
         while True:
-            segment, place = self._next()
-            if place >= segment.size:
-                await self._news.wait()
-                self._news.clear()
-                await self._clock.sleep(GATHER)
+            segment = next((one for one in self.segments if one.left(name) > 0), None)
+            if segment is None:
+                self.news.clear()
+                await self.news.wait()
                 continue
-            seen = segment.size
+            if segment is self.segments[-1] and segment.left(name) < BATCH_BYTES:
+                await self.clock.sleep(GATHER)
             try:
-                place = await self._deliver(segment, place)
+                await self._deliver(name, segment)
             except Exception as error:  # noqa: BLE001 - whatever it was, the batch comes again
-                self._failed(error)
-                first, most = _BACKOFF
-                await self._clock.sleep(min(most, first * 2 ** min(failures, 10)))
-                failures += 1
+                reason = scrub(f"{type(error).__name__}: {error}")
+                if reason != self.failing.get(name):
+                    _log.error("sink %s does not take generations; they are kept and come again: %s", name, reason)
+                self.failing[name], pause = reason, min(max(_FIRST_PAUSE, 2 * pause), PATIENCE)
+                await self.clock.sleep(pause)
                 continue
-            failures = 0
-            self._took(segment, place)
-            if place == seen and segment is self._segments[-1]:
-                await self._clock.sleep(GATHER)
+            if self.failing.pop(name, None) is not None:
+                _log.warning("sink %s takes generations again", name)
+            pause = 0.0
 
-    def _next(self) -> tuple[Segment, int]:
-        """Where to go on."""
-        segment, place = self.segment, self.place
-        if (
-            segment is None or segment not in self._segments
-        ):  # at the start, and where the segment was given up or deleted
-            segment = self._segments[0]
-            place = segment.entry(self.name)
-        while place >= segment.size and segment is not self._segments[-1]:
-            segment = self._segments[self._segments.index(segment) + 1]
-            place = segment.entry(self.name)
-        self.segment, self.place = segment, place
-        return segment, place
-
-    async def _deliver(self, segment: Segment, place: int) -> int:
+    async def _deliver(self, name: str, segment: Segment) -> None:
         try:
-            bodies, place = segment.read(place)
+            bodies, place = segment.read(segment.places[name])
         except FileNotFoundError as error:
-            _log.error("%s can't be read, so sink %s passes it over: %s", segment.path, self.name, error)
-            return segment.size
+            _log.error("%s can't be read, so sink %s passes it over: %s", segment.path, name, error)
+            bodies, place = [], segment.size
+        sink = self.sinks[name]
         if bodies:
             async with asyncio.timeout(PATIENCE):
-                if isinstance(self.sink, TakesRecords):
-                    await self.sink.deliver_records(bodies)
+                if isinstance(sink, TakesRecords):
+                    await sink.deliver_records(bodies)
                 else:
-                    found = (read(body) for body in bodies)
-                    await self.sink.deliver([one for one in found if isinstance(one, Generation)])
-            if self.failing is not None:
-                _log.warning("sink %s takes generations again", self.name)
-                self.failing = None
-        return place
-
-    def _failed(self, error: Exception) -> None:
-        reason = scrub(f"{type(error).__name__}: {error}")
-        if reason != self.failing:
-            _log.error("sink %s does not take generations; they are kept and come again: %s", self.name, reason)
-        self.failing = reason
-
-    def _took(self, segment: Segment, place: int) -> None:
-        self.segment, self.place = segment, place
-        try:
-            segment.folder.save_cursor(self.name, segment.number, place)
-        except OSError as error:
-            # Only after a crash does it matter: the sink gets again what it has.
-            _log.warning("the cursor of sink %s can't be written: %s", self.name, error)
+                    await sink.deliver([read_ended(body) for body in bodies])
+        segment.passed(name, place)

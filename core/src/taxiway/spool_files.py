@@ -4,39 +4,38 @@ import errno
 import os
 import shutil
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from attrs import define
+from attrs import Factory, define
 
 from taxiway.records import is_ended, unframed
 
-_CHUNK: Final = 256 * 1024
+BATCH_BYTES: Final = 256 * 1024
 """Bytes read at once for a sink: a millisecond where it takes bodies as they are, some where they are decoded."""
 
 
+@define(eq=False)
 class SpoolFolder:
     """One process's folder, `<epoch>-<pid>-<n>`, held by a lock that ends with the process. Modes 0700 and 0600."""
 
-    def __init__(self, path: Path, lock: int) -> None:
-        self.path = path
-        self._lock = lock
+    path: Path
+    lock: int
 
     @classmethod
     def create(cls, root: Path, now: float) -> "SpoolFolder":
         """Make and lock a new folder under `root`. Raises OSError."""
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for number in count():
+        number = 0
+        while True:
             path = root / f"{int(now)}-{os.getpid()}-{number}"
             with suppress(FileExistsError):
                 path.mkdir(mode=0o700)
                 # Between the two another process's recovery may have taken the empty folder, and removed it.
-                folder = cls.take(path)
-                if folder is not None:
+                if (folder := cls.take(path)) is not None:
                     return folder
-        raise AssertionError("counting never ends")
+            number += 1
 
     @classmethod
     def take(cls, path: Path) -> "SpoolFolder | None":
@@ -47,12 +46,10 @@ class SpoolFolder:
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
-        try:
+        with suppress(BlockingIOError, FileNotFoundError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(lock).st_ino == path.stat().st_ino:
                 return cls(path, lock)
-        except (BlockingIOError, FileNotFoundError):
-            pass
         os.close(lock)
         return None
 
@@ -68,26 +65,8 @@ class SpoolFolder:
         segment.descriptor = os.open(segment.path, flags, 0o600)
         return segment
 
-    def cursor(self, sink: str) -> tuple[int, int]:
-        """How far a sink is: a segment's number and a place in it. The beginning where its cursor is gone or broken."""
-        try:
-            number, place = self._cursor_path(sink).read_text("ascii").split()
-            return int(number), int(place)
-        except (OSError, ValueError):
-            return 0, 0
-
-    def save_cursor(self, sink: str, number: int, place: int) -> None:
-        """Write down how far a sink is. Raises OSError."""
-        path = self._cursor_path(sink)
-        new = path.with_suffix(".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, b"%d %d" % (number, place))
-        finally:
-            os.close(descriptor)
-        new.replace(path)
-
-    def _cursor_path(self, sink: str) -> Path:
+    def cursor_path(self, sink: str) -> Path:
+        """Where it is kept how far a sink is: the number of a segment, and a place in it."""
         return self.path / f"{quote(sink, safe='')}.cursor"
 
     def remove(self) -> None:
@@ -97,19 +76,21 @@ class SpoolFolder:
 
     def release(self) -> None:
         """Let go of the lock; what is in the folder is the next recovery's."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        os.close(self.lock)
 
 
 @define(eq=False)
 class Segment:
-    """One file of a spool. `size`: how many of its bytes are whole records. `descriptor`: -1 where nothing is appended."""
+    """One file of a spool. `size`: how many of its bytes are whole records. `descriptor`: -1 where nothing is appended.
+
+    `places`: how far sinks are that have asked.
+    """
 
     folder: SpoolFolder
     number: int
     size: int = 0
     descriptor: int = -1
+    places: dict[str, int] = Factory(dict)
 
     @property
     def path(self) -> Path:
@@ -118,13 +99,13 @@ class Segment:
 
     def append(self, record: bytes) -> None:
         """Append a record in one write. Raises OSError, also where only a part of it was taken, which is cut off again."""
-        written = os.write(self.descriptor, record)
-        if written != len(record):
+        taken = os.write(self.descriptor, record)
+        if taken != len(record):
             # A half record followed by good ones would hide those.
             with suppress(OSError):
                 os.ftruncate(self.descriptor, self.size)
             raise OSError(errno.EFBIG, "no room for a whole record")
-        self.size += written
+        self.size += taken
 
     def seal(self) -> None:
         """Append no more."""
@@ -132,19 +113,21 @@ class Segment:
             os.close(self.descriptor)
             self.descriptor = -1
 
-    def entry(self, sink: str) -> int:
-        """Where a sink begins to read here."""
-        number, place = self.folder.cursor(sink)
-        if number == self.number:
-            return min(place, self.size)
-        return self.size if number > self.number else 0
+    def left(self, sink: str) -> int:
+        """How many bytes a sink has not taken yet: all where its cursor is gone or broken."""
+        if sink not in self.places:
+            number = place = 0
+            with suppress(OSError, ValueError):
+                number, place = map(int, self.folder.cursor_path(sink).read_text("ascii").split())
+            self.places[sink] = place if number == self.number else self.size if number > self.number else 0
+        return self.size - self.places[sink]
 
     def read(self, place: int) -> tuple[list[bytes], int]:
         """Read the bodies of the next generations from `place`; return them, and where to go on. Raises OSError."""
-        for most in (_CHUNK, self.size):
+        for most in (BATCH_BYTES, self.size):
             with self.path.open("rb") as file:
                 file.seek(place)
-                data = file.read(min(most, self.size - place))
+                data = file.read(most)
             end, found = 0, []
             for end, body in unframed(data):  # noqa: B007 - where the last one ended is used below
                 if is_ended(body):
@@ -153,3 +136,13 @@ class Segment:
                 return found, place + end
         # A broken cursor points between two records: from the beginning, then; sinks know the ids that they have.
         return [], 0 if place else self.size
+
+    def passed(self, sink: str, place: int) -> None:
+        """Write down how far a sink is."""
+        self.places[sink] = place
+        path = self.folder.cursor_path(sink)
+        new = path.with_suffix(".new")
+        with suppress(OSError):  # only after a crash does it matter: the sink gets again what it has
+            new.touch(0o600)
+            new.write_text(f"{self.number} {place}", "ascii")
+            new.replace(path)

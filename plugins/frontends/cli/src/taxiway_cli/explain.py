@@ -135,7 +135,7 @@ async def _cold(config: Path | None, data_dir: Path | None, body: Json) -> Json:
     from taxiway.explain import explain
     from taxiway.health import Health
     from taxiway.quota import Quotas
-    from taxiway.spool import NoJournal
+    from taxiway.spool import Journal
 
     built = prepare(document(config), str(config or ""), data_dir=data_dir)
     parts = await resolve(built)
@@ -150,7 +150,7 @@ async def _cold(config: Path | None, data_dir: Path | None, body: Json) -> Json:
             random=context.random,
             health=Health(context.random),
             quotas=Quotas(context.random),
-            journal=NoJournal(),
+            journal=Journal(),
             log=context.log,
             loop=asyncio.get_running_loop(),
         )

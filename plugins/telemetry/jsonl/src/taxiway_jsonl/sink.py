@@ -10,7 +10,7 @@ from typing import Final
 from taxiway.codec import loads
 from taxiway.errors import Malformed
 from taxiway.outcome import Generation
-from taxiway.records import generation_json
+from taxiway.records import encoded
 
 _REMEMBERED: Final = 4_000
 """Ids that are known to be in the file; what comes again after a crash is the last batch, or a part of one."""
@@ -43,7 +43,7 @@ class JsonlSink:
         if not new:
             return
         self._rotate()
-        data = b"".join(generation_json(generation) + b"\n" for generation in new.values())
+        data = b"".join(encoded(generation) + b"\n" for generation in new.values())
         start = b"\n" if self._torn else b""
         written = os.write(self._descriptor, start + data) - len(start)
         # A half line stays, closed by the next write's newline: to cut it off could cut another process's lines.

@@ -1,8 +1,8 @@
 -- name: add
 INSERT INTO generations (id, workspace, api_key, created, cost, detail)
 SELECT
-    json_extract(column1, '$[1][0]'), json_extract(column1, '$[1][1]'), json_extract(column1, '$[1][2]'),
-    json_extract(column1, '$[1][3]'), json_extract(column1, '$[1][4]'), column1
+    json_extract(column1, '$[1][0]'), json_extract(column1, '$[1][2]'), json_extract(column1, '$[1][3]'),
+    json_extract(column1, '$[1][7]'), json_extract(column1, '$[1][12]'), column1
 FROM (VALUES (?))
 WHERE TRUE
 ON CONFLICT (id) DO NOTHING;
