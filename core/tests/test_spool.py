@@ -384,13 +384,8 @@ def test_a_flipped_bit_of_a_length_is_not_made_up_for_by_the_body():
     assert not list(unframed(bytes(damaged)))
 
 
-def test_a_flipped_bit_of_a_length_is_not_made_up_for_by_the_body():
-    damaged = bytearray(framed(b"") + framed(b"\x00"))
-    damaged[0] ^= 1
-    assert not list(unframed(bytes(damaged)))
-
-
-@given(st.lists(st.binary(max_size=50)), st.data())
+# No zeros in a body, as there are none in JSON: else the zeros after a cut could be what was cut off.
+@given(st.lists(st.binary(max_size=50).map(lambda body: body.replace(b"\0", b"0"))), st.data())
 def test_of_a_damaged_file_the_records_before_the_damage_are_read(bodies, data):
     whole = b"".join(map(framed, bodies))
     assert [body for _, body in unframed(whole)] == bodies

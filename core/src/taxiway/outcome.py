@@ -102,7 +102,7 @@ class Bill:
 
 @define
 class AttemptRecord:
-    """One attempt as it is kept: no prompt, no key. `account` is the credential's label.
+    """One attempt as it is kept: no prompt, no key. `account` is the credential's label. A new field is the last: see `records`.
 
     `price`: USD per token in and out, as planned; `headroom`: the share of its tightest limit that was free. `tokens` and `max_output` are what an estimate is made from.
     """
@@ -131,9 +131,10 @@ class AttemptRecord:
 
 @define
 class Generation:
-    """The whole of one call: the unit of telemetry and billing. Times in seconds, `created` since the epoch.
+    """The whole of one call: the unit of telemetry and billing. A new field is the last: see `taxiway.records`.
 
-    `latency` is the time to the first token. `seed` and `snapshot` replay the decision; `picks` are the figures it read.
+    Times in seconds, `created` since the epoch. `latency` is the time to the first token. `seed` and `snapshot` replay the
+    decision; `figures` are those it read.
     """
 
     id: str

@@ -23,7 +23,7 @@ class Workspace:
 class ApiKey:
     """A key that Taxiway issued, as it is kept: `hash` is all there is of its value, `label` what may be shown.
 
-    `created` and `last_used` in seconds since the epoch.
+    `created` in seconds since the epoch.
     """
 
     id: str
