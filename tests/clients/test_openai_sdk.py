@@ -152,6 +152,7 @@ async def test_embeddings_as_asked_for(client, encoding) -> None:
 
 async def test_models_list(client) -> None:
     models = [model async for model in await client.models.list()]
+    assert [await client.models.retrieve(model.id) for model in models] == models
     assert {model.id for model in models} >= {"openai/gpt-4o", "openai/gpt-4o-mini"}
     assert {model.object for model in models} == {"model"}
 

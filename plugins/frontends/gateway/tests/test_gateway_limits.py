@@ -255,6 +255,46 @@ async def test_an_upgrade_is_not_taken_up(gateway) -> None:
     assert await wire.end() == b""
 
 
+@pytest.mark.parametrize("cut", [30, 120, 200])
+async def test_what_asks_for_another_protocol_keeps_its_body(gateway, cut) -> None:
+    """Java's client offers h2c with each request; httptools takes the body of one for that protocol's bytes."""
+    fields = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABkAAQAAP__"}
+    sent = gateway.client.request(PATH, gateway.body, **fields)
+    for parts in ([sent], [sent[:cut], sent[cut:]], [sent[:-10], sent[-10:]]):
+        wire = await gateway.client.open()
+        for part in parts:
+            wire.send(part)
+            for _ in range(20):
+                await asyncio.sleep(0)
+        assert (await wire.reply()).status == 200
+        assert await wire.end() == b""
+
+
+async def test_this_is_no_proxy(gateway) -> None:
+    wire = await gateway.client.open()
+    wire.send(b"CONNECT api.openai.com:443 HTTP/1.1\r\nhost: api.openai.com:443\r\n\r\n")
+    assert_openrouter(await wire.reply(), 405, "invalid_request")
+    assert await wire.end() == b""
+
+
+async def test_a_stream_to_http_1_0_comes_without_chunks(gateway) -> None:
+    wire = await gateway.client.open()
+    body = {**gateway.body, "stream": True}
+    wire.send(gateway.client.request(PATH, body).replace(b"HTTP/1.1", b"HTTP/1.0"))
+    head, _, told = (await wire.end()).partition(b"\r\n\r\n")
+    assert b"connection: close" in head
+    assert b"transfer-encoding" not in head
+    assert told.startswith(b"data: {")
+    assert told.endswith(b"}\n\ndata: [DONE]\n\n")
+
+
+async def test_a_body_that_breaks_its_framing_is_answered(gateway) -> None:
+    wire = await gateway.client.open()
+    wire.send(gateway.client.head("POST", PATH, transfer_encoding="chunked") + b"zz\r\n")
+    assert_openrouter(await wire.reply(), 400, "invalid_request")
+    assert await wire.end() == b""
+
+
 async def test_cors_is_off(gateway) -> None:
     assert not [name for name in (await gateway.chat(origin="https://a.example")).headers if "access-control" in name]
 

@@ -50,6 +50,17 @@ async def test_models_are_listed(gateway) -> None:
     assert listed.data[1].pricing.prompt == "-1"
 
 
+async def test_a_model_by_its_name(gateway) -> None:
+    listed = (await gateway.client.get("/api/v1/models")).json["data"]
+    for row in listed:
+        assert (await gateway.client.get(f"/api/v1/models/{row['id']}")).json == row
+        assert (await gateway.client.get(f"/api/v1/models/{row['id'].replace('/', '%2F')}")).json == row
+        assert (await gateway.client.get(f"/api/v1/model/{row['id']}")).json == {"data": row}
+    shapes.ModelResponse.model_validate({"data": row})
+    unknown = await gateway.client.get("/api/v1/models/acme/nothing")
+    assert (unknown.status, unknown.json["error"]["metadata"]["error_type"]) == (404, "not_found")
+
+
 @pytest.mark.parametrize(("query", "found"), [
     ("output_modalities=embeddings", ["acme/vectors"]),
     ("output_modalities=all&q=ACME", ["acme/large", "acme/unknown", "acme/vectors"]),

@@ -180,34 +180,40 @@ class Exchange:
         await self.send({"type": "http.response.body", "body": b""})
 
     async def begin(self, status: int, fields: list[Field]) -> None:
-        """Send the head of a reply in parts."""
+        """Send the head of a reply in parts. Raises Gone, as the rest of it does."""
         self.status = status
         connection = self.connection
-        if connection is not None and not connection.flow.write_paused:
-            connection.begin(status, fields)
+        if connection is None:
+            await self._patiently(self.send({"type": "http.response.start", "status": status, "headers": fields}))
         else:
-            await self._patiently({"type": "http.response.start", "status": status, "headers": fields})
+            if connection.flow.write_paused:
+                await self._patiently(connection.flow.drain())
+            connection.begin(status, fields)
 
     async def part(self, data: bytes) -> None:
-        """Send a part; the client has `SEND_LIMIT` to take what was sent before. Raises Gone."""
+        """Send a part; the client has `SEND_LIMIT` to take what was sent before."""
         connection = self.connection
-        if connection is not None and not connection.flow.write_paused:
-            connection.part(data)
+        if connection is None:
+            await self._patiently(self.send({"type": "http.response.body", "body": data, "more_body": True}))
         else:
-            await self._patiently({"type": "http.response.body", "body": data, "more_body": True})
+            if connection.flow.write_paused:
+                await self._patiently(connection.flow.drain())
+            connection.part(data)
 
     async def end(self, data: bytes) -> None:
         """Send the last part."""
         connection = self.connection
-        if connection is not None and not connection.flow.write_paused:
-            connection.end(data)
+        if connection is None:
+            await self._patiently(self.send({"type": "http.response.body", "body": data, "more_body": False}))
         else:
-            await self._patiently({"type": "http.response.body", "body": data, "more_body": False})
+            if connection.flow.write_paused:
+                await self._patiently(connection.flow.drain())
+            connection.end(data)
 
-    async def _patiently(self, message: Message) -> None:
+    async def _patiently(self, sending: Awaitable[None]) -> None:
         try:
             async with asyncio.timeout(SEND_LIMIT):
-                await self.send(message)
+                await sending
         except TimeoutError:
             self.abort()
             raise Gone from None

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from taxiway.call import Caller
     from taxiway.candidate import Endpoint
+    from taxiway.codec import Json
     from taxiway.router import Router
     from taxiway_gateway.auth import Keys
     from taxiway_gateway.exchange import Exchange
@@ -43,6 +44,8 @@ class Management:
         paths: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/models": self._models,
             "/models/{slug:path}/endpoints": self._endpoints,
+            "/models/{slug:path}": self._listed,
+            "/model/{slug:path}": self._model,
             "/key": self._key,
             "/generation": self._generation,
         }
@@ -80,11 +83,7 @@ class Management:
         query = request.query_params
         wanted = _filters(query.get)
         served = self._router.endpoints(caller.workspace)
-        rows = [
-            shapes.model(slug, endpoints, f"{_base(request)}/models/{slug}/endpoints")
-            for slug, endpoints in sorted(served.items())
-            if wanted(endpoints)
-        ]
+        rows = [_row(request, slug, endpoints) for slug, endpoints in sorted(served.items()) if wanted(endpoints)]
         offset = _number(query.get("offset"), "offset", 0, None)
         limit = _number(query.get("limit"), "limit", _PAGE if "offset" in query else max(len(rows), 1), _MOST)
         page = rows[offset : offset + limit]
@@ -93,13 +92,24 @@ class Management:
         links = {"next": more if following < len(rows) else None}
         return _json({"object": "list", "data": page, "total_count": len(rows), "links": links})
 
+    async def _listed(self, request: Request) -> Response:
+        """Answer OpenAI's clients with a model's row as it stands in the list."""
+        return _json(_row(request, *await self._named(request)))
+
+    async def _model(self, request: Request) -> Response:
+        """Answer OpenRouter's clients with the same."""
+        return _json({"data": _row(request, *await self._named(request))})
+
     async def _endpoints(self, request: Request) -> Response:
+        return _json({"data": shapes.model_endpoints(*await self._named(request))})
+
+    async def _named(self, request: Request) -> tuple[str, Sequence[Endpoint]]:
         caller = await self._caller(request)
-        slug = request.path_params["slug"]
+        slug: str = request.path_params["slug"]
         endpoints = self._router.endpoints(caller.workspace).get(slug)
         if not endpoints:
             raise Refused(404, f"There is no model {slug!r} here.", "not_found")
-        return _json({"data": shapes.model_endpoints(slug, endpoints)})
+        return slug, endpoints
 
     async def _key(self, request: Request) -> Response:
         caller = await self._caller(request)
@@ -186,6 +196,10 @@ def _number(value: str | None, name: str, default: int, most: int | None) -> int
             400, f"{name}: must be a whole number from {least}{f' to {most}' if most else ''}.", "invalid_request"
         )
     return int(value)
+
+
+def _row(request: Request, slug: str, endpoints: Sequence[Endpoint]) -> Json:
+    return shapes.model(slug, endpoints, f"{_base(request)}/models/{slug}/endpoints")
 
 
 def _base(request: Request) -> str:

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from taxiway.codec import dumps
-from taxiway_gateway.exchange import CONNECTION, Field, error_body, join
+from taxiway_gateway.exchange import CLOSE, CONNECTION, Field, error_body, join
 
 MAX_HEAD: Final = 64 * 1024
 MAX_FIELDS: Final = 128
@@ -35,6 +35,7 @@ _ROUTES: Final = frozenset(
 
 _REFUSALS: Final = {
     400: ("This is not HTTP/1.1.", "invalid_request"),
+    405: ("This is no proxy: it takes no CONNECT.", "invalid_request"),
     408: (f"The head of the request took more than {HEAD_SECONDS} seconds.", "timeout"),
     431: (
         f"The head of the request is larger than {MAX_HEAD} bytes or has more than {MAX_FIELDS} fields.",
@@ -104,8 +105,9 @@ class Connection(HttpToolsProtocol):
         self.read = len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.cycle.keep_alive = False
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline(data[upgrade.args[0] :])
+            return
         except httptools.HttpParserError:
             if not self.closing:
                 self._refuse(400)
@@ -129,6 +131,8 @@ class Connection(HttpToolsProtocol):
         if len(self.headers) > MAX_FIELDS or (self.head + self.read > MAX_HEAD and self._size() > MAX_HEAD):
             self._refuse(431)
             raise _Refused
+        if self.parser.should_upgrade():
+            return
         if self._busy:
             # A second request while one runs: it is not served, and the first one's answer is the last.
             self.cycle.keep_alive = False
@@ -136,6 +140,20 @@ class Connection(HttpToolsProtocol):
             raise _Refused
         self.waiting = self.idle = None
         self._begin()
+
+    def _decline(self, rest: bytes) -> None:
+        """Serve a request that asks for another protocol as one that does not (RFC 9110, 7.8): Java's client offers h2c.
+
+        The parser has taken its body, `rest`, for the other protocol's first bytes; so all of it is parsed once more. The
+        connection ends with the answer, since what the client sends after it is anybody's guess.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        if method == b"CONNECT":
+            self._refuse(405)
+            return
+        fields = join([*(field for field in self.headers if field[0] not in {b"upgrade", b"connection"}), CLOSE])
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"%b %b HTTP/%b\r\n%b\r\n%b" % (method, self.url, version, fields, rest))
 
     def _begin(self) -> None:
         """Serve the request of the head that is whole: what uvicorn does there, less what is never asked for."""
@@ -177,6 +195,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """A body is whole."""
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         # Otherwise a large body leaves reading paused, and the client can't be seen leaving.
         self.flow.resume_reading()
@@ -217,18 +237,20 @@ class Connection(HttpToolsProtocol):
         self._ended()
 
     def begin(self, status: int, fields: Sequence[Field]) -> None:
-        """Send the head of a reply that goes out in chunks."""
+        """Send the head of a reply that goes out in parts: in chunks, or to HTTP/1.0 as they are, up to the connection's end."""
         cycle = self.cycle
         if cycle.disconnected:
             return
-        cycle.response_started = cycle.chunked_encoding = True
+        cycle.response_started = True
+        cycle.chunked_encoding = cycle.scope["http_version"] != "1.0"
         end = b"" if cycle.keep_alive else b"connection: close\r\n"
-        self.transport.write(b"%b%b%btransfer-encoding: chunked\r\n\r\n" % (STATUS_LINE[status], join(fields), end))
+        framing = b"transfer-encoding: chunked\r\n" if cycle.chunked_encoding else b""
+        self.transport.write(b"%b%b%b%b\r\n" % (STATUS_LINE[status], join(fields), end, framing))
 
     def part(self, data: bytes) -> None:
-        """Send a part of a reply that goes out in chunks; the caller has seen that there is room for it."""
+        """Send a part of such a reply; the caller has seen that there is room for it."""
         if data and not self.cycle.disconnected:
-            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self.cycle.chunked_encoding else data)
 
     def end(self, data: bytes) -> None:
         """Send the last part."""
@@ -236,7 +258,9 @@ class Connection(HttpToolsProtocol):
         if cycle.disconnected:
             return
         cycle.response_complete = True
-        self.transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n")
+        if cycle.chunked_encoding:
+            data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
+        self.transport.write(data)
         self._ended()
 
     def _ended(self) -> None:
@@ -247,7 +271,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: int) -> None:
         self.closing = True
-        if not self._busy:
+        if not self._busy or (self.cycle.more_body and not self.cycle.response_started):
             message, error_type = _REFUSALS[status]
             body = dumps(error_body(status, message, error_type))
             head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
