@@ -27,7 +27,7 @@ from taxiway import (
 )
 from taxiway.assembly import resolve
 from taxiway.clock import Duration
-from taxiway.composition import compose, prepare
+from taxiway.composition import compose
 from taxiway.config import Config, parse, read
 from taxiway.plugins import Plugins
 
@@ -225,9 +225,8 @@ async def assemble(config, plugins, environment):
 
 
 def problems(raw, plugins, **more):
-    config, found = read(raw)
     with pytest.raises(ConfigError) as raised:
-        compose(config, plugins, problems=found, environment={}, **more)
+        compose(read(raw), plugins, environment={}, **more)
     return {problem.path: problem.message for problem in raised.value.problems}
 
 
@@ -346,6 +345,20 @@ def test_all_mistakes_come_at_once(plugins):
     assert found["alfa"].endswith('did you mean "alpha"?')
 
 
+def test_a_wrong_key_hides_no_misspelt_name_in_the_same_table(plugins):
+    routing = {"strateg": "lucky", "strategy": "luckie", "only": ["aplha"]}
+    credential = first({"provider": "alhpa", "lable": "x", "settings": {"regin": "x"}})
+    found = problems({"routing": routing, "credentials": [credential], "telemetry": [{"use": "line"}]}, plugins())
+    assert set(found) == {
+        "routing.strateg",
+        "routing.strategy",
+        "routing.only[0]",
+        "credentials[0].lable",
+        "credentials[0].provider",
+        "telemetry[0].use",
+    }
+
+
 def test_a_broken_plugin_that_nothing_names_is_only_listed(plugins):
     installed = plugins(broken=["provider-broken"])
     built = compose(Config(), installed, environment={"ALPHA_KEY": "x"})
@@ -390,7 +403,7 @@ def test_other_dialects_are_the_gateways_and_may_fail(plugins, tmp_path):
 
 def test_a_file_is_prepared_with_what_is_installed_and_all_is_wrong_at_once():
     with pytest.raises(ConfigError) as raised:
-        prepare({"gateway": {"listen": 3}, "routing": {"strategy": "nearst"}}, "taxiway.toml", environment={})
+        compose(read({"gateway": {"listen": 3}, "routing": {"strategy": "nearst"}}, "taxiway.toml"), environment={})
     assert {problem.path for problem in raised.value.problems} >= {"gateway.listen", "routing.strategy"}
     assert str(raised.value).startswith("taxiway.toml: gateway.listen: must be text")
 
@@ -532,9 +545,9 @@ async def test_a_refresh_reads_the_keys_again(plugins, monkeypatch, caplog):
     assert kept.candidates[0].account.secret == Secret("rotated")
     assert "its last value is used" in caplog.text
     assert "rotated" not in caplog.text
-    assert await parts.keys.get("env:ALPHA_SECOND") == Secret("two")
+    assert await parts.secret("env:ALPHA_SECOND") == Secret("two")
     with pytest.raises(KeyStoreError):
-        await parts.keys.get("nowhere:X")
+        await parts.secret("nowhere:X")
 
 
 async def test_parts_start_and_close_once_also_after_half_a_start(plugins, monkeypatch, caplog):
@@ -567,10 +580,10 @@ def test_behind_a_proxy_the_other_transport_carries(plugins, environment):
 
 def test_the_gateway_has_a_store_and_a_folder(plugins, tmp_path):
     library = compose(parse({"credentials": [first()]}), plugins(), environment={})
-    assert (library.store, library.data_dir) == (None, None)
+    assert (library.store, library.context.data_dir) == (None, None)
     config = parse({"credentials": [first()], "data_dir": str(tmp_path)})
     gateway = compose(config, plugins(), environment={}, gateway=True)
-    assert gateway.data_dir == tmp_path
+    assert gateway.context.data_dir == tmp_path
     assert (gateway.store.options.url, gateway.store.context.data_dir) == ("sqlite://", tmp_path)
     assert isinstance(gateway.context, Context)
     assert not list(tmp_path.iterdir())

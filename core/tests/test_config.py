@@ -7,10 +7,12 @@ from attrs import field, frozen, validators
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taxiway import ConfigError, Limits, Price, Problem, Secret
+from taxiway import ConfigError, Limits, Preferences, Price, Problem, Secret
 from taxiway.clock import Duration
-from taxiway.config import LATER, load, parse
+from taxiway.config import LATER, load, parse, read
 from taxiway.converter import structure
+from taxiway.routing import Routing
+from taxiway.tables import ModelTable
 
 LITERAL = "sk-planted-0123456789abcdef"
 
@@ -87,7 +89,7 @@ def test_the_designs_example_is_read(tmp_path):
     assert (routing.timeouts.first_token, routing.timeouts.total) == (30.0, 600.0)
     assert routing.preferences.order == ("two",)
     assert config.strategies == {"uptime": {"window": "30s"}}
-    assert config.models["team/fast"].routing().try_ == ("a/b", "c/d")
+    assert config.models["team/fast"].try_ == ("a/b", "c/d")
     price = config.models["a/b"].price
     assert price is not None
     assert price.price() == Price(input=0.15e-6, output=0.6e-6)
@@ -140,6 +142,19 @@ def test_all_problems_come_at_once_each_with_its_place():
         "telemetry": "must be a list of tables: write [[telemetry]]",
         "store.url": 'must be a URL, such as "sqlite:///~/.taxiway/taxiway.db"',
     }
+
+
+def test_what_is_right_of_a_table_with_mistakes_is_read_all_the_same():
+    tables = {
+        "routing": {"strateg": "price", "strategy": "nearest", "timeouts": {"idle": "?"}, "only": ["one"]},
+        "models": {"team/fast": {"tyr": ["a/b"]}, "a/b": {"context": 1}},
+        "credentials": [{"provider": "one", "label": "a", "sort_ordr": 1}, {"label": "b"}],
+    }
+    config = read(tables)
+    assert len(config.problems) == 5
+    assert config.routing == Routing(strategies=("nearest",), preferences=Preferences(only=("one",)))
+    assert config.models == {"a/b": ModelTable(context=1)}
+    assert [credential.id for credential in config.credentials] == ["one/a"]
 
 
 @pytest.mark.parametrize("table", sorted(LATER))
@@ -350,5 +365,5 @@ def test_options_that_no_file_can_give_are_the_plugins_mistake():
         thing: object = None
 
     assert structured({"thing": 1}, Odd) == {
-        "table": "can't be given in a file: the options have a field of type object"
+        "table.thing": "can't be given in a file: the options have a field of type object"
     }

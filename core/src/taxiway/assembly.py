@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from attrs import define, evolve, field
 
@@ -12,8 +12,6 @@ from taxiway.composition import Composition
 from taxiway.config import Config
 from taxiway.converter import below, join, nearest
 from taxiway.errors import ConfigError, KeyStoreError, Problem
-from taxiway.keystore import KeyStore
-from taxiway.provider import Provider
 from taxiway.registration import Closes, Starts
 from taxiway.secret import Secret, scrub
 from taxiway.snapshot import Offer, Snapshot
@@ -22,20 +20,9 @@ from taxiway.tables import ModelTable
 _KEY_TIMEOUT: Final = 20.0
 """Seconds that resolving a key may take."""
 
-
-@define
-class Keys:
-    """Resolves references (`env:NAME`) by the key store of their scheme."""
-
-    stores: Mapping[str, KeyStore]
-
-    async def get(self, reference: str) -> Secret:
-        """Return the value of a reference. Raises KeyStoreError."""
-        scheme, _, rest = reference.partition(":")
-        store = self.stores.get(scheme)
-        if store is None:
-            raise KeyStoreError(scheme, "no such key store is installed")
-        return await store.get(rest)
+_Accounts: TypeAlias = Mapping[str, Sequence[Account]]
+_Endpoints: TypeAlias = Mapping[str, Sequence[Endpoint]]
+_Offers: TypeAlias = Mapping[str, tuple[Offer, ...]]
 
 
 @define(kw_only=True)
@@ -43,90 +30,93 @@ class Parts:
     """Everything a router is made of, built. `snapshot` is what plans are made from; `warnings` are for people."""
 
     built: Composition
-    keys: Keys
-    accounts: Mapping[str, Sequence[Account]] = field(factory=dict)
     snapshot: Snapshot = field(factory=lambda: Snapshot(offers={}))
     warnings: list[str] = field(factory=list)
-    _started: list[object] = field(factory=list)
+    _started: set[int] = field(factory=set)
     _secrets: dict[str, Secret] = field(factory=dict)
+
+    async def secret(self, reference: str) -> Secret:
+        """Return the value of a reference (`env:NAME`). Raises KeyStoreError, also for a key store that fails or hangs."""
+        scheme, _, rest = reference.partition(":")
+        if (store := self.built.key_stores.get(scheme)) is None:
+            raise KeyStoreError(scheme, "no such key store is installed")
+        try:
+            async with asyncio.timeout(_KEY_TIMEOUT):
+                return await store.get(rest)
+        except KeyStoreError:
+            raise
+        except TimeoutError:
+            raise KeyStoreError(reference, f"no answer within {_KEY_TIMEOUT:.0f} s") from None
+        except Exception as error:  # noqa: BLE001 - a key store's mistake is told like any other reason
+            raise KeyStoreError(reference, scrub(f"{type(error).__name__}: {error}")) from None
 
     async def refresh(self) -> Snapshot:
         """Read all keys again and make a new snapshot. Raises ConfigError, and then the old one stays.
 
         A key that was read before and can't be now keeps its value: one store's bad moment stops no rotation of others.
         """
-        built = self.built
-        accounts = await self._accounts()
-        endpoints = {slug: _endpoints(built, slug, accounts.get(slug, ())) for slug in built.providers}
-        self.accounts = accounts
+        built, accounts = self.built, await self._accounts()
+        endpoints = {
+            slug: [_override(built.config, endpoint) for endpoint in provider.endpoints(built.catalog, accounts[slug])]
+            for slug, provider in built.providers.items()
+        }
         self.snapshot = _snapshot(built, endpoints, accounts)
         self.warnings = [*built.warnings, *_doubts(built.config, self.snapshot, endpoints)]
         return self.snapshot
 
-    async def start(self) -> None:
-        """Start what needs it: transports, then the store, then the sinks. What fails is raised; `aclose` still works."""
-        built = self.built
-        for part in (*built.transports.values(), built.store, *built.sinks.values(), built.catalog):
-            await self._start(part)
-
-    async def start_keys(self) -> None:
-        """Start the key stores: keys are resolved before anything else begins."""
-        for store in self.built.key_stores.values():
-            await self._start(store)
+    async def start(self, parts: Iterable[object] | None = None) -> None:
+        """Start what is not yet, of all or of `parts`. What fails is raised; `aclose` still works."""
+        for part in self._everything() if parts is None else parts:
+            if isinstance(part, Starts) and id(part) not in self._started:
+                self._started.add(id(part))
+                await part.start()
 
     async def aclose(self) -> None:
         """Close everything, the last started first. One that fails keeps no other from being closed."""
-        built = self.built
-        everything = (
-            *built.key_stores.values(),
-            *built.transports.values(),
-            built.store,
-            *built.sinks.values(),
-            built.catalog,
-        )
-        closed: set[int] = set()
-        for part in reversed(everything):
-            if not isinstance(part, Closes) or id(part) in closed:
-                continue
-            closed.add(id(part))
-            try:
-                await part.aclose()
-            except Exception as error:  # noqa: BLE001 - the others must be closed whatever one does
-                built.context.log.warning("%s: can't be closed: %s", type(part).__name__, scrub(str(error)))
+        for part in reversed(self._everything()):
+            if isinstance(part, Closes):
+                try:
+                    await part.aclose()
+                except Exception as error:  # noqa: BLE001 - the others must be closed whatever one does
+                    self.built.context.log.warning("%s: can't be closed: %s", type(part).__name__, scrub(str(error)))
         self._started.clear()
 
-    async def _accounts(self) -> dict[str, list[Account]]:
-        """Resolve every key, at the same time, and make the accounts."""
+    def _everything(self) -> list[object]:
+        """Key stores, transports, then the store, then the sinks. A transport of two schemes is there once."""
         built = self.built
-        found = await asyncio.gather(*(_secret(self.keys, credential) for credential in built.credentials))
-        accounts: dict[str, list[Account]] = {}
-        problems: list[Problem] = []
-        for credential, secret in zip(built.credentials, found, strict=True):
+        carriers = {id(transport): transport for transport in built.transports.values()}
+        return [*built.key_stores.values(), *carriers.values(), built.store, *built.sinks.values(), built.catalog]
+
+    async def _accounts(self) -> dict[str, list[Account]]:
+        """Resolve every key, at the same time, and make the accounts by provider."""
+        built, problems = self.built, list[Problem]()
+        accounts: dict[str, list[Account]] = {slug: [] for slug in built.providers}
+        failures = await asyncio.gather(*map(self._read, built.credentials))
+        for credential, failure in zip(built.credentials, failures, strict=True):
             path = built.config.paths.get(credential.id, "")
-            if isinstance(secret, KeyStoreError):
-                said = scrub(f"{credential.label}: {secret}")
+            if failure is not None:
+                said = scrub(f"{credential.label}: {failure}")
                 if credential.id not in self._secrets:
-                    problems.append(Problem(said, join(path, "key") if path else ""))
+                    problems.append(Problem(said, path and join(path, "key")))
                     continue
                 built.context.log.warning("credential %s; its last value is used", said)
-            elif secret is not None:
-                self._secrets[credential.id] = secret
-            provider = built.providers[credential.provider]
             try:
-                made = provider.accounts(credential, self._secrets.get(credential.id))
+                made = built.providers[credential.provider].accounts(credential, self._secrets.get(credential.id))
             except ConfigError as error:
                 problems += (_of_credential(problem, credential, path) for problem in error.problems)
             else:
-                accounts.setdefault(provider.slug, []).extend(made)
+                accounts[credential.provider] += made
         if problems:
             raise ConfigError(problems, built.config.source)
         return accounts
 
-    async def _start(self, part: object) -> None:
-        if isinstance(part, Starts) and not any(part is started for started in self._started):
-            # Before it begins: what failed half-way is closed too.
-            self._started.append(part)
-            await part.start()
+    async def _read(self, credential: Credential) -> KeyStoreError | None:
+        try:
+            if credential.key is not None:
+                self._secrets[credential.id] = await self.secret(credential.key)
+        except KeyStoreError as error:
+            return error
+        return None
 
 
 async def resolve(built: Composition) -> Parts:
@@ -134,9 +124,9 @@ async def resolve(built: Composition) -> Parts:
 
     Nothing but the key stores is started: that is `Parts.start`.
     """
-    parts = Parts(built=built, keys=Keys(built.key_stores))
+    parts = Parts(built=built)
     try:
-        await parts.start_keys()
+        await parts.start(built.key_stores.values())
         await parts.refresh()
     except BaseException:
         await parts.aclose()
@@ -144,48 +134,23 @@ async def resolve(built: Composition) -> Parts:
     return parts
 
 
-async def _secret(keys: Keys, credential: Credential) -> Secret | KeyStoreError | None:
-    reference = credential.key
-    if reference is None:
-        return None
-    try:
-        async with asyncio.timeout(_KEY_TIMEOUT):
-            return await keys.get(reference)
-    except KeyStoreError as error:
-        return error
-    except TimeoutError:
-        return KeyStoreError(reference, f"no answer within {_KEY_TIMEOUT:.0f} s")
-    except Exception as error:  # noqa: BLE001 - a key store's mistake is told like any other reason
-        return KeyStoreError(reference, f"{type(error).__name__}: {error}")
-
-
 def _of_credential(problem: Problem, credential: Credential, path: str) -> Problem:
     """A provider knows a credential by its label; a file's reader by its table."""
     rest = problem.path.removeprefix(credential.label).lstrip(".")
-    where = below(path or credential.label, rest)
-    said = (
-        problem.message if credential.label in problem.message or not path else f"{credential.label}: {problem.message}"
-    )
-    return Problem(scrub(said), where)
+    named = credential.label in problem.message or not path
+    said = problem.message if named else f"{credential.label}: {problem.message}"
+    return Problem(scrub(said), below(path or credential.label, rest))
 
 
-def _endpoints(built: Composition, slug: str, accounts: Sequence[Account]) -> list[Endpoint]:
-    """Ask a provider what it serves; `[models]` knows better."""
-    found = built.providers[slug].endpoints(built.catalog, accounts)
-    models = built.config.models
-    return [_override(endpoint, models.get(endpoint.model) or models.get(_id(endpoint))) for endpoint in found]
-
-
-def _override(endpoint: Endpoint, table: ModelTable | None) -> Endpoint:
-    if table is None or table.try_:
-        return endpoint
-    given: dict[str, Any] = {"context": table.context, "max_output": table.max_output}
-    changes = {name: value for name, value in given.items() if value is not None}
+def _override(config: Config, endpoint: Endpoint) -> Endpoint:
+    """`[models]` knows better than catalog and provider."""
+    table = config.models.get(endpoint.model) or config.models.get(_id(endpoint)) or ModelTable()
+    given: dict[str, Any] = {"context": table.context, "max_output": table.max_output, "parameters": table.parameters}
     if table.price is not None:
-        changes["price"] = table.price.price()
+        given["price"] = table.price.price()
     if table.parameters is not None:
-        changes["parameters"] = frozenset(table.parameters)
-        changes["unsupported"] = endpoint.unsupported - changes["parameters"]
+        given["unsupported"] = endpoint.unsupported - table.parameters
+    changes = {name: value for name, value in given.items() if value is not None}
     return evolve(endpoint, **changes) if changes else endpoint
 
 
@@ -193,22 +158,19 @@ def _id(endpoint: Endpoint) -> str:
     return f"{endpoint.provider}/{endpoint.id}"
 
 
-def _snapshot(
-    built: Composition, endpoints: Mapping[str, Sequence[Endpoint]], accounts: Mapping[str, Sequence[Account]]
-) -> Snapshot:
+def _model(endpoint: Endpoint) -> str:
+    return endpoint.model
+
+
+def _snapshot(built: Composition, endpoints: _Endpoints, accounts: _Accounts) -> Snapshot:
     config = built.config
-    offers = _offers(built.providers, endpoints, accounts)
-    ids: dict[str, dict[str, tuple[Offer, ...]]] = {}
-    for workspace, models in offers.items():
-        found: dict[str, list[Offer]] = {}
-        for every in models.values():
-            for offer in every:
-                found.setdefault(_id(offer.endpoint), []).append(offer)
-        ids[workspace] = {name: tuple(some) for name, some in found.items() if name not in models}
+    workspaces = sorted({account.credential.workspace for some in accounts.values() for account in some})
+    every = {workspace: list(_offers(built, endpoints, accounts, workspace)) for workspace in workspaces}
+    offers = {workspace: _grouped(_model, made) for workspace, made in every.items()}
     return Snapshot(
         offers=offers,
-        ids=ids,
-        names={name: table.routing() for name, table in config.models.items()},
+        ids={workspace: _grouped(_id, made) for workspace, made in every.items()},
+        names=config.models,
         providers=built.providers,
         strategies=tuple(built.strategies),
         routing=config.routing,
@@ -216,43 +178,21 @@ def _snapshot(
     )
 
 
-def _offers(
-    providers: Mapping[str, Provider],
-    endpoints: Mapping[str, Sequence[Endpoint]],
-    accounts: Mapping[str, Sequence[Account]],
-) -> dict[str, dict[str, tuple[Offer, ...]]]:
-    """Pair endpoints and accounts: by workspace and slug, in the order of sections. The pool is in every workspace."""
-    credentials = [account.credential for some in accounts.values() for account in some]
-    workspaces = sorted({credential.workspace for credential in credentials})
-    made: dict[str, dict[str, list[Offer]]] = {workspace: {} for workspace in workspaces}
-    for slug, some in endpoints.items():
-        provider, ranked = providers[slug], sorted(accounts.get(slug, ()), key=_place)
-        for endpoint in some:
-            able = [account for account in ranked if _allowed(endpoint, account) and provider.serves(endpoint, account)]
-            for section in SECTIONS:
-                candidates = [
-                    Candidate(endpoint=endpoint, account=account, section=section)
-                    for account in able
-                    if account.credential.section == section
+def _offers(built: Composition, endpoints: _Endpoints, accounts: _Accounts, workspace: str) -> Iterator[Offer]:
+    """Pair endpoints and accounts, in the order of sections. The pool is in every workspace."""
+    for section in SECTIONS:
+        for slug, some in endpoints.items():
+            theirs = [one for one in accounts[slug] if one.credential.section == section]
+            if section != "pool":
+                theirs = [one for one in theirs if one.credential.workspace == workspace]
+            theirs.sort(key=lambda one: (one.credential.sort_order, one.rank))
+            for endpoint in some:
+                able = [
+                    one for one in theirs if _allowed(endpoint, one) and built.providers[slug].serves(endpoint, one)
                 ]
-                for workspace in workspaces if candidates else ():
-                    own = tuple(
-                        c for c in candidates if section == "pool" or c.account.credential.workspace == workspace
-                    )
-                    if own:
-                        made[workspace].setdefault(endpoint.model, []).append(Offer(endpoint, section, own))
-    return {
-        workspace: {model: tuple(sorted(offers, key=_section)) for model, offers in models.items()}
-        for workspace, models in made.items()
-    }
-
-
-def _place(account: Account) -> tuple[int, int]:
-    return account.credential.sort_order, account.rank
-
-
-def _section(offer: Offer) -> int:
-    return SECTIONS.index(offer.section)
+                if able:
+                    candidates = (Candidate(endpoint=endpoint, account=one, section=section) for one in able)
+                    yield Offer(endpoint, section, tuple(candidates))
 
 
 def _allowed(endpoint: Endpoint, account: Account) -> bool:
@@ -260,32 +200,34 @@ def _allowed(endpoint: Endpoint, account: Account) -> bool:
     return models is None or endpoint.model in models or _id(endpoint) in models
 
 
-def _hash(config: Config, offers: Mapping[str, Mapping[str, Sequence[Offer]]]) -> str:
+def _grouped(key: Callable[[Endpoint], str], offers: Iterable[Offer]) -> _Offers:
+    found: dict[str, list[Offer]] = {}
+    for offer in offers:
+        found.setdefault(key(offer.endpoint), []).append(offer)
+    return {name: tuple(some) for name, some in found.items()}
+
+
+def _hash(config: Config, offers: Mapping[str, _Offers]) -> str:
     """Name the snapshot: the same endpoints, prices, accounts and routing have the same name in every process."""
-    digest = hashlib.sha256()
-    routing = evolve(config.routing, fallback_on=frozenset())
-    for text in (repr(routing), repr(sorted(config.routing.fallback_on)), repr(config.strategies), *_lines(offers)):
-        digest.update(text.encode())
-    return digest.hexdigest()[:16]
-
-
-def _lines(offers: Mapping[str, Mapping[str, Sequence[Offer]]]) -> Iterator[str]:
+    routing = config.routing
+    lines = [repr(evolve(routing, fallback_on=frozenset())), repr(sorted(routing.fallback_on)), repr(config.strategies)]
     for workspace, models in sorted(offers.items()):
         for model, some in sorted(models.items()):
             for offer in some:
-                endpoint = offer.endpoint
-                yield f"{workspace} {model} {offer.section} {endpoint.key} {endpoint.price} {endpoint.context}"
-                yield from (candidate.account.key for candidate in offer.candidates)
+                endpoint, keys = offer.endpoint, [candidate.account.key for candidate in offer.candidates]
+                what = f"{offer.section} {endpoint.key} {endpoint.price} {endpoint.context}"
+                lines.append(f"{workspace} {model} {what} {keys}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def _doubts(config: Config, snapshot: Snapshot, endpoints: Mapping[str, Iterable[Endpoint]]) -> Iterator[str]:
+def _doubts(config: Config, snapshot: Snapshot, endpoints: _Endpoints) -> Iterator[str]:
     """Names of models that nothing serves: no mistake for sure (a catalog changes), but likely one."""
     served = [endpoint for some in endpoints.values() for endpoint in some]
-    known = {endpoint.model for endpoint in served} | {_id(endpoint) for endpoint in served}
+    known = {name for endpoint in served for name in (endpoint.model, _id(endpoint))}
     for name, table in config.models.items():
         path = join("models", name)
-        named = [(f"{path}.try[{index}]", target) for index, target in enumerate(table.try_)]
-        for where, model in named or [(path, name)]:
+        named = {f"{path}.try[{index}]": target for index, target in enumerate(table.try_)} or {path: name}
+        for where, model in named.items():
             if model not in known:
                 yield f'{where}: no provider of this configuration serves "{model}"{nearest(model, known)}'
     for slug, some in endpoints.items():

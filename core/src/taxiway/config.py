@@ -5,14 +5,15 @@ Options of plugins stay as they were written until `composition` has loaded the 
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import chain, count
 from pathlib import Path, PurePath
 from typing import Any, Final, TypeAlias
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 from taxiway.candidate import Credential
-from taxiway.converter import NOT_BUILT, collect, join, nearest
+from taxiway.converter import NOT_BUILT, collect, join, nearest, structure
 from taxiway.errors import ConfigError, Problem
 from taxiway.routing import Routing
 from taxiway.secret import scrub
@@ -22,37 +23,24 @@ Raw: TypeAlias = Mapping[str, Any]
 
 TABLES: Final[Mapping[str, Any]] = {
     "gateway": Gateway,
-    "store": Mapping[str, Any],
+    "store": Raw,
     "routing": RoutingTable,
-    "catalog": Mapping[str, Any],
-    "transport": Mapping[str, Any],
+    "catalog": Raw,
+    "transport": Raw,
     "spool": SpoolTable,
     "plugins": PluginsTable,
     "data_dir": Path,
+    "models": dict[str, ModelTable],
+    "strategies": dict[str, Raw],
+    "keystores": dict[str, Raw],
 }
-"""Single tables, and what each becomes."""
+"""What may stand once, and what it becomes."""
 
-LISTS: Final[Mapping[str, Any]] = {
-    "credentials": CredentialTable,
-    "providers": Mapping[str, Any],
-    "telemetry": Mapping[str, Any],
-}
+LISTS: Final[Mapping[str, Any]] = {"credentials": CredentialTable, "providers": Raw, "telemetry": Raw}
 """Tables that may be written more than once (`[[credentials]]`)."""
-
-NAMED: Final[Mapping[str, Any]] = {
-    "models": ModelTable,
-    "strategies": Mapping[str, Any],
-    "keystores": Mapping[str, Any],
-}
-"""Tables of tables (`[models."team/fast"]`)."""
 
 LATER: Final = frozenset({"state", "transforms", "guards", "media"})
 """Tables that are known, but not built yet."""
-
-KNOWN: Final = (*TABLES, *LISTS, *NAMED)
-
-DEFAULT_STORE: Final = "sqlite://"
-"""The store of a gateway that names none: a database in the data folder."""
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*:")
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -64,22 +52,26 @@ class Table:
     """A table that becomes a plugin's options: which plugin, what was written, and where (for messages)."""
 
     use: str
-    options: Raw
+    slug: str | None = field(default=None, validator=validators.optional(validators.min_len(1)))
+    options: Raw = field(factory=dict)
     path: str
-    slug: str | None = None
+
+
+DEFAULT_STORE: Final = Table(use="sqlite", options={"url": "sqlite://"}, path="store")
+"""The store of a gateway that names none: a database in the data folder."""
 
 
 @frozen(kw_only=True)
 class Config:
     """A whole configuration. `paths` says where each credential was written; `others` are tables that no part of core knows.
 
-    `data_dir` None: the gateway's `~/.taxiway`; a library writes nothing.
+    `data_dir` None: the gateway's `~/.taxiway`; a library writes nothing. `problems`: what is wrong, and therefore left out.
     """
 
     gateway: Gateway = field(factory=Gateway)
     routing: Routing = field(factory=Routing)
     spool: SpoolTable = field(factory=SpoolTable)
-    disabled: tuple[str, ...] = ()
+    plugins: PluginsTable = field(factory=PluginsTable)
     data_dir: Path | None = None
     credentials: tuple[Credential, ...] = ()
     paths: Mapping[str, str] = field(factory=dict)
@@ -93,6 +85,7 @@ class Config:
     telemetry: tuple[Table, ...] = ()
     others: Mapping[str, Raw] = field(factory=dict)
     source: str = ""
+    problems: tuple[Problem, ...] = ()
 
 
 def load(path: Path | None) -> Config:
@@ -105,9 +98,9 @@ def parse(mapping: Raw, source: str = "") -> Config:
 
     Names of plugins and their options are checked by `composition`.
     """
-    config, problems = read(mapping, source)
-    if problems:
-        raise ConfigError(problems, source)
+    config = read(mapping, source)
+    if config.problems:
+        raise ConfigError(config.problems, source)
     return config
 
 
@@ -118,154 +111,124 @@ def document(path: Path | None) -> Raw:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise ConfigError([Problem(f"can't be read: {error.strerror}")], str(path)) from None
+        said = f"can't be read: {error.strerror}"
     except UnicodeDecodeError:
-        raise ConfigError([Problem("is not UTF-8")], str(path)) from None
+        said = "is not UTF-8"
     except tomllib.TOMLDecodeError as error:
         # It quotes no more of the file than one character, or the name of a key.
-        raise ConfigError([Problem(f"is not TOML: {scrub(str(error))}")], str(path)) from None
+        said = f"is not TOML: {scrub(str(error))}"
+    raise ConfigError([Problem(said)], str(path))
 
 
-def read(raw: Raw, source: str = "") -> tuple[Config, list[Problem]]:
+def read(raw: Raw, source: str = "") -> Config:
     """Read as much as can be read: a configuration of what is right, and what is wrong with the rest."""
     problems: list[Problem] = []
     given: dict[str, Any] = {}
+    lists: dict[str, dict[str, Any]] = {name: {} for name in LISTS}
+    others: dict[str, Raw] = {}
     for name, value in raw.items():
         if name in TABLES:
-            if (made := collect(problems, value, TABLES[name], name)) is not None:
+            if (made := _right(problems, value, TABLES[name], name)) is not None:
                 given[name] = made
         elif name in LISTS:
-            given[name] = list(_items(problems, value, name))
-        elif name in NAMED:
-            given[name] = _named(problems, value, name)
+            lists[name] = _items(problems, value, name)
         elif name in LATER:
             problems.append(Problem(NOT_BUILT, name))
-        elif not isinstance(value, Mapping):
-            problems.append(Problem(f"is not a known key{nearest(name, KNOWN)}", scrub(name)))
+        elif isinstance(value, Mapping):
+            others[name] = value
         else:
-            given.setdefault("others", {})[name] = value
-    credentials = list(_credentials(problems, given.pop("credentials", ())))
-    _check_routing(problems, given.get("routing", RoutingTable()), given.get("models", {}))
-    config = Config(
+            problems.append(Problem(f"is not a known key{nearest(name, (*TABLES, *LISTS))}", scrub(name)))
+    credentials = dict(_credentials(problems, lists["credentials"]))
+    transport = {"transport": {"use": "", **given.pop("transport")}} if "transport" in given else {}
+    catalog = {"catalog": given.pop("catalog")} if "catalog" in given else {}
+    _check_names(problems, given.get("models", {}))
+    return Config(
         routing=given.pop("routing", RoutingTable()).routing(),
-        disabled=given.pop("plugins", PluginsTable()).disabled,
-        credentials=tuple(credential for _, credential in credentials),
-        paths={credential.id: path for path, credential in credentials},
-        providers=tuple(_uses(problems, given.pop("providers", ()))),
-        telemetry=tuple(_uses(problems, given.pop("telemetry", ()))),
+        credentials=tuple(credentials.values()),
+        paths={credential.id: path for path, credential in credentials.items()},
+        providers=tuple(_tables(problems, lists["providers"])),
         store=_store(problems, given.pop("store", None)),
-        catalog=next(_uses(problems, _one(given, "catalog")), None),
-        transport=next(_uses(problems, _one(given, "transport"), optional=True), None),
+        catalog=next(_tables(problems, catalog), None),
+        transport=next(_tables(problems, transport), None),
+        telemetry=tuple(_tables(problems, lists["telemetry"])),
+        others=others,
         source=source,
         **given,
+        problems=tuple(problems),
     )
-    return config, problems
 
 
-def _items(problems: list[Problem], value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Structure each table of a list by itself, so that a wrong one leaves the others to be checked further."""
-    if not isinstance(value, Sequence) or isinstance(value, str):
+def _right(problems: list[Problem], raw: Any, cls: Any, path: str) -> Any:
+    """Structure a table, leaving out the keys that are wrong, so that the others are checked further; None where that can't be."""
+    try:
+        return structure(raw, cls, path)
+    except ConfigError as error:
+        problems += error.problems
+        wrong = [problem.path for problem in error.problems]
+    right = raw if isinstance(raw, Mapping) else {}
+    for key in list(right):
+        where = join(path, key)
+        if any(place == where or place.startswith((f"{where}.", f"{where}[")) for place in wrong):
+            right = {name: value for name, value in right.items() if name != key}
+    return collect([], right, cls, path) if right else None
+
+
+def _items(problems: list[Problem], value: Any, name: str) -> dict[str, Any]:
+    """Structure the tables of a list, each by itself, and return those that are right by their place."""
+    if not isinstance(value, (list, tuple)):
         problems.append(Problem(f"must be a list of tables: write [[{name}]]", name))
-        return
-    for index, item in enumerate(value):
-        path = f"{name}[{index}]"
-        if (made := collect(problems, item, LISTS[name], path)) is not None:
-            yield path, made
+        return {}
+    items = {f"{name}[{index}]": item for index, item in enumerate(value)}
+    made = {path: _right(problems, item, LISTS[name], path) for path, item in items.items()}
+    return {path: table for path, table in made.items() if table is not None}
 
 
-def _named(problems: list[Problem], value: Any, name: str) -> dict[str, Any]:
-    tables = collect(problems, value, Mapping[str, Any], name) or {}
-    made = {key: collect(problems, table, NAMED[name], join(name, key)) for key, table in tables.items()}
-    return {key: table for key, table in made.items() if table is not None}
-
-
-def _one(given: dict[str, Any], name: str) -> list[tuple[str, Raw]]:
-    return [(name, given.pop(name))] if name in given else []
-
-
-def _uses(problems: list[Problem], tables: Sequence[tuple[str, Raw]], optional: bool = False) -> Iterator[Table]:
-    """Split `use` and `slug` from the options of a plugin's table."""
-    for path, raw in tables:
-        options = dict(raw)
-        use, slug = options.pop("use", "" if optional else None), options.get("slug")
-        if use is None:
+def _tables(problems: list[Problem], raws: Mapping[str, Raw]) -> Iterator[Table]:
+    """Split what names a plugin from its options."""
+    for path, raw in raws.items():
+        if "use" not in raw:
             problems.append(Problem("is missing: it names the plugin", f"{path}.use"))
-        elif not isinstance(use, str):
-            problems.append(Problem("must be a plugin's name", f"{path}.use"))
-        elif slug is not None and (not isinstance(slug, str) or not slug):
-            problems.append(Problem("must be text", f"{path}.slug"))
-        else:
-            yield Table(use=use, options=options, path=path, slug=slug)
+            continue
+        options = {name: value for name, value in raw.items() if name != "use"}
+        named = {name: raw[name] for name in ("use", "slug") if name in raw}
+        if (table := collect(problems, {**named, "options": options, "path": path}, Table, path)) is not None:
+            yield table
 
 
 def _store(problems: list[Problem], raw: Raw | None) -> Table | None:
     """The scheme of the URL names the plugin."""
     if raw is None:
         return None
-    url = raw.get("url", DEFAULT_STORE)
+    options = {**DEFAULT_STORE.options, **raw}
+    url = options["url"]
     if not isinstance(url, str) or not _SCHEME.match(url):
         problems.append(Problem('must be a URL, such as "sqlite:///~/.taxiway/taxiway.db"', "store.url"))
         return None
-    return Table(use=url.partition(":")[0], options=dict(raw), path="store")
+    return Table(use=url.partition(":")[0], options=options, path="store")
 
 
-def _credentials(
-    problems: list[Problem], tables: Sequence[tuple[str, CredentialTable]]
-) -> Iterator[tuple[str, Credential]]:
-    labels: dict[tuple[str, str], str] = {}
-    for path, table in tables:
-        wrong = len(problems)
-        if table.pool and table.fallback:
-            problems.append(Problem("a credential is the pool's or a fallback, not both", f"{path}.fallback"))
-        label = table.label or _free(_label(table), table.provider, labels)
-        taken = labels.setdefault((table.provider, label), path)
-        if taken != path:
-            problems.append(Problem(f"the label of {taken} is the same; give one of them another", f"{path}.label"))
-        if len(problems) == wrong:
-            yield path, _credential(table, label)
-
-
-def _credential(table: CredentialTable, label: str) -> Credential:
-    return Credential(
-        id=f"{table.provider}/{label}",
-        provider=table.provider,
-        label=label,
-        key=table.key,
-        settings=table.settings,
-        limits=table.limits,
-        section="pool" if table.pool else "fallback" if table.fallback else "prioritised",
-        sort_order=table.sort_order,
-        allowed_models=None if table.allowed_models is None else frozenset(table.allowed_models),
-        quota_pool=table.quota_pool,
-    )
+def _credentials(problems: list[Problem], tables: Mapping[str, CredentialTable]) -> Iterator[tuple[str, Credential]]:
+    taken: dict[str, str] = {}
+    for path, table in tables.items():
+        found = _label(table)
+        free = (name for name in chain([found], (f"{found}-{n}" for n in count(2))) if table.id(name) not in taken)
+        credential = table.credential(table.label or next(free))
+        if (other := taken.setdefault(credential.id, path)) != path:
+            problems.append(Problem(f"the label of {other} is the same; give one of them another", f"{path}.label"))
+        yield path, credential
 
 
 def _label(table: CredentialTable) -> str:
     """A label from the reference, where that is a variable's or a file's name and not a key put in the wrong place."""
-    scheme, _, rest = (table.key or "").partition(":")
+    rest = (table.key or "").partition(":")[2]
     name = PurePath(rest).name if "/" in rest else rest
     safe = _FILE.fullmatch(name) if "/" in rest else _VARIABLE.fullmatch(name)
-    return name if scheme and safe and scrub(name) == name else table.provider
+    return name if safe and scrub(name) == name else table.provider
 
 
-def _free(label: str, provider: str, taken: Mapping[tuple[str, str], str]) -> str:
-    found, number = label, 1
-    while (provider, found) in taken:
-        number += 1
-        found = f"{label}-{number}"
-    return found
-
-
-def _check_routing(problems: list[Problem], routing: RoutingTable, models: Mapping[str, ModelTable]) -> None:
-    if routing.on_interrupted != "error":
-        problems.append(Problem(f'"{routing.on_interrupted}" {NOT_BUILT}', "routing.on_interrupted"))
-    if not routing.strategy:
-        problems.append(Problem("must name a strategy", "routing.strategy"))
-    own = {name for name, table in models.items() if table.try_}
+def _check_names(problems: list[Problem], models: Mapping[str, ModelTable]) -> None:
     for name, table in models.items():
-        where = join("models", name)
         for index, target in enumerate(table.try_):
-            if target in own:
-                problems.append(Problem("is a name of your own; name models", f"{where}.try[{index}]"))
-        if table.try_ and (table.price or table.context or table.max_output or table.parameters is not None):
-            problems.append(Problem("a name with `try` has no price, limits or parameters: its models have", where))
+            if target in models and models[target].try_:
+                where = f"{join('models', name)}.try[{index}]"
+                problems.append(Problem("is a name of your own; name models", where))

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import pluggy
-from attrs import define, frozen
+from attrs import frozen
 
 from taxiway import hookspecs
 from taxiway.errors import PluginError
@@ -50,27 +50,6 @@ class Listed:
     error: str = ""
 
 
-@frozen
-class _Entry:
-    """One entry point, and where it came from."""
-
-    point: "EntryPoint"
-    distribution: str
-    version: str
-
-    @property
-    def origin(self) -> str:
-        return f"{self.distribution} {self.version}".strip()
-
-
-@define
-class _Module:
-    """What became of importing one module: the registrations by full name, or the reason why there are none."""
-
-    offered: Mapping[str, AnyRegistration]
-    reason: str = ""
-
-
 class Plugins:
     """What is installed, and what of it was loaded. `pm` is pluggy's manager; after the start nobody calls it.
 
@@ -82,14 +61,12 @@ class Plugins:
         self.pm.add_hookspecs(hookspecs)
         self.disabled: Final = frozenset(disabled)
         self.used: Final[set[str]] = set()
-        self._entries: dict[str, list[_Entry]] = {}
-        self._modules: dict[str, _Module] = {}
-        self._found: dict[str, AnyRegistration] = {}
-        self._errors: dict[str, PluginError] = {}
-        for point in entries:
-            dist = point.dist
-            entry = _Entry(point, dist.name if dist else "an unknown distribution", dist.version if dist else "")
-            self._entries.setdefault(point.name, []).append(entry)
+        self._entries: dict[str, list[EntryPoint]] = {}
+        # What became of importing a module, by the entry points' value: registrations by full name, or why there are none.
+        self._modules: dict[str, Mapping[str, AnyRegistration] | str] = {}
+        self._loaded: dict[str, AnyRegistration | PluginError] = {}
+        for entry in entries:
+            self._entries.setdefault(entry.name, []).append(entry)
 
     @classmethod
     def discover(cls, disabled: Iterable[str] = ()) -> "Plugins":
@@ -115,81 +92,74 @@ class Plugins:
 
     def load(self, plugin: str) -> AnyRegistration:
         """Import a plugin by its full name (`strategy-balanced`) and return what it registered. Raises PluginError."""
-        if (known := self._errors.get(plugin)) is not None:
-            raise known
-        if (found := self._found.get(plugin)) is None:
+        if plugin not in self._loaded:
             try:
-                found = self._found[plugin] = self._load(plugin)
+                self._loaded[plugin] = self._load(plugin)
             except PluginError as error:
-                self._errors[plugin] = error
-                raise
-        return found
+                self._loaded[plugin] = error
+        loaded = self._loaded[plugin]
+        if isinstance(loaded, PluginError):
+            raise loaded
+        return loaded
 
     def listing(self) -> Sequence[Listed]:
         """Return all that is installed, by kind and name. Imports nothing: summaries are known of what is loaded."""
-        return [self._listed(plugin, entry) for plugin in sorted(self._entries) for entry in self._entries[plugin]]
+        return [self._listed(plugin, entry) for plugin in self.all() for entry in self._entries[plugin]]
 
-    def _listed(self, plugin: str, entry: _Entry) -> Listed:
+    def _listed(self, plugin: str, entry: "EntryPoint") -> Listed:
         kind, _, name = plugin.partition("-")
-        found, error = self._found.get(plugin), self._errors.get(plugin)
+        loaded = self._loaded.get(plugin)
+        error = loaded.reason if isinstance(loaded, PluginError) else ""
+        summary = loaded.summary if isinstance(loaded, Registration) else ""
         state: State = "used" if plugin in self.used else "broken" if error else "installed"
-        return Listed(
-            kind,
-            name,
-            entry.distribution,
-            entry.version,
-            "disabled" if plugin in self.disabled else state,
-            found.summary if found else "",
-            error.reason if error else "",
-        )
+        return Listed(kind, name, *_origin(entry), "disabled" if plugin in self.disabled else state, summary, error)
 
     def _load(self, plugin: str) -> AnyRegistration:
         entries = self._entries.get(plugin, [])
+        origins = [" ".join(_origin(entry)).strip() for entry in entries]
         if not entries:
             kind, _, name = plugin.partition("-")
             raise PluginError(plugin, "nothing installed", unknown(name, self.names(kind), f"{kind} plugin"))
         if plugin in self.disabled:
-            raise PluginError(plugin, entries[0].origin, f'is disabled; take "{plugin}" out of [plugins] disabled')
+            raise PluginError(plugin, origins[0], f'is disabled; take "{plugin}" out of [plugins] disabled')
         if len(entries) > 1:
-            owners = " and ".join(sorted(entry.origin for entry in entries))
+            owners = " and ".join(sorted(origins))
             raise PluginError(plugin, owners, "more than one distribution offers it; uninstall all but one")
-        entry = entries[0]
-        module = self._modules.get(entry.point.value)
-        if module is None:
-            module = self._modules[entry.point.value] = self._import(entry.point)
-        if module.reason:
-            raise PluginError(plugin, entry.origin, module.reason)
-        if plugin not in module.offered:
-            offered = ", ".join(sorted(module.offered)) or "nothing"
-            raise PluginError(
-                plugin, entry.origin, f"does not register what its entry point says; it registers {offered}"
-            )
-        return module.offered[plugin]
+        (entry,) = entries
+        if entry.value not in self._modules:
+            self._modules[entry.value] = self._import(entry)
+        offered = self._modules[entry.value]
+        if isinstance(offered, str):
+            raise PluginError(plugin, origins[0], offered)
+        if plugin not in offered:
+            there_is = ", ".join(sorted(offered)) or "nothing"
+            reason = f"does not register what its entry point says; it registers {there_is}"
+            raise PluginError(plugin, origins[0], reason)
+        return offered[plugin]
 
-    def _import(self, point: "EntryPoint") -> _Module:
+    def _import(self, entry: "EntryPoint") -> Mapping[str, AnyRegistration] | str:
+        """Import a module and ask its hooks: its registrations by full name, or the reason why there are none."""
         try:
-            module = point.load()
+            module = entry.load()
         except ModuleNotFoundError as error:
-            return _Module({}, f"needs the module {error.name!r}, which is not installed")
+            return f"needs the module {error.name!r}, which is not installed"
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin's import does, the others go on
-            return _Module({}, f"can't be imported: {_said(error)}")
-        if (reason := _mismatch(getattr(module, "TAXIWAY_API", None))) is not None:
-            return _Module({}, reason)
-        for known in self.pm.get_plugins():
-            if known is module:
-                # Two entry points may reach one module by different values; it is registered once.
-                return _Module(self._collect(module))
+            return f"can't be imported: {_said(error)}"
+        if reason := _mismatch(getattr(module, "TAXIWAY_API", None)):
+            return reason
         try:
-            self.pm.register(module)
-            self.pm.check_pending()
-            return _Module(self._collect(module))
+            # Two entry points may reach one module by different values; it is registered once.
+            if not self.pm.is_registered(module):
+                self.pm.register(module)
+                self.pm.check_pending()
+            return self._collect(module)
         except pluggy.PluginValidationError as error:
             reason = f"its hooks don't fit: {error}{_nearest_hook(module)}"
         except Exception as error:  # noqa: BLE001 - as above
             reason = f"fails to register: {_said(error)}"
         if self.pm.is_registered(module):
             self.pm.unregister(module)
-        return _Module({}, reason)
+        return reason
 
     def _collect(self, module: Any) -> Mapping[str, AnyRegistration]:
         """Ask one module's hooks, once. The registrations by full name."""
@@ -216,8 +186,13 @@ def unknown(name: str, valid: Iterable[str], what: str) -> str:
     return f'no {what} is called "{scrub(name)}"; {hint}'
 
 
-def _mismatch(api: object) -> str | None:
-    """Say why a plugin for that version of the hooks can't be used."""
+def _origin(entry: "EntryPoint") -> tuple[str, str]:
+    """Return the distribution that an entry point is of, and its version."""
+    return (entry.dist.name, entry.dist.version) if entry.dist else ("an unknown distribution", "")
+
+
+def _mismatch(api: object) -> str:
+    """Say why a plugin for that version of the hooks can't be used; nothing where it can."""
     own = hookspecs.API
     ours = f"{own[0]}.{own[1]}"
     if api is None:
@@ -225,7 +200,7 @@ def _mismatch(api: object) -> str | None:
     if not (isinstance(api, tuple) and len(api) == len(own) and all(type(part) is int for part in api)):
         return f"its TAXIWAY_API is not a pair of numbers such as {own}"
     if api[0] == own[0] and api[1] <= own[1]:
-        return None
+        return ""
     theirs = f"{api[0]}.{api[1]}"
     newer = api > own
     advice = "upgrade taxiway, or install an older version of it" if newer else "install a newer version of it"

@@ -13,8 +13,8 @@ from taxiway.call import LIBRARY, Call
 from taxiway.candidate import Endpoint
 from taxiway.clock import Clock
 from taxiway.codec import Json
-from taxiway.composition import DEFAULT_FOLDER, Composition, prepare
-from taxiway.config import Config, document
+from taxiway.composition import DEFAULT_FOLDER, Composition, compose
+from taxiway.config import Config, document, read
 from taxiway.dialect import Dialect
 from taxiway.executor import Engine
 from taxiway.explain import Explanation, explain
@@ -65,12 +65,12 @@ class Router:
     def from_config(cls, path: str | Path | None = None, **around: Unpack[Around]) -> Self:
         """Read a TOML file; without one, keys found in the environment are used."""
         file = None if path is None else Path(path)
-        return cls(prepare(document(file), "" if file is None else str(file), **around))
+        return cls(compose(read(document(file), "" if file is None else str(file)), **around))
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any], **around: Unpack[Around]) -> Self:
         """Take what a file would say as a mapping."""
-        return cls(prepare(mapping, **around))
+        return cls(compose(read(mapping), **around))
 
     async def __aenter__(self) -> Self:
         """Resolve keys, open the store and the spool."""
@@ -218,16 +218,16 @@ class Router:
             log=context.log,
             loop=asyncio.get_running_loop(),
         )
-        self._verifier = Verifier(engine, parts.keys.get, self.reload_keys)
+        self._verifier = Verifier(engine, parts.secret, self.reload_keys)
         engine.verify = self._verifier.verify
 
     async def _journal(self) -> Journal:
         """In process nothing is written to disk unless a store, a sink or a folder was named."""
         built = self._built
         sinks: dict[str, Sink] = {**built.sinks, **({} if built.store is None else {"store": built.store})}
-        if not sinks and built.data_dir is None:
+        if not sinks and built.context.data_dir is None:
             return Journal()
-        folder = (built.data_dir or DEFAULT_FOLDER.expanduser()) / "spool"
+        folder = (built.context.data_dir or DEFAULT_FOLDER.expanduser()) / "spool"
         spool = self._spool = Spool(folder, sinks, built.context.clock, required=built.config.spool.required)
         await spool.start()
         return spool

@@ -1,17 +1,19 @@
 """The tables of the configuration: one attrs class for each, with the names that a file uses.
 
-They are checked by `converter` and turned into the values of the lower floors by `config`; `schema` describes them.
+They are checked by `converter` and turned into the values of the lower floors by `config`; `taxiway schema` describes them.
+`not_built` are words that are known and come later.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from attrs import field, fields, frozen, validators
+from attrs import asdict, field, frozen, validators
 
 from taxiway.call import Preferences
-from taxiway.candidate import Limits
+from taxiway.candidate import Credential, Limits, Section
 from taxiway.clock import Duration
-from taxiway.converter import Reference, later
+from taxiway.converter import NOT_BUILT, Reference, Wrong
+from taxiway.errors import ConfigError, Problem
 from taxiway.money import Price
 from taxiway.outcome import Kind
 from taxiway.routing import Cycle, ModelRouting, RetryBudget, Routing, Timeouts
@@ -19,10 +21,11 @@ from taxiway.routing import Cycle, ModelRouting, RetryBudget, Routing, Timeouts
 _MILLION: Final = 1_000_000
 
 
-@later("apps")
 @frozen(kw_only=True)
 class Gateway:
     """The `[gateway]` table. `body_limit` in bytes; `max_calls`: calls in flight; `cors`: origins that browsers may call from."""
+
+    not_built: ClassVar = {"apps"}
 
     listen: str = "127.0.0.1:8787"
     body_limit: int = field(default=32 * 1024 * 1024, validator=validators.gt(0))
@@ -30,10 +33,11 @@ class Gateway:
     cors: tuple[str, ...] = ()
 
 
-@later("sync", "cap", "reserve")
 @frozen(kw_only=True)
 class SpoolTable:
     """The `[spool]` table. `required`: where the spool can't be written, new calls are refused, so that all use is accounted."""
+
+    not_built: ClassVar = {"sync", "cap", "reserve"}
 
     required: bool = True
 
@@ -45,7 +49,6 @@ class PluginsTable:
     disabled: tuple[str, ...] = ()
 
 
-@later("required", "byok_only", "zdr")
 @frozen(kw_only=True)
 class CredentialTable:
     """A `[[credentials]]` table. `key` is a reference (`env:NAME`, `file:PATH`), left out for servers that need none.
@@ -53,30 +56,46 @@ class CredentialTable:
     `pool`: the operator's, open to every workspace; `fallback`: used when nothing else is left.
     """
 
+    not_built: ClassVar = {"required", "byok_only", "zdr"}
+
     provider: str
     key: Reference | None = None
     label: str | None = None
     settings: Mapping[str, Any] = field(factory=dict)
     limits: Limits = field(factory=Limits)
     pool: bool = False
-    fallback: bool = False
+    fallback: bool = field(default=False)
     sort_order: int = 0
-    allowed_models: tuple[str, ...] | None = None
+    allowed_models: frozenset[str] | None = None
     quota_pool: str | None = None
 
+    @fallback.validator
+    def _not_both(self, _: object, value: bool) -> None:
+        if value and self.pool:
+            raise ConfigError([Problem("a credential is the pool's or a fallback, not both", "fallback")])
 
-@later(
-    "hedge",
-    "require_parameters",
-    "data_collection",
-    "zdr",
-    "enforce_distillable_text",
-    "quantizations",
-    "sort",
-    "max_price",
-    "preferred_min_throughput",
-    "preferred_max_latency",
-)
+    def id(self, label: str) -> str:
+        """Return what names it under that label."""
+        return f"{self.provider}/{label}"
+
+    def credential(self, label: str) -> Credential:
+        """Return it under that label."""
+        given = asdict(self, recurse=False) | {"label": label}
+        pool, fallback = given.pop("pool"), given.pop("fallback")
+        section: Section = "pool" if pool else "fallback" if fallback else "prioritised"
+        return Credential(id=self.id(label), section=section, **given)
+
+
+def _named(_: object, __: object, value: str | tuple[str, ...]) -> None:
+    if not value:
+        raise Wrong("must name a strategy")
+
+
+def _built(_: object, __: object, value: str) -> None:
+    if value != "error":
+        raise Wrong(f'"{value}" {NOT_BUILT}')
+
+
 @frozen(kw_only=True)
 class RoutingTable:
     """The `[routing]` table: how calls are routed unless they say otherwise.
@@ -85,11 +104,16 @@ class RoutingTable:
     `allow_fallbacks` are the defaults of a request's `provider` object.
     """
 
-    strategy: str | tuple[str, ...] = "balanced"
+    not_built: ClassVar = {
+        *("hedge", "require_parameters", "data_collection", "zdr", "enforce_distillable_text", "quantizations"),
+        *("sort", "max_price", "preferred_min_throughput", "preferred_max_latency"),
+    }
+
+    strategy: str | tuple[str, ...] = field(default="balanced", validator=_named)
     cycle: Cycle = "headroom"
     wait: Duration = field(default=0.0, validator=validators.ge(0.0))
-    on_interrupted: Literal["error", "resume", "hold"] = "error"
-    fallback_on: tuple[Kind, ...] | None = None
+    on_interrupted: Literal["error", "resume", "hold"] = field(default="error", validator=_built)
+    fallback_on: frozenset[Kind] | None = None
     timeouts: Timeouts = field(factory=Timeouts)
     retry_budget: RetryBudget = field(factory=RetryBudget)
     order: tuple[str, ...] = ()
@@ -99,17 +123,13 @@ class RoutingTable:
 
     def routing(self) -> Routing:
         """Return what the planner reads."""
-        chosen: dict[str, Any] = {} if self.fallback_on is None else {"fallback_on": frozenset(self.fallback_on)}
+        given = asdict(self, recurse=False, filter=lambda _, value: value is not None)
+        strategy = given.pop("strategy")
+        preferences = {name: given.pop(name) for name in ("order", "only", "ignore", "allow_fallbacks")}
         return Routing(
-            strategies=(self.strategy,) if isinstance(self.strategy, str) else self.strategy,
-            cycle=self.cycle,
-            wait=self.wait,
-            timeouts=self.timeouts,
-            retry_budget=self.retry_budget,
-            preferences=Preferences(
-                order=self.order, only=self.only, ignore=self.ignore, allow_fallbacks=self.allow_fallbacks
-            ),
-            **chosen,
+            strategies=(strategy,) if isinstance(strategy, str) else strategy,
+            preferences=Preferences(**preferences),
+            **given,
         )
 
 
@@ -134,27 +154,25 @@ class PriceTable:
 
     def price(self) -> Price:
         """Return it in USD per token."""
-        parts = {part.name: getattr(self, part.name) for part in fields(PriceTable) if part.name != "request"}
-        per_token: dict[str, Any] = {name: None if value is None else value / _MILLION for name, value in parts.items()}
-        return Price(request=self.request, **per_token)
+        given = asdict(self, filter=lambda _, value: value is not None)
+        return Price(request=given.pop("request"), **{name: value / _MILLION for name, value in given.items()})
 
 
-@later("on_interrupted")
 @frozen(kw_only=True)
-class ModelTable:
+class ModelTable(ModelRouting):
     """A `[models."name"]` table: for a name of your own, the models that it tries; for a model, what you know better.
 
     `price` in USD per million tokens; `context` and `max_output` in tokens; `parameters`: those that work, by their names in
     requests.
     """
 
-    try_: tuple[str, ...] = ()
-    timeouts: Timeouts | None = None
+    not_built: ClassVar = {"on_interrupted"}
+
     price: PriceTable | None = None
     context: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
     max_output: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
-    parameters: tuple[str, ...] | None = None
+    parameters: frozenset[str] | None = None
 
-    def routing(self) -> ModelRouting:
-        """Return what the planner reads."""
-        return ModelRouting(try_=self.try_, timeouts=self.timeouts)
+    def __attrs_post_init__(self) -> None:
+        if self.try_ and (self.price or self.context or self.max_output or self.parameters is not None):
+            raise Wrong("a name with `try` has no price, limits or parameters: its models have")

@@ -24,13 +24,13 @@ def command(config: Path | None, data_dir: Path | None, no_keys: bool) -> None:
     Each comes with file, table, key and the nearest valid name. Exits with 1 where there is one; what is only doubtful is said,
     and is none. Nothing is sent to any provider.
     """
-    from taxiway.composition import prepare
-    from taxiway.config import document
+    from taxiway.composition import compose
+    from taxiway.config import document, read
     from taxiway.errors import ConfigError
 
     source = str(config or "")
     try:
-        built = prepare(document(config), source, data_dir=data_dir, gateway=True)
+        built = compose(read(document(config), source), data_dir=data_dir, gateway=True)
         warnings = built.warnings if no_keys else asyncio.run(_resolved(built))
     except ConfigError as error:
         for problem in error.problems:

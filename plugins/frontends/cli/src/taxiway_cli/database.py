@@ -24,7 +24,7 @@ async def opened(config: Path | None, data_dir: Path | None) -> AsyncIterator[St
     from taxiway.building import Builder
     from taxiway.clock import SystemClock
     from taxiway.composition import DEFAULT_FOLDER
-    from taxiway.config import DEFAULT_STORE, Table, load
+    from taxiway.config import DEFAULT_STORE, load
     from taxiway.errors import ConfigError, Problem
     from taxiway.plugins import Plugins
     from taxiway.registration import Closes, Context, Starts
@@ -38,10 +38,8 @@ async def opened(config: Path | None, data_dir: Path | None) -> AsyncIterator[St
         environment=os.environ,
         data_dir=folder,
     )
-    builder = Builder(Plugins.discover(parsed.disabled), context, [])
-    default = Table(use=DEFAULT_STORE.partition(":")[0], options={"url": DEFAULT_STORE}, path="store")
-    table = parsed.store or default
-    store: Store | None = builder.make("store", table, "store.url")
+    builder = Builder(plugins=Plugins.discover(parsed.plugins.disabled), context=context)
+    store: Store | None = builder.make("store", parsed.store or DEFAULT_STORE, "store.url")
     if store is None:
         raise ConfigError(builder.problems, parsed.source)
     try:

@@ -129,15 +129,15 @@ def _ask(url: str, body: Json) -> Json:
 async def _cold(config: Path | None, data_dir: Path | None, body: Json) -> Json:
     """Plan with an engine that has learnt nothing. It opens no store and no spool: those may be a running gateway's."""
     from taxiway.assembly import resolve
-    from taxiway.composition import prepare
-    from taxiway.config import document
+    from taxiway.composition import compose
+    from taxiway.config import document, read
     from taxiway.executor import Engine
     from taxiway.explain import explain
     from taxiway.health import Health
     from taxiway.quota import Quotas
     from taxiway.spool import Journal
 
-    built = prepare(document(config), str(config or ""), data_dir=data_dir)
+    built = compose(read(document(config), str(config or "")), data_dir=data_dir)
     parts = await resolve(built)
     try:
         context, chat = built.context, built.dialects["chat"]

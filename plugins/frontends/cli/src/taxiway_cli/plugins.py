@@ -32,10 +32,10 @@ def command(config: Path | None, data_dir: Path | None, everything: bool, as_jso
     from taxiway.plugins import Plugins
 
     # A configuration with mistakes is listed too: `taxiway check` tells of them.
-    parsed, problems = read(document(config), str(config or ""))
-    plugins = Plugins.discover(parsed.disabled)
+    parsed = read(document(config), str(config or ""))
+    plugins = Plugins.discover(parsed.plugins.disabled)
     try:
-        compose(parsed, plugins, gateway=True, problems=problems)
+        compose(parsed, plugins, gateway=True)
     except ConfigError as error:
         count = len(error.problems)
         click.echo(f"{count} mistake{'s' if count > 1 else ''} in the configuration: see `taxiway check`.", err=True)

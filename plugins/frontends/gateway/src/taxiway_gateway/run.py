@@ -41,7 +41,7 @@ async def run(start: Start, say: Callable[[str], None], lines: Lines | None = No
     # Before anything is opened: a port that is in use is the most common mistake.
     listener = bind(start.host or host, port if start.port is None else start.port)
     try:
-        _make_folder(router.built.data_dir)
+        _make_folder(router.built.context.data_dir)
         async with router:
             for warning in router.warnings:
                 _LOG.warning("%s", warning)

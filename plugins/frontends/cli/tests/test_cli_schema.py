@@ -12,7 +12,7 @@ from taxiway import ConfigError, NoOptions, Registration, hookimpl
 from taxiway.clock import Duration
 from taxiway.config import parse
 from taxiway.plugins import Plugins
-from taxiway.schema import schema
+from taxiway_cli.schema import schema
 
 EXAMPLE = """
 data_dir = "~/.taxiway"
