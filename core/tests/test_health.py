@@ -343,7 +343,8 @@ def test_what_is_healthy_and_idle_is_forgotten(health):
     for number in range(500):
         attempt(health, candidate(f"k{number}", f"m{number}"), 0.0, "rate_limited" if number % 2 else None)
     attempt(health, now=1000.0)
-    assert len(health._vitals) == len(health._endpoints) == 1
+    assert len(health._vitals) == 1
+    assert not health._gates
 
 
 def test_what_is_shut_is_remembered_for_a_day(health):
@@ -353,10 +354,9 @@ def test_what_is_shut_is_remembered_for_a_day(health):
     attempt(health, candidate("c", "n"), kind="not_found")
     other = candidate("z", "z")
     attempt(health, other, 1200.0)
-    assert len(health._endpoints) == 2
-    assert len(health._accounts) == len(health._candidates) == 1
+    assert sorted(health._vitals) == ["o", ONE.endpoint.key, other.endpoint.key]
+    assert sorted(scope for scope, _ in health._gates) == ["account", "candidate", "endpoint"]
     attempt(health, other, 3 * 86_400.0)
     attempt(health, other, 3 * 86_400.0 + 61.0)
-    assert len(health._vitals) == len(health._endpoints) == 1
-    assert not health._accounts
-    assert not health._candidates
+    assert len(health._vitals) == 1
+    assert not health._gates

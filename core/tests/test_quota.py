@@ -407,8 +407,8 @@ def test_memory_of_one_pool_is_bounded(quotas):
     for number in range(30_000):
         quotas.reserve(one, 1, 1, number * 0.11).settle(Usage(), number * 0.11)
     (pool,) = quotas._pools.values()
-    assert len(pool.ledgers) == 2
-    assert all(len(limit._parts) <= 122 for limit in pool.ledgers)
+    assert len(pool.limits) == 2
+    assert all(len(limit._used._parts) <= 122 for limit in pool.limits)
 
 
 def test_pools_that_nobody_uses_are_forgotten(quotas):

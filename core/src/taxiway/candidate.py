@@ -22,6 +22,9 @@ Unit: TypeAlias = Literal["requests", "tokens", "input-tokens", "output-tokens",
 Charge: TypeAlias = Literal["admission", "reserve-max", "usage"]
 """When a provider counts tokens: an estimate of the prompt at once; input + max_tokens at once; what was used, at the end."""
 
+Subject: TypeAlias = tuple[str, str]
+"""What a failure may speak of, and shut: a scope with the key of an account, a candidate, an origin or an endpoint."""
+
 DEFAULT_WORKSPACE = "default"
 
 
@@ -121,13 +124,17 @@ class Endpoint:
 
 @frozen(kw_only=True, eq=False)
 class Candidate:
-    """An endpoint paired with one account: the unit that is tried. `pool` names the quota pool that both draw from."""
+    """An endpoint paired with one account: the unit that is tried. `pool` names the quota pool that both draw from.
+
+    `subjects` is all that must be open for it: its account, itself, its origin and its endpoint.
+    """
 
     endpoint: Endpoint
     account: Account
     section: Section
     key: str = field(init=False)
     pool: str = field(init=False)
+    subjects: tuple[Subject, ...] = field(init=False)
 
     @key.default
     def _key(self) -> str:
@@ -136,3 +143,8 @@ class Candidate:
     @pool.default
     def _pool(self) -> str:
         return f"{self.account.credential.quota_pool or self.account.key}#{self.endpoint.quota_group}"
+
+    @subjects.default
+    def _subjects(self) -> tuple[Subject, ...]:
+        account, origin = self.account.key, self.account.origin or self.endpoint.provider
+        return ("account", account), ("candidate", self.key), ("origin", origin), ("endpoint", self.endpoint.key)

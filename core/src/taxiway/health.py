@@ -4,17 +4,17 @@ Nothing here waits or does IO. Every `now` is in seconds of the monotonic clock.
 is bounded by what was used in the last minutes, and a lookup that finds nothing means healthy.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
-from taxiway.candidate import Account, Candidate, Endpoint
+from taxiway.candidate import Account, Candidate, Subject
 from taxiway.failures import POLICIES
 from taxiway.outcome import Failure, Kind, Outcome
-from taxiway.vitals import View, Vitals
-from taxiway.windows import Ring
+from taxiway.vitals import Breaker, View, Vitals
 
 MINUTES: Final = 60.0
 BREAKER_PAUSES: Final = (1.0, 2.0, 4.0, 8.0)
@@ -26,17 +26,17 @@ PAUSES: Final[Mapping[Kind, tuple[float, ...]]] = {
     "not_found": (10 * MINUTES,),
 }
 """After how long one live call is let through to an account or candidate that was shut; the last one repeats."""
-_OTHER_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 1 * MINUTES)
+_OTHER_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, MINUTES)
 _VERIFYING: Final = 30.0
 """How long a suspect account waits for its probe's verdict, before a live call gives one."""
 _CALM: Final = 30.0
 """A breaker that trips this long after it closed begins with the shortest pause again, and alerts again."""
-_SWEEP: Final = 1 * MINUTES
+_SWEEP: Final = MINUTES
 _IDLE: Final = 10 * MINUTES
 _FORGOTTEN: Final = 24 * 60 * MINUTES
 
 
-@frozen
+@define(eq=False)
 class Block:
     """Why a candidate can't be used now. `until`: when it may be (None: no time is known). `breaker`: only a breaker says so."""
 
@@ -57,82 +57,31 @@ class Alert:
 
 @define(eq=False)
 class _Gate:
-    """Something shut since `since` and until `until`; then one live call at a time is let through, and its outcome decides."""
+    """A subject that is shut from `since` until `until`; then one live call at a time is let through, and its outcome decides.
 
+    It was shut `times` times in a row. `verifying`: a probe's verdict is on its way.
+    """
+
+    subject: Subject
     kind: Kind
     reason: str
     since: float
     until: float
-    breaker: bool
-    times: int = 1
-    claimed: bool = False
+    times: int
+    breaker: Breaker | None = None
     verifying: bool = False
-    closed: Block = field(init=False)
-    waiting: Block = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.closed = Block(self.reason, self.kind, self.until, self.breaker)
-        self.waiting = Block(f"{self.reason}; a live call is trying it", self.kind, None, self.breaker)
+    claimed: bool = False
 
     def block(self, now: float) -> Block | None:
         if now < self.until:
-            return self.closed
-        return self.waiting if self.claimed else None
+            return Block(self.reason, self.kind, self.until, self.breaker is not None)
+        if self.claimed:
+            return Block(f"{self.reason}; a live call is trying it", self.kind, None, self.breaker is not None)
+        return None
 
 
-class _Breaker:
-    """Opens at 5 failures in a row, or below 80 % success of at least 10 attempts in 10 s."""
-
-    __slots__ = ("_bad", "_closed", "_good", "_times", "gate", "run")
-
-    def __init__(self) -> None:
-        self.gate: _Gate | None = None
-        self.run = 0
-        self._good, self._bad = Ring(10), Ring(10)
-        self._times = 0
-        self._closed = 0.0
-
-    def good(self, started: float, now: float) -> None:
-        self.run = 0
-        if self.gate is None:
-            self._good.add(1, now)
-        elif started > self.gate.since:
-            self.gate = None
-            self._closed = now
-            # What led to the pause must not open it again.
-            self._good, self._bad = Ring(10), Ring(10)
-
-    def bad(self, failure: Failure, started: float, now: float, random: Random) -> bool:
-        """Count a failure. Whether it is news: the breaker opened after a calm."""
-        gate = self.gate
-        if gate is not None:
-            if gate.claimed and started > gate.since:
-                self._trip("its probe failed", failure, gate.until, now, random)
-            return False
-        self.run += 1
-        self._bad.add(1, now)
-        bad = self._bad.total(now)
-        total = bad + self._good.total(now)
-        if self.run >= 5:
-            why = f"{self.run} attempts in a row failed"
-        elif total >= 10 and bad > 0.2 * total:
-            why = f"{bad:.0f} of {total:.0f} attempts failed within 10 s"
-        else:
-            return False
-        if now - self._closed >= _CALM:
-            self._times = 0
-        self._trip(why, failure, 0.0, now, random)
-        return self._times == 1
-
-    @property
-    def why(self) -> str:
-        return "" if self.gate is None else self.gate.reason
-
-    def _trip(self, why: str, failure: Failure, until: float, now: float, random: Random) -> None:
-        pause = BREAKER_PAUSES[min(self._times, len(BREAKER_PAUSES) - 1)] * random.uniform(0.8, 1.2)
-        self._times += 1
-        reason = f"{why} ({failure.kind}: {failure.message})"
-        self.gate = _Gate(failure.kind, reason, now, max(until, now + pause), breaker=True)
+_NEVER: Final = _Gate(("", ""), "credential_invalid", "", -math.inf, -math.inf, 0)
+"""What stands for the gate of an account whose key was not refused."""
 
 
 class Health:
@@ -141,40 +90,27 @@ class Health:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._vitals: dict[str, Vitals] = {}
-        self._endpoints: dict[str, _Breaker] = {}
-        self._origins: dict[str, _Breaker] = {}
-        self._accounts: dict[str, _Gate] = {}
-        self._candidates: dict[str, _Gate] = {}
+        self._gates: dict[Subject, _Gate] = {}
         self._turns: dict[str, int] = {}
         self._sweep_at = 0.0
 
     def view(self, now: float, *, peek: bool = False) -> View:
         """Return what strategies may read, at this moment. `peek`: without taking a turn."""
-        return View(self._vitals, self._turns, now, peek=peek)
+        return View(self._vitals, dict(self._turns) if peek else self._turns, now)
 
     def block(self, candidate: Candidate, now: float) -> Block | None:
         """Return why the candidate can't be used now, None if it can. Breakers come last: what they say alone is `breaker`."""
-        if self._accounts and (gate := self._accounts.get(candidate.account.key)) and (found := gate.block(now)):
-            return found
-        if self._candidates and (gate := self._candidates.get(candidate.key)) and (found := gate.block(now)):
-            return found
-        if (
-            self._origins
-            and (breaker := self._origins.get(_origin(candidate)))
-            and (gate := breaker.gate)
-            and (found := gate.block(now))
-        ):
-            return found
-        breaker = self._endpoints.get(candidate.endpoint.key)
-        return None if breaker is None or breaker.gate is None else breaker.gate.block(now)
+        if self._gates:
+            for gate in self._gates_of(candidate):
+                if found := gate.block(now):
+                    return found
+        return None
 
     def opened(self, candidate: Candidate, now: float) -> None:
         """An attempt begins; where something is due for a live call, this is it. `now` is the outcome's `started`."""
-        self._of(candidate.endpoint).in_flight += 1
-        if self._accounts or self._candidates or self._origins or self._endpoints[candidate.endpoint.key].gate:
-            for gate in self._gates(candidate):
-                if now >= gate.until:
-                    gate.claimed = True
+        self._of(candidate.endpoint.key, now).in_flight += 1
+        for gate in self._gates_of(candidate):
+            gate.claimed = gate.claimed or now >= gate.until
 
     def observe(self, outcome: Outcome, now: float) -> Sequence[Alert]:
         """An attempt ended. What its failure penalises is said by the failure's scope, else by the table.
@@ -182,20 +118,23 @@ class Health:
         A rate limit is for the quotas, an invalid key for `suspect`: neither counts here.
         """
         candidate, failure = outcome.candidate, outcome.failure
-        vitals = self._of(candidate.endpoint)
-        vitals.in_flight = max(0, vitals.in_flight - 1)
-        vitals.seen = now
+        vitals = self._of(candidate.endpoint.key, now)
+        vitals.in_flight -= 1
         if now >= self._sweep_at:
             self._sweep(now)
         # A client that left after the first token saw it work.
         if failure is None or (failure.kind == "cancelled" and outcome.first_token is not None):
-            vitals.good(outcome, now)
-            self._endpoints[candidate.endpoint.key].good(outcome.started, now)
-            if self._accounts or self._candidates or self._origins:
-                self._served(candidate, outcome.started, now)
+            vitals.served(outcome, now)
+            if origin := self._vitals.get(candidate.subjects[2][1]):
+                origin.breaker.good(now)
+            for gate in self._gates_of(candidate):
+                if outcome.started > gate.since:
+                    del self._gates[gate.subject]
+                    if gate.breaker is not None:
+                        gate.breaker.close(gate.times, now)
             return ()
-        alerts = self._penalise(candidate, vitals, outcome, failure, now)
-        for gate in self._gates(candidate):
+        alerts = self._penalise(outcome, failure, vitals, now)
+        for gate in self._gates_of(candidate):
             # Whatever a live call met, it is over: the next may try. (Where it failed as before, this is a new gate.)
             if outcome.started > gate.since:
                 gate.claimed = False
@@ -206,122 +145,93 @@ class Health:
 
         True where that is news: the caller reads the key again and probes, then calls `disable` or `reopen`.
         """
-        gate, times = self._accounts.get(account.key), 0
-        if gate is not None and gate.kind == "credential_invalid":
-            if now < gate.until:
-                return False
-            times = gate.times
-        reason = "its key was refused, and is being verified"
-        fresh = _Gate("credential_invalid", reason, now, now + _VERIFYING, breaker=False, times=times, verifying=True)
-        self._accounts[account.key] = fresh
+        gate, subject = self._refused(account), ("account", account.key)
+        if now < gate.until:
+            return False
+        reason, until = "its key was refused, and is being verified", now + _VERIFYING
+        self._gates[subject] = _Gate(subject, "credential_invalid", reason, now, until, gate.times, verifying=True)
         return True
 
     def disable(self, account: Account, reason: str, now: float) -> Sequence[Alert]:
         """The account's key is bad, verified: it is shut but for one live call now and then. `reason` is for people."""
-        gate, times = self._accounts.get(account.key), 0
-        if gate is not None and gate.kind == "credential_invalid":
-            if not gate.verifying and now < gate.until:
-                return ()
-            times = gate.times
-        pauses = PAUSES["credential_invalid"]
-        until = now + pauses[min(times, len(pauses) - 1)]
-        self._accounts[account.key] = _Gate("credential_invalid", reason, now, until, breaker=False, times=times + 1)
+        gate = self._refused(account)
+        if now < gate.until and not gate.verifying:
+            return ()
+        self._shut(("account", account.key), "credential_invalid", reason, gate.times, now)
         message = f"{account.label} is disabled: {reason}"
-        return () if times else (Alert("credential_disabled", account.label, message),)
+        return () if gate.times else (Alert("credential_disabled", account.label, message),)
 
     def reopen(self, account: Account) -> None:
         """A probe was good, or the key was replaced."""
-        self._accounts.pop(account.key, None)
+        self._gates.pop(("account", account.key), None)
 
     def reloaded(self) -> None:
         """There is a new configuration: what was refused to a candidate is tried anew."""
-        self._candidates.clear()
+        self._gates = {subject: gate for subject, gate in self._gates.items() if subject[0] != "candidate"}
 
-    def _gates(self, candidate: Candidate) -> Iterator[_Gate]:
-        if gate := self._accounts.get(candidate.account.key):
-            yield gate
-        if gate := self._candidates.get(candidate.key):
-            yield gate
-        for breaker in (self._origins.get(_origin(candidate)), self._endpoints.get(candidate.endpoint.key)):
-            if breaker is not None and breaker.gate is not None:
-                yield breaker.gate
-
-    def _of(self, endpoint: Endpoint) -> Vitals:
-        vitals = self._vitals.get(endpoint.key)
+    def _of(self, key: str, now: float) -> Vitals:
+        """Return the vitals of an endpoint, or of an origin that failed."""
+        vitals = self._vitals.get(key)
         if vitals is None:
-            vitals = self._vitals[endpoint.key] = Vitals()
-            self._endpoints[endpoint.key] = _Breaker()
+            vitals = self._vitals[key] = Vitals()
+        vitals.seen = now
         return vitals
 
-    def _penalise(
-        self, candidate: Candidate, vitals: Vitals, outcome: Outcome, failure: Failure, now: float
-    ) -> Sequence[Alert]:
-        usual = POLICIES[failure.kind].penalise
-        scope = failure.scope or usual
-        if scope in {"none", "pool"} or failure.kind == "credential_invalid":
-            return ()
-        if scope in {"endpoint", "origin"} or usual == "endpoint":
-            vitals.bad(now)
-        endpoint, account = candidate.endpoint, candidate.account
-        if scope == "endpoint":
-            breaker = self._endpoints[endpoint.key]
-            if not breaker.bad(failure, outcome.started, now, self._random):
-                return ()
-            message = f"{endpoint.model} at {endpoint.provider_name} is out: {breaker.why}"
-            return (Alert("endpoint_out", endpoint.key, message),)
-        if scope == "origin":
-            breaker = self._origins.setdefault(_origin(candidate), _Breaker())
-            if not breaker.bad(failure, outcome.started, now, self._random):
-                return ()
-            return (Alert("origin_out", _origin(candidate), f"{_origin(candidate)} can't be reached: {breaker.why}"),)
-        if scope == "candidate":
-            _shut(self._candidates, candidate.key, failure, outcome.started, now)
-            return ()
-        if failure.kind == "rate_limited" or not _shut(self._accounts, account.key, failure, outcome.started, now):
-            return ()
-        event = "credential_exhausted" if failure.kind == "quota_exhausted" else "credential_refused"
-        return (Alert(event, account.label, f"{account.label} can't be used: {failure.message}"),)
+    def _gates_of(self, candidate: Candidate) -> Sequence[_Gate]:
+        gates = self._gates
+        return [gates[subject] for subject in candidate.subjects if subject in gates] if gates else ()
 
-    def _served(self, candidate: Candidate, started: float, now: float) -> None:
-        """What was shut before an attempt began that served is open."""
-        for gates, key in ((self._accounts, candidate.account.key), (self._candidates, candidate.key)):
-            gate = gates.get(key)
-            if gate is not None and started > gate.since:
-                del gates[key]
-        origin = self._origins.get(_origin(candidate))
-        if origin is not None:
-            origin.good(started, now)
+    def _refused(self, account: Account) -> _Gate:
+        gate = self._gates.get(("account", account.key), _NEVER)
+        return gate if gate.kind == "credential_invalid" else _NEVER
+
+    def _penalise(self, outcome: Outcome, failure: Failure, vitals: Vitals, now: float) -> Sequence[Alert]:
+        candidate, kind, reason = outcome.candidate, failure.kind, failure.message
+        usual = POLICIES[kind].penalise
+        scope = failure.scope or usual
+        if scope in {"none", "pool"} or kind == "credential_invalid" or (scope, kind) == ("account", "rate_limited"):
+            return ()
+        if scope == "origin" or "endpoint" in {scope, usual}:
+            vitals.failed(now)
+        key = dict(candidate.subjects)[scope]
+        breaker = self._of(key, now).breaker if scope in {"endpoint", "origin"} else None
+        gate, times = self._gates.get((scope, key)), 0
+        if gate is not None:
+            # Attempts that began before it was shut say nothing new.
+            if not gate.claimed or outcome.started <= gate.since:
+                return ()
+            times = gate.times
+        if breaker is not None:
+            why = "its probe failed" if gate is not None else breaker.bad(now)
+            if why is None:
+                return ()
+            reason = f"{why} ({kind}: {reason})"
+            if now - breaker.closed < _CALM:
+                times = max(times, breaker.times)
+        self._shut((scope, key), kind, reason, times, now, breaker)
+        endpoint, label = candidate.endpoint, candidate.account.label
+        event = "credential_exhausted" if kind == "quota_exhausted" else "credential_refused"
+        alerts = {
+            "account": (event, label, f"{label} can't be used: {reason}"),
+            "origin": ("origin_out", key, f"{key} can't be reached: {reason}"),
+            "endpoint": ("endpoint_out", key, f"{endpoint.model} at {endpoint.provider_name} is out: {reason}"),
+        }
+        return () if times or scope not in alerts else (Alert(*alerts[scope]),)
+
+    def _shut(
+        self, subject: Subject, kind: Kind, reason: str, times: int, now: float, breaker: Breaker | None = None
+    ) -> None:
+        """Shut a subject that was shut so many times in a row before."""
+        pauses = PAUSES.get(kind, _OTHER_PAUSES) if breaker is None else BREAKER_PAUSES
+        pause = pauses[min(times, len(pauses) - 1)] * (1 if breaker is None else self._random.uniform(0.8, 1.2))
+        self._gates[subject] = _Gate(subject, kind, reason, now, now + pause, times + 1, breaker)
 
     def _sweep(self, now: float) -> None:
         """Forget what is healthy and idle, and what nobody asked for during a day: it is not configured any more."""
         self._sweep_at = now + _SWEEP
+        self._gates = {subject: gate for subject, gate in self._gates.items() if now - gate.until <= _FORGOTTEN}
+        shut = {key for _, key in self._gates}
         for key, vitals in list(self._vitals.items()):
-            breaker = self._endpoints[key]
-            quiet = breaker.gate is None and breaker.run == 0
-            if vitals.in_flight == 0 and now - vitals.seen > (_IDLE if quiet else _FORGOTTEN):
-                del self._vitals[key], self._endpoints[key]
-        for key, origin in list(self._origins.items()):
-            if origin.run == 0 and (origin.gate is None or now - origin.gate.until > _FORGOTTEN):
-                del self._origins[key]
-        for gates in (self._accounts, self._candidates):
-            for key, gate in list(gates.items()):
-                if now - gate.until > _FORGOTTEN:
-                    del gates[key]
-
-
-def _origin(candidate: Candidate) -> str:
-    return candidate.account.origin or candidate.endpoint.provider
-
-
-def _shut(gates: dict[str, _Gate], key: str, failure: Failure, started: float, now: float) -> bool:
-    """Shut an account or a candidate. Whether that is news: attempts that began before it was shut say nothing new."""
-    pauses = PAUSES.get(failure.kind, _OTHER_PAUSES)
-    gate = gates.get(key)
-    if gate is None:
-        gates[key] = _Gate(failure.kind, failure.message, now, now + pauses[0], breaker=False)
-        return True
-    if gate.claimed and started > gate.since:
-        pause = pauses[min(gate.times, len(pauses) - 1)]
-        until = max(gate.until, now + pause)
-        gates[key] = _Gate(failure.kind, failure.message, now, until, breaker=False, times=gate.times + 1)
-    return False
+            remembered = _FORGOTTEN if vitals.breaker.run or key in shut else _IDLE
+            if vitals.in_flight == 0 and now - vitals.seen > remembered:
+                del self._vitals[key]

@@ -1,82 +1,53 @@
-"""Ledgers: how much of one limit is left, at any moment. A configured limit is counted by us, a stated one by its provider."""
+"""Ledgers: how much of one limit is left, at any moment; and what reservations take from those of a pool.
+
+A configured limit is counted by us, a stated one by its provider.
+"""
 
 import math
-from collections import deque
-from typing import ClassVar, Final, TypeAlias
+from operator import add, sub
+from typing import Final, TypeAlias
 
 from attrs import Factory, define
 
 from taxiway.candidate import Unit
+from taxiway.usage import Usage
+from taxiway.windows import Window
 
 UNITS: Final[tuple[Unit, ...]] = ("requests", "tokens", "input-tokens", "output-tokens")
 """What calls are counted in; `unit` of a ledger is a place in it. What providers state in others is not used."""
 UNKNOWN_WINDOW: Final = 60.0
 """Seconds, where a provider states a remainder and no window: nearly all count by the minute."""
-_GRAINS: Final = 120
-"""Into how many parts a window is cut: memory per limit, and by how much too careful we are."""
+_PARTS: Final = 120
+"""Into how many parts a configured window is cut: memory per limit, and by how much too careful we are."""
+
+Amounts: TypeAlias = tuple[int, ...]
+"""In the order of `UNITS`."""
+_NOTHING: Final[Amounts] = (0, 0, 0, 0)
 
 
-@define(eq=False)
-class _Part:
-    """What was counted between `first` and `last`."""
-
-    first: float
-    last: float
-    amount: float = 0.0
-
-
-@define(eq=False)
 class Sliding:
     """A limit that we count: never more than `limit` in any `window` seconds, whatever window the provider has."""
 
-    unit: int
-    limit: float
-    window: float
-    firm: ClassVar[bool] = True
-    _parts: deque[_Part] = Factory(deque)
-    _used: float = 0.0
+    __slots__ = ("_used", "limit", "unit")
+    firm = True
 
-    def take(self, amount: float, _: int, now: float) -> None:
-        """Count what is reserved."""
-        parts = self._parts
-        if not parts or now - parts[-1].first >= self.window / _GRAINS:
-            self._expire(now)
-            parts.append(_Part(now, now))
-        part = parts[-1]
-        part.last = now
-        part.amount += amount
-        self._used += amount
+    def __init__(self, unit: int, limit: float, window: float) -> None:
+        self.unit, self.limit, self._used = unit, limit, Window(window, _PARTS)
 
-    def correct(self, change: float, number: int, at: float, now: float) -> None:
-        """Count what was used beyond the reservation now; take what was not used off where it was counted, if that still counts."""
-        if change > 0:
-            self.take(change, number, now)
-            return
-        for part in reversed(self._parts):
-            if part.first <= at:
-                part.amount += change
-                self._used += change
-                return
+    def count(self, amount: int, by: "Reservation", now: float) -> None:
+        """Count what is used now; take what was not used (below 0) off where it was counted."""
+        if amount > 0:
+            self._used.add(amount, now)
+        else:
+            self._used.correct(amount, by.at)
 
     def room(self, now: float) -> float:
         """Return what is left."""
-        self._expire(now)
-        return self.limit - self._used
+        return self.limit - self._used.total(now)
 
     def frees(self, need: float, now: float) -> float:
         """Return when `need` will be left."""
-        left = self.room(now)
-        for part in self._parts:
-            if left >= need:
-                break
-            left += part.amount
-            now = part.last + self.window
-        return now
-
-    def _expire(self, now: float) -> None:
-        parts = self._parts
-        while parts and parts[0].last + self.window <= now:
-            self._used -= parts.popleft().amount
+        return self._used.falls(self.limit - need, now)
 
 
 @define(eq=False)
@@ -98,18 +69,14 @@ class Stated:
     reset: float = math.inf
     refill: float = 0.0
 
-    def take(self, amount: float, number: int, now: float) -> None:
-        """Count what is reserved."""
+    def count(self, amount: int, by: "Reservation", now: float) -> None:
+        """Count what a reservation takes or gives back, if that is not in the provider's own figure."""
         if self.refill:
             self.level, self.at = self.room(now), now
         elif now >= self.reset:
-            self.level, self.reset, self.number = self.limit, now + self.window, number - 1
-        self.level -= amount
-
-    def correct(self, change: float, number: int, _: float, __: float) -> None:
-        """Correct what a reservation took, if it is not in the provider's own figure."""
-        if number > self.number:
-            self.level -= change
+            self.level, self.reset, self.number = self.limit, now + self.window, by.pool.count
+        if by.number > self.number:
+            self.level -= amount
 
     def room(self, now: float) -> float:
         """Return what is left."""
@@ -119,10 +86,68 @@ class Stated:
 
     def frees(self, need: float, now: float) -> float:
         """Return when `need` will be left."""
-        missing = need - self.room(now)
-        if missing <= 0:
-            return now
-        return now + missing / self.refill if self.refill else max(now, self.reset)
+        missing = max(0.0, need - self.room(now))
+        return now + missing / self.refill if self.refill else max(now, self.reset if missing else now)
 
 
-Ledger: TypeAlias = Sliding | Stated
+@define(eq=False)
+class Pool:
+    """What is known of one quota pool. `limits` are the whole account's, `known` what its provider states.
+
+    `taken` is all that its `count` reservations ever took, corrected. It is `shut` until then, by reservation `shut_by`.
+    """
+
+    limits: list[Sliding]
+    known: dict[tuple[int, float], Stated] = Factory(dict)
+    taken: Amounts = _NOTHING
+    count: int = 0
+    seen: float = -math.inf
+    shut: float = -math.inf
+    shut_by: int = -1
+    pauses: int = 0
+
+    @property
+    def ledgers(self) -> tuple[Sliding | Stated, ...]:
+        """All that counts what is taken."""
+        return (*self.limits, *self.known.values()) if self.limits or self.known else ()
+
+
+class Reservation:
+    """What was taken from a candidate's pool and limits for one attempt. Settle it or release it, once.
+
+    `mark` is what the pool's reservations had taken with it. `settled`: its provider counts what was used in the end.
+    """
+
+    __slots__ = ("_amounts", "_open", "_settled", "at", "mark", "number", "pool")
+
+    def __init__(self, pool: Pool, amounts: Amounts, now: float, *, settled: bool) -> None:
+        self.pool, self._amounts, self._settled, self._open = pool, amounts, settled, True
+        pool.seen, self.at, self.number = now, now, pool.count + 1
+        (requests, tokens, into, out), more = pool.taken, amounts
+        pool.taken = self.mark = (requests + more[0], tokens + more[1], into + more[2], out + more[3])
+        for ledger in pool.ledgers:
+            ledger.count(amounts[ledger.unit], self, now)
+        pool.count = self.number
+
+    def settle(self, usage: Usage | None, now: float) -> None:
+        """The attempt was sent: what it took is corrected to what the provider counts. `usage` None: it is not known."""
+        pool = self.pool
+        if usage is not None and self._open:
+            if self.number > pool.shut_by:
+                pool.pauses = 0
+            if self._settled and pool.ledgers:
+                prompt, completion = usage.prompt, usage.completion
+                self._correct((1, prompt + completion, prompt, completion), now)
+        self._open = False
+
+    def release(self, now: float) -> None:
+        """Nothing was used: give everything back."""
+        if self._open:
+            self._correct(_NOTHING, now)
+        self._open = False
+
+    def _correct(self, used: Amounts, now: float) -> None:
+        pool, changes = self.pool, tuple(map(sub, used, self._amounts))
+        pool.taken, self.mark = tuple(map(add, pool.taken, changes)), tuple(map(add, self.mark, changes))
+        for ledger in pool.ledgers:
+            ledger.count(changes[ledger.unit], self, now)

@@ -15,8 +15,9 @@ from attrs import Factory, define, frozen
 from taxiway.call import Call
 from taxiway.candidate import Candidate, Endpoint
 from taxiway.health import Block, Health
+from taxiway.ledgers import Reservation
 from taxiway.outcome import CallError, Failure
-from taxiway.quota import Quotas, Reservation
+from taxiway.quota import Quotas
 from taxiway.routing import Routing
 from taxiway.snapshot import SOFT, ModelOffers, Offer, SectionOffers, Snapshot, in_sections
 from taxiway.strategy import HealthView, Ranked

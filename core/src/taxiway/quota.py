@@ -7,13 +7,12 @@ nothing is in the way. Every `now` is in seconds of the monotonic clock.
 import math
 from collections.abc import Iterable
 from random import Random
-from typing import Final, TypeAlias
+from typing import Final
 
 from taxiway.candidate import Candidate
 from taxiway.health import Block
-from taxiway.ledgers import UNITS, UNKNOWN_WINDOW, Ledger, Sliding, Stated
+from taxiway.ledgers import UNITS, UNKNOWN_WINDOW, Amounts, Pool, Reservation, Sliding, Stated
 from taxiway.outcome import QuotaHint
-from taxiway.usage import Usage
 
 LONGEST_PAUSE: Final = 60.0
 """After a 429 that says no time: 1, 2, 4, ... seconds, never more than this."""
@@ -26,82 +25,15 @@ _ROUNDING: Final = 1.0
 _SWEEP: Final = 60.0
 _FORGOTTEN: Final = 2 * 86_400.0
 
-_Amounts: TypeAlias = tuple[int, int, int, int]
-"""In the order of `UNITS`."""
-
-
-class _Pool:
-    """What is known of one quota pool. `taken`: all that was ever reserved, corrected. `limits` are the whole account's."""
-
-    __slots__ = ("count", "known", "limits", "pauses", "seen", "shut", "shut_by", "taken")
-
-    def __init__(self, limits: list[Sliding]) -> None:
-        self.limits = limits
-        self.known: dict[tuple[int, float], Stated] = {}
-        self.taken: _Amounts = (0, 0, 0, 0)
-        self.shut = self.seen = -math.inf
-        self.count = self.pauses = 0
-        self.shut_by = -1
-
-    @property
-    def ledgers(self) -> tuple[Ledger, ...]:
-        return (*self.limits, *self.known.values())
-
-
-class Reservation:
-    """What was taken from a candidate's pool and limits for one attempt. Settle it or release it, once."""
-
-    __slots__ = ("_amounts", "_mark", "_open", "_settled", "at", "number", "pool")
-
-    def __init__(self, pool: _Pool, amounts: _Amounts, now: float, *, settled: bool) -> None:
-        self.pool, self._amounts, self._settled = pool, amounts, settled
-        self._open = True
-        pool.seen = self.at = now
-        pool.count = self.number = pool.count + 1
-        pool.taken = self._mark = _sum(pool.taken, amounts)
-        if pool.limits or pool.known:
-            for ledger in pool.ledgers:
-                ledger.take(amounts[ledger.unit], self.number, now)
-
-    def settle(self, usage: Usage | None, now: float) -> None:
-        """The attempt was sent: what it took is corrected to what the provider counts. `usage` None: it is not known."""
-        pool = self.pool
-        if usage is not None and self._open:
-            if self.number > pool.shut_by:
-                pool.pauses = 0
-            if self._settled and (pool.limits or pool.known):
-                _, tokens, into, out = self._amounts
-                prompt, completion = usage.prompt, usage.completion
-                self._correct((0, prompt + completion - tokens, prompt - into, completion - out), now)
-        self._open = False
-
-    def release(self, now: float) -> None:
-        """Nothing was used: give everything back."""
-        if self._open:
-            requests, tokens, into, out = self._amounts
-            self._correct((-requests, -tokens, -into, -out), now)
-        self._open = False
-
-    def later(self, unit: int) -> int:
-        """Return what was reserved in the pool after this. A reply to this one's request does not know of it."""
-        return max(0, self.pool.taken[unit] - self._mark[unit])
-
-    def _correct(self, changes: _Amounts, now: float) -> None:
-        pool = self.pool
-        pool.taken, self._mark = _sum(pool.taken, changes), _sum(self._mark, changes)
-        for ledger in pool.ledgers:
-            if change := changes[ledger.unit]:
-                ledger.correct(change, self.number, self.at, now)
-
 
 class Quotas:
     """The pools of all candidates. `random` spreads what waits for the same instant."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._pools: dict[str, _Pool] = {}
+        self._pools: dict[str, Pool] = {}
         self._limits: dict[str, list[Sliding]] = {}
-        self._found: dict[Candidate, _Pool] = {}
+        self._found: dict[Candidate, Pool] = {}
         self._sweep_at = 0.0
 
     def room(self, candidate: Candidate, tokens: int, max_output: int | None, now: float) -> float | Block:
@@ -120,7 +52,9 @@ class Quotas:
                 # A call larger than the limit itself is for the provider to refuse.
                 need = min(amounts[ledger.unit], limit)
                 if left < need and ledger.firm:
-                    full, until = _full(ledger, left), max(until, ledger.frees(need, now))
+                    of = "" if limit == math.inf else f" of {limit:,.0f}"
+                    full = f"its limit has {max(0.0, left):,.0f}{of} {UNITS[ledger.unit]} left"
+                    until = max(until, ledger.frees(need, now))
                 elif 0 < limit < math.inf:
                     share = min(share, left / limit)
         return Block(full, "rate_limited", until) if full else max(0.0, share)
@@ -151,7 +85,9 @@ class Quotas:
             if hint.limit is not None:
                 ledger.limit = hint.limit
             ledger.number, ledger.at, ledger.refill = number, reservation.at, hint.refill or 0.0
-            ledger.level, ledger.firm = hint.remaining - reservation.later(unit), hint.confidence >= _FIRM
+            # What was reserved later is not in it.
+            ledger.level = hint.remaining - max(0, pool.taken[unit] - reservation.mark[unit])
+            ledger.firm = hint.confidence >= _FIRM
             ledger.reset = now + (window if hint.reset is None else max(0.0, hint.reset - epoch) + _ROUNDING)
             if hint.remaining >= 1 and number > pool.shut_by:
                 pool.shut = -math.inf
@@ -169,7 +105,7 @@ class Quotas:
         pool.shut, pool.shut_by = max(pool.shut, now + pause), max(pool.shut_by, reservation.number)
         return pool.shut
 
-    def _find(self, candidate: Candidate) -> _Pool:
+    def _find(self, candidate: Candidate) -> Pool:
         """Return the pool that a candidate draws from, and remember it. What names limits first sets them for the whole account."""
         credential = candidate.account.credential
         limits = self._limits.setdefault(credential.quota_pool or credential.id, [])
@@ -182,7 +118,7 @@ class Quotas:
                 (1, stated.tokens_per_day, 86_400.0),
             )
             limits += [Sliding(unit, float(limit), window) for unit, limit, window in rows if limit is not None]
-        pool = self._found[candidate] = self._pools.setdefault(candidate.pool, _Pool(limits))
+        pool = self._found[candidate] = self._pools.setdefault(candidate.pool, Pool(limits))
         return pool
 
     def _sweep(self, now: float) -> None:
@@ -194,7 +130,7 @@ class Quotas:
         self._limits = {name: limits for name, limits in self._limits.items() if id(limits) in used}
 
 
-def _amounts(candidate: Candidate, tokens: int, max_output: int | None) -> _Amounts:
+def _amounts(candidate: Candidate, tokens: int, max_output: int | None) -> Amounts:
     """What a call is expected to take, by when its provider counts."""
     charges, output = candidate.endpoint.charges, 0
     if charges == "reserve-max":
@@ -202,12 +138,3 @@ def _amounts(candidate: Candidate, tokens: int, max_output: int | None) -> _Amou
     elif charges == "usage":
         output = min(TYPICAL_OUTPUT, max_output or TYPICAL_OUTPUT)
     return (1, tokens + output, tokens, output)
-
-
-def _sum(one: _Amounts, other: _Amounts) -> _Amounts:
-    return (one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
-
-
-def _full(ledger: Ledger, left: float) -> str:
-    limit = "" if ledger.limit == math.inf else f" of {ledger.limit:,.0f}"
-    return f"its limit has {max(0.0, left):,.0f}{limit} {UNITS[ledger.unit]} left"

@@ -1,93 +1,92 @@
-"""What happened lately, in fixed memory: time is cut into slots, and what is older than the window falls out with its slot."""
+"""What happened lately, in fixed memory."""
 
 import math
+from collections import deque
+from statistics import median_low
+from typing import Final
 
-_PER_FACTOR = 10
-"""Bins of a histogram for each factor of e: a median is right to 5 %."""
+from attrs import define
+
+_MOST: Final = 127
+"""Of so many numbers a median is made at most, the latest."""
+_ROUNDING: Final = 1e-6
+"""Seconds added to when a part has left, so that it has, whatever floats say."""
 
 
-class Ring:
-    """A sum over the last `seconds`. It covers at least that, and at most one slot more."""
+@define(eq=False)
+class _Part:
+    """What was counted from `first` to `last`: it leaves the window as a whole."""
 
-    __slots__ = ("_head", "_slots", "_total", "_width")
+    first: float
+    last: float
+    amount: float = 0.0
 
-    def __init__(self, seconds: float, slots: int = 10) -> None:
-        self._width = seconds / slots
-        self._slots = [0.0] * (slots + 1)
-        self._head = -1
+
+class Window:
+    """A sum over the last `seconds`. It covers at least that, and at most a `parts`th of it more."""
+
+    __slots__ = ("_grain", "_parts", "_seconds", "_total")
+
+    def __init__(self, seconds: float, parts: int = 10) -> None:
+        self._seconds, self._grain = seconds, seconds / parts
+        self._parts: deque[_Part] = deque()
         self._total = 0.0
 
     def add(self, amount: float, now: float) -> None:
         """Count `amount` at this moment."""
-        head = int(now / self._width)
-        if head > self._head:
-            self._advance(head)
-        self._slots[self._head % len(self._slots)] += amount
+        parts = self._parts
+        if not parts or now - parts[-1].first >= self._grain:
+            self.total(now)
+            parts.append(_Part(now, now))
+        part = parts[-1]
+        part.last = now
+        part.amount += amount
         self._total += amount
+
+    def correct(self, change: float, at: float) -> None:
+        """Change what was counted `at` a moment, if that is still in the window."""
+        for part in reversed(self._parts):
+            if part.first <= at:
+                part.amount += change
+                self._total += change
+                return
 
     def total(self, now: float) -> float:
         """Return the sum."""
-        head = int(now / self._width)
-        if head > self._head:
-            self._advance(head)
+        parts = self._parts
+        old = now - self._seconds
+        while parts and parts[0].last <= old:
+            self._total -= parts.popleft().amount
         return self._total
 
-    def _advance(self, head: int) -> None:
-        size = len(self._slots)
-        if head - self._head >= size:
-            self._slots = [0.0] * size
-        else:
-            for slot in range(self._head + 1, head + 1):
-                self._slots[slot % size] = 0.0
-        self._head = head
-        self._total = math.fsum(self._slots)
+    def falls(self, most: float, now: float) -> float:
+        """Return when the sum will be `most` or less, if nothing is added."""
+        total = self.total(now)
+        for part in self._parts:
+            if total <= most:
+                break
+            total -= part.amount
+            now = part.last + self._seconds + _ROUNDING
+        return now
 
 
 class Median:
-    """The median of positive numbers over the last `seconds`, right to 5 %. Read often, it is computed once a second."""
+    """The median of positive numbers over the last `seconds`. Read often, it is computed once a second."""
 
-    __slots__ = ("_bins", "_fresh", "_head", "_value", "_width")
+    __slots__ = ("_fresh", "_numbers", "_seconds", "_value")
 
-    def __init__(self, seconds: float, slots: int = 10) -> None:
-        self._width = seconds / slots
-        self._bins: list[dict[int, int]] = [{} for _ in range(slots + 1)]
-        self._head = -1
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._fresh = seconds, -math.inf
+        self._numbers: deque[tuple[float, float]] = deque(maxlen=_MOST)
         self._value: float | None = None
-        self._fresh = -math.inf
 
-    def add(self, value: float, now: float) -> None:
-        """Count a number above 0 (1e-6 to 1e9; what lies beyond counts as these)."""
-        self._advance(now)
-        number = math.floor(math.log(min(max(value, 1e-6), 1e9)) * _PER_FACTOR)
-        bins = self._bins[self._head % len(self._bins)]
-        bins[number] = bins.get(number, 0) + 1
+    def add(self, number: float, now: float) -> None:
+        """Count a number. One that is not above 0 counts as 1e-6, so that who divides by the median can."""
+        self._numbers.append((now, max(number, 1e-6)))
 
     def value(self, now: float, least: int) -> float | None:
         """Return the median, None where there were fewer than `least` numbers."""
         if not 0 <= now - self._fresh < 1.0:
-            self._advance(now)
-            self._fresh = now
-            self._value = self._compute(least)
+            numbers = [number for at, number in self._numbers if at > now - self._seconds]
+            self._fresh, self._value = now, median_low(numbers) if len(numbers) >= least else None
         return self._value
-
-    def _compute(self, least: int) -> float | None:
-        merged: dict[int, int] = {}
-        for bins in self._bins:
-            for number, count in bins.items():
-                merged[number] = merged.get(number, 0) + count
-        total = sum(merged.values())
-        if total < least:
-            return None
-        rank = (total + 1) // 2
-        for number in sorted(merged):
-            rank -= merged[number]
-            if rank <= 0:
-                return math.exp((number + 0.5) / _PER_FACTOR)
-        return None
-
-    def _advance(self, now: float) -> None:
-        head, size = int(now / self._width), len(self._bins)
-        if head > self._head:
-            for slot in range(max(self._head + 1, head - size + 1), head + 1):
-                self._bins[slot % size] = {}
-            self._head = head
