@@ -29,7 +29,7 @@ _DRAIN: Final = 1.0
 
 
 class Attempt:
-    """One try. `record` is what is kept of it; `text` and `usage` are what is known so far."""
+    """One try. `record` is what is kept of it; `usage` is what is known so far, `last` the events that end a stream which is whole."""
 
     __slots__ = (
         "_bill",
@@ -49,6 +49,7 @@ class Attempt:
         "candidate",
         "committed",
         "first_token",
+        "last",
         "outgoing",
         "progress",
         "record",
@@ -70,6 +71,7 @@ class Attempt:
         self._late: Failure | None = None
         self._bill: Bill | None = None
         self._marked = self._closed = self._ended = self.committed = False
+        self.last: list[Json] = []
         self.first_token: float | None = None
         self.status: int | None = None
         self.usage: Usage | None = None
@@ -107,7 +109,10 @@ class Attempt:
         engine.journal.opened(call, self.record, before)
         timeouts = engine.snapshot.timeouts(candidate.endpoint.model)
         connect = min(timeouts.connect, call.deadline - self._started)
-        self._exchange = transport.open(request, connect)
+        try:
+            self._exchange = transport.open(request, connect)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._broken(error)
         first_token = timeouts.first_token if call.facts.stream else None
         self._watch = Watch(engine.loop, self._exchange, self._started, call.deadline, first_token, timeouts.idle)
         return None
@@ -173,11 +178,6 @@ class Attempt:
             return Failure(kind="unavailable", message=f"the provider's stream can't be read: {error}")
         except Exception as error:  # noqa: BLE001 - as in open
             return self._broken(error)
-
-    def last(self) -> list[Json]:
-        """Return the events that end a stream which is whole."""
-        batch = [stamped for event in self._translation.close() if (stamped := self.stamp.event(event)) is not None]
-        return [*batch, *self.stamp.last()]
 
     async def drain(self) -> None:
         """Read what is left after a stream's own end, so that the connection can be used again; give up soon."""
@@ -287,6 +287,8 @@ class Attempt:
         self.progress.close(replies.mark, framed)
         self._read_usage()
         if self.progress.done and (self.progress.started or self.progress.finish):
+            stamped = map(self.stamp.event, self._translation.close())
+            self.last = [*(event for event in stamped if event is not None), *self.stamp.last()]
             return None
         what = "ended early" if self.progress.started else "was empty"
         return Failure(kind="unavailable", message=f"the provider's stream {what}")

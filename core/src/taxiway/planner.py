@@ -4,6 +4,8 @@ A plan ranks endpoints. Which account of an endpoint is used is decided at each 
 headroom is stale by the second attempt, and ordering every candidate up front costs ten times as much.
 """
 
+import logging
+import traceback
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import attrgetter
@@ -19,8 +21,11 @@ from taxiway.ledgers import Reservation
 from taxiway.outcome import CallError, Failure
 from taxiway.quota import Quotas
 from taxiway.routing import Routing
+from taxiway.secret import scrub
 from taxiway.snapshot import SOFT, ModelOffers, Offer, SectionOffers, Snapshot, in_sections
 from taxiway.strategy import HealthView, Ranked
+
+_log: Final = logging.getLogger("taxiway.planner")
 
 SAME_ENDPOINT: Final = 3
 """Attempts at one endpoint after overload or unavailability (Google's SRE book has the same number)."""
@@ -270,7 +275,14 @@ def _order(
             named = dict.fromkeys(one for slug in order for one in endpoints if matches(slug, one))
             ordered += map(section.by_endpoint.__getitem__, named)
             endpoints = [endpoint for endpoint in endpoints if endpoint not in named] if fallbacks else ()
-        ordered += map(section.by_endpoint.__getitem__, _rank(call, endpoints, snapshot, view, random, notes))
+        try:
+            ordered += [section.by_endpoint[one] for one in _rank(call, endpoints, snapshot, view, random, notes)]
+        except Exception as error:  # noqa: BLE001 - whoever wrote the strategy, the call can be served
+            said = f"in the configured order, since a strategy failed: {type(error).__name__}"
+            _log.error("%s", f"{said}\n{scrub(traceback.format_exc())}")
+            ordered += [section.by_endpoint[one] for one in endpoints]
+            if notes is not None:
+                notes.said.update((one, [Ranked(one, 0.0, said)]) for one in endpoints)
     return ordered if fallbacks or order else ordered[:1]
 
 

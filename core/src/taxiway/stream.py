@@ -74,7 +74,7 @@ class Stream:
                         held = []
                     run.served(attempt)
                     self.whole = True
-                    yield [*held, *attempt.last()]
+                    yield [*held, *attempt.last]
                     await attempt.drain()
                     return
                 if attempt.committed:
