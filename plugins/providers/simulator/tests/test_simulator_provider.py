@@ -121,6 +121,7 @@ def test_options_are_read_from_a_table():
         ({"quota": {"requests": 0}}, "quota.requests"),
         ({"models": ["a", "b", "a"]}, "models.2.: is there twice"),
         ({"keys": ["a"], "faults": [{"kind": "revoked", "key": "key-2"}]}, 'faults.0..key: .* did you mean "key-1"'),
+        ({"models": ["a"], "faults": [{"kind": "refused", "model": "a"}]}, "faults.0..model: refused comes before"),
     ],
 )
 def test_a_wrong_option_is_named(table, message):

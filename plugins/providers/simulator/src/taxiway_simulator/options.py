@@ -1,6 +1,6 @@
 """What can be simulated: the options of a `[[providers]]` table with `use = "simulator"`."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from attrs import evolve, field, frozen, validators
 
@@ -100,6 +100,10 @@ class Model:
     dimensions: int = field(default=256, validator=validators.gt(0))
 
 
+UNCONNECTED: Final[tuple[FaultKind, ...]] = ("refused", "unreachable")
+"""Faults that come before a request."""
+
+
 @frozen(kw_only=True)
 class Fault:
     """Something that goes wrong: from `at` seconds after the start, for `lasts` seconds (None: for good).
@@ -173,7 +177,11 @@ class SimulatorOptions:
             ]
         for index, fault in enumerate(self.faults):
             for field_, name, known in (("key", fault.key, names["keys"]), ("model", fault.model, names["models"])):
-                if name and name not in known:
+                if name and fault.kind in UNCONNECTED:
+                    problems.append(
+                        Problem(f"{fault.kind} comes before any {field_} is known", f"faults[{index}].{field_}")
+                    )
+                elif name and name not in known:
                     problems.append(
                         Problem(f"there is no such {field_}{nearest(name, known)}", f"faults[{index}].{field_}")
                     )

@@ -14,7 +14,7 @@ from taxiway_simulator import wire
 from taxiway_simulator.answers import characters, choices_of, embedding, inputs_of, pieces, prompt_tokens
 from taxiway_simulator.faults import ANSWERS, INSTEAD, Row, spoil
 from taxiway_simulator.ledger import Ledger, Refusal
-from taxiway_simulator.options import Fault, Key, Model, SimulatorOptions
+from taxiway_simulator.options import UNCONNECTED, Fault, Key, Model, SimulatorOptions
 from taxiway_simulator.script import Part, Script, Seen, whole
 
 REMEMBERED: Final = 10_000
@@ -63,7 +63,7 @@ class Simulation:
         return script, seen
 
     def _connection(self, request: "_Request") -> Script | None:
-        fault = self._hit(request, ("refused", "unreachable"))
+        fault = self._hit(request, UNCONNECTED)
         if fault is None:
             return None
         request.seen.error = fault.kind
