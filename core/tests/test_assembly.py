@@ -28,8 +28,12 @@ from taxiway import (
 from taxiway.assembly import resolve
 from taxiway.clock import Duration
 from taxiway.composition import compose
-from taxiway.config import Config, parse, read
+from taxiway.config import Config, read
 from taxiway.plugins import Plugins
+
+
+def parse(raw):
+    return read(raw).checked()
 
 
 @frozen
@@ -408,6 +412,25 @@ def test_a_file_is_prepared_with_what_is_installed_and_all_is_wrong_at_once():
     assert str(raised.value).startswith("taxiway.toml: gateway.listen: must be text")
 
 
+def test_a_table_that_names_no_plugin_is_a_mistake(plugins):
+    tables = {
+        "providers": [{}, {"slug": 3, "use": "alpha"}, {"use": []}, {"slug": "", "use": "alpha"}, {}],
+        "telemetry": [{"use": 3}],
+        "store": {"url": "somewhere"},
+        "catalog": {"us": "x"},
+    }
+    assert problems(tables, plugins()) == {
+        "providers[0].use": "is missing: it names the plugin",
+        "providers[1].slug": "must be text",
+        "providers[2].use": "must be a plugin's name",
+        "providers[3].slug": "must be text",
+        "providers[4].use": "is missing: it names the plugin",
+        "telemetry[0].use": "must be a plugin's name",
+        "store.url": 'must be a URL, such as "sqlite:///~/.taxiway/taxiway.db"',
+        "catalog.use": "is missing: it names the plugin",
+    }
+
+
 async def test_keys_that_cant_be_resolved_come_at_once(plugins):
     tables = [first({"key": "env:NOPE", "label": "main"}), first(), {"provider": "alpha", "label": "keyless"}]
     with pytest.raises(ConfigError) as raised:
@@ -581,6 +604,8 @@ def test_behind_a_proxy_the_other_transport_carries(plugins, environment):
 def test_the_gateway_has_a_store_and_a_folder(plugins, tmp_path):
     library = compose(parse({"credentials": [first()]}), plugins(), environment={})
     assert (library.store, library.context.data_dir) == (None, None)
+    named = compose(parse({"credentials": [first()], "store": {}}), plugins(), environment={})
+    assert named.store.options.url == "sqlite://"
     config = parse({"credentials": [first()], "data_dir": str(tmp_path)})
     gateway = compose(config, plugins(), environment={}, gateway=True)
     assert gateway.context.data_dir == tmp_path

@@ -1,11 +1,12 @@
 """One plugin at a time: loaded, its options structured, built. Mistakes are collected, so that one hides no other."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 from attrs import define, evolve, field, fields_dict
 
-from taxiway.config import Raw, Table
+from taxiway.config import Raw
 from taxiway.converter import below, join, structure
 from taxiway.dialect import Dialect
 from taxiway.errors import ConfigError, PluginError, Problem, TaxiwayError
@@ -13,6 +14,10 @@ from taxiway.plugins import Plugins, unknown
 from taxiway.registration import AnyRegistration, Context
 from taxiway.secret import scrub
 
+DEFAULT_STORE: Final = "sqlite://"
+"""The store of a gateway that names none: a database in the data folder."""
+
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*:")
 _WORDS: Final = {"keystore": "key store", "sink": "telemetry sink"}
 """What a kind is called in messages, where it is not its own name."""
 
@@ -30,27 +35,40 @@ class Builder:
         """Note a mistake."""
         self.problems.append(Problem(message, path))
 
-    def make(self, kind: str, table: Table, named: str = "", valid: Iterable[str] = ()) -> Any:
-        """Load and build what a table names; None where that fails.
+    def make(self, kind: str, raw: Raw, path: str, use: str = "", named: str = "", valid: Iterable[str] = ()) -> Any:
+        """Load and build the plugin that a table names; None where that fails.
 
-        `named`: where its name is written, if not in `use`. `valid`: names that would be right although no plugin is called so.
+        `use`: its name, where that is not in the table, and `named`: where it is written. `valid`: names that would be right
+        although no plugin is called so.
         """
-        plugin, path = f"{kind}-{table.use}", named or join(table.path, "use")
+        options, named = dict(raw), named or join(path, "use")
+        name = use or options.pop("use", None)
+        if not isinstance(name, str):
+            self.problem("is missing: it names the plugin" if name is None else "must be a plugin's name", named)
+            return None
+        plugin = f"{kind}-{name}"
         if plugin not in self.plugins.all():
-            self.problem(unknown(table.use, [*valid, *self.plugins.names(kind)], _WORDS.get(kind, kind)), path)
+            self.problem(unknown(name, [*valid, *self.plugins.names(kind)], _WORDS.get(kind, kind)), named)
             return None
         try:
             registration = self._load(plugin)
         except PluginError as error:
             if all(str(error) != problem.message for problem in self.problems):
-                self.problem(str(error), path)
+                self.problem(str(error), named)
             return None
         self.plugins.used.add(plugin)
-        options = dict(table.options)
-        if kind == "provider" and table.slug and "slug" not in fields_dict(registration.options):
+        if kind == "provider" and "slug" not in fields_dict(registration.options):
             # The table is called so; whether the plugin can be is checked where it was built.
-            del options["slug"]
-        return self._build(registration, options, table.path)
+            options.pop("slug", None)
+        return self._build(registration, options, path)
+
+    def build_store(self, raw: Raw) -> Any:
+        """Build the store of a `[store]` table, by the scheme of its URL; None where that fails."""
+        url = raw.get("url", DEFAULT_STORE)
+        if isinstance(url, str) and _SCHEME.match(url):
+            return self.make("store", {"url": url, **raw}, "store", url.partition(":")[0], "store.url")
+        self.problem('must be a URL, such as "sqlite:///~/.taxiway/taxiway.db"', "store.url")
+        return None
 
     def require(self, plugin: str) -> None:
         """Load what a plugin needs. Dialects are built, so that a build can lean on them. Raises PluginError."""

@@ -12,11 +12,11 @@ from typing import Final
 
 from attrs import define, evolve, field
 
-from taxiway.building import Builder
+from taxiway.building import DEFAULT_STORE, Builder
 from taxiway.candidate import Credential
 from taxiway.catalog import Catalog, CatalogModel
 from taxiway.clock import Clock, SystemClock
-from taxiway.config import DEFAULT_STORE, LISTS, TABLES, Config, Table
+from taxiway.config import LISTS, TABLES, Config
 from taxiway.converter import collect, join, nearest
 from taxiway.errors import ConfigError, PluginError
 from taxiway.keystore import Environment, KeyStore
@@ -30,7 +30,7 @@ from taxiway.strategy import Strategy
 from taxiway.transport import Transport
 
 DEFAULT_STRATEGY: Final = "balanced"
-DEFAULT_CATALOG: Final = Table(use="models-dev", path="catalog")
+DEFAULT_CATALOG: Final = "models-dev"
 DEFAULT_KEY_STORE: Final = "env"
 DEFAULT_FOLDER: Final = Path("~/.taxiway")
 _OWN_DIALECTS: Final = ("chat", "embeddings")
@@ -101,20 +101,17 @@ def compose(
     _check_preferences(made)
     _strategies(made)
     _transports(made)
-    if table := config.catalog or _default(made, "catalog", DEFAULT_CATALOG):
-        made.catalog = made.make("catalog", table) or made.catalog
-    if table := config.store or (_default(made, "store", DEFAULT_STORE) if gateway else None):
-        made.store = made.make("store", table, "store.url")
-    for table in config.telemetry:
-        if (sink := made.make("sink", table)) is not None:
-            made.sinks[table.path if table.use in made.sinks else table.use] = sink
+    catalog = {"use": DEFAULT_CATALOG} if config.catalog is None else config.catalog
+    if config.catalog is not None or made.plugins.has(f"catalog-{DEFAULT_CATALOG}"):
+        made.catalog = made.make("catalog", catalog, "catalog") or made.catalog
+    if config.store is not None or (gateway and made.plugins.has(f"store-{DEFAULT_STORE.partition(':')[0]}")):
+        made.store = made.build_store(config.store or {})
+    for path, raw in config.telemetry.items():
+        if (sink := made.make("sink", raw, path)) is not None:
+            made.sinks[path if raw["use"] in made.sinks else raw["use"]] = sink
     if made.problems:
         raise ConfigError(made.problems, config.source)
     return made
-
-
-def _default(made: Composition, kind: str, table: Table) -> Table | None:
-    return table if made.plugins.has(f"{kind}-{table.use}") else None
 
 
 def _check_disabled(made: Composition) -> None:
@@ -139,8 +136,8 @@ def _key_stores(made: Composition) -> None:
     if not config.credentials and DEFAULT_KEY_STORE in installed:
         wanted.setdefault(DEFAULT_KEY_STORE, join("keystores", DEFAULT_KEY_STORE))
     for scheme, named in wanted.items():
-        table = Table(use=scheme, options=config.keystores.get(scheme, {}), path=join("keystores", scheme))
-        if (store := made.make("keystore", table, named)) is not None:
+        raw, path = config.keystores.get(scheme, {}), join("keystores", scheme)
+        if (store := made.make("keystore", raw, path, scheme, named)) is not None:
             made.key_stores[scheme] = store
     if (found := next((one for one in made.key_stores.values() if isinstance(one, Environment)), None)) is not None:
         made.context = evolve(made.context, environment=found.environment())
@@ -161,23 +158,27 @@ def _dialects(made: Composition, gateway: bool) -> None:
 def _providers(made: Composition) -> None:
     """Build `[[providers]]`, and tables that are called like an installed provider."""
     installed = made.plugins.names("provider")
-    tables = list(made.config.providers)
+    tables = {path: (raw, "") for path, raw in made.config.providers.items()}
     for name, raw in made.config.others.items():
         if name in installed:
-            tables.append(Table(use=name, options=raw, path=name))
+            tables[name] = raw, name
         else:
             near = nearest(name, (*TABLES, *LISTS, *installed))
             made.problem(f"is not a known table{near}", scrub(name))
     taken: dict[str, str] = {}
-    for table in tables:
-        name = table.slug or table.use
-        if (other := taken.setdefault(name, table.path)) != table.path:
-            made.problem(f"{other} has the same name; give each a `slug` of its own", table.path)
+    for path, (raw, use) in tables.items():
+        slug, named = raw.get("slug"), use or raw.get("use")
+        if slug is not None and not (slug and isinstance(slug, str)):
+            made.problem("must be text", f"{path}.slug")
+            continue
+        name = slug or (named if isinstance(named, str) else path)
+        if (other := taken.setdefault(name, path)) != path:
+            made.problem(f"{other} has the same name; give each a `slug` of its own", path)
             continue
         made.slugs[name] = name
-        if (provider := made.make("provider", table)) is not None:
-            if table.slug and provider.slug != table.slug:
-                made.problem(f'its slug is always "{provider.slug}"', f"{table.path}.slug")
+        if (provider := made.make("provider", raw, path, use)) is not None:
+            if slug and provider.slug != slug:
+                made.problem(f'its slug is always "{provider.slug}"', f"{path}.slug")
             _keep(made, name, provider)
 
 
@@ -203,8 +204,7 @@ def _credential(made: Composition, credential: Credential, path: str) -> None:
     """Resolve a credential's provider, by slug or by the plugin's name, and structure its settings."""
     name = credential.provider
     if name not in made.slugs:
-        table = Table(use=name, path=join("providers", name))
-        provider = made.make("provider", table, join(path, "provider"), made.slugs)
+        provider = made.make("provider", {}, join("providers", name), name, join(path, "provider"), made.slugs)
         made.slugs[name] = name
         if provider is not None:
             _keep(made, name, provider)
@@ -268,20 +268,20 @@ def _strategies(made: Composition) -> None:
     # A table of a strategy that is not used must be right all the same.
     unused = [(name, join("strategies", name)) for name in config.strategies if name not in names]
     for name, named in (*used, *unused):
-        table = Table(use=name, options=config.strategies.get(name, {}), path=join("strategies", name))
-        strategy = made.make("strategy", table, named)
+        raw, path = config.strategies.get(name, {}), join("strategies", name)
+        strategy = made.make("strategy", raw, path, name, named)
         if strategy is not None and name in names:
             made.strategies.append((name, strategy))
 
 
 def _transports(made: Composition) -> None:
     """The fast one where it is installed. It speaks to origins directly, so behind a proxy it is the other one."""
-    table = made.config.transport or Table(use="", path="transport")
-    if not table.use:
-        proxied = table.options.get("proxy") or any(map(made.context.environment.get, _PROXIES))
-        direct = made.plugins.has("transport-httptools") and not proxied
-        table = evolve(table, use="httptools" if direct else "httpx")
-    if (transport := made.make("transport", table)) is not None:
+    raw = made.config.transport
+    proxied = raw.get("proxy") or any(map(made.context.environment.get, _PROXIES))
+    direct = made.plugins.has("transport-httptools") and not proxied
+    if (
+        transport := made.make("transport", {"use": "httptools" if direct else "httpx", **raw}, "transport")
+    ) is not None:
         _carry(made, transport)
 
 

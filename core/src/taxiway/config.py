@@ -8,9 +8,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from itertools import chain, count
 from pathlib import Path, PurePath
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from taxiway.candidate import Credential
 from taxiway.converter import NOT_BUILT, collect, join, nearest, structure
@@ -42,29 +42,15 @@ LISTS: Final[Mapping[str, Any]] = {"credentials": CredentialTable, "providers": 
 LATER: Final = frozenset({"state", "transforms", "guards", "media"})
 """Tables that are known, but not built yet."""
 
-_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*:")
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 _FILE: Final = re.compile(r"[\w.-]{1,32}")
-
-
-@frozen(kw_only=True)
-class Table:
-    """A table that becomes a plugin's options: which plugin, what was written, and where (for messages)."""
-
-    use: str
-    slug: str | None = field(default=None, validator=validators.optional(validators.min_len(1)))
-    options: Raw = field(factory=dict)
-    path: str
-
-
-DEFAULT_STORE: Final = Table(use="sqlite", options={"url": "sqlite://"}, path="store")
-"""The store of a gateway that names none: a database in the data folder."""
 
 
 @frozen(kw_only=True)
 class Config:
     """A whole configuration. `paths` says where each credential was written; `others` are tables that no part of core knows.
 
+    Tables that become a plugin's options are as they were written; those of `providers` and `telemetry` by their place.
     `data_dir` None: the gateway's `~/.taxiway`; a library writes nothing. `problems`: what is wrong, and therefore left out.
     """
 
@@ -75,41 +61,34 @@ class Config:
     data_dir: Path | None = None
     credentials: tuple[Credential, ...] = ()
     paths: Mapping[str, str] = field(factory=dict)
-    providers: tuple[Table, ...] = ()
+    providers: Mapping[str, Raw] = field(factory=dict)
+    telemetry: Mapping[str, Raw] = field(factory=dict)
     models: Mapping[str, ModelTable] = field(factory=dict)
     strategies: Mapping[str, Raw] = field(factory=dict)
     keystores: Mapping[str, Raw] = field(factory=dict)
-    store: Table | None = None
-    catalog: Table | None = None
-    transport: Table | None = None
-    telemetry: tuple[Table, ...] = ()
+    store: Raw | None = None
+    catalog: Raw | None = None
+    transport: Raw = field(factory=dict)
     others: Mapping[str, Raw] = field(factory=dict)
     source: str = ""
     problems: tuple[Problem, ...] = ()
 
+    def checked(self) -> Self:
+        """Return it where nothing is wrong. Raises ConfigError with every problem of its shape.
 
-def load(path: Path | None) -> Config:
-    """Read a TOML file; without one, the configuration is empty. Raises ConfigError with every problem."""
-    return parse(document(path), "" if path is None else str(path))
-
-
-def parse(mapping: Raw, source: str = "") -> Config:
-    """Read a configuration that is no file. Raises ConfigError with every problem of its shape.
-
-    Names of plugins and their options are checked by `composition`.
-    """
-    config = read(mapping, source)
-    if config.problems:
-        raise ConfigError(config.problems, source)
-    return config
+        Names of plugins and their options are checked by `composition`.
+        """
+        if self.problems:
+            raise ConfigError(self.problems, self.source)
+        return self
 
 
-def document(path: Path | None) -> Raw:
-    """Return what a TOML file says. Raises ConfigError where it can't be read or is no TOML."""
+def load(path: Path | str | None) -> Config:
+    """Read a TOML file as `read` does; without one, the configuration is empty. Raises ConfigError where it is no TOML."""
     if path is None:
-        return {}
+        return Config()
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return read(tomllib.loads(Path(path).read_text("utf-8")), str(path))
     except OSError as error:
         said = f"can't be read: {error.strerror}"
     except UnicodeDecodeError:
@@ -124,38 +103,25 @@ def read(raw: Raw, source: str = "") -> Config:
     """Read as much as can be read: a configuration of what is right, and what is wrong with the rest."""
     problems: list[Problem] = []
     given: dict[str, Any] = {}
-    lists: dict[str, dict[str, Any]] = {name: {} for name in LISTS}
     others: dict[str, Raw] = {}
     for name, value in raw.items():
         if name in TABLES:
-            if (made := _right(problems, value, TABLES[name], name)) is not None:
-                given[name] = made
+            given[name] = _right(problems, value, TABLES[name], name)
         elif name in LISTS:
-            lists[name] = _items(problems, value, name)
+            given[name] = _items(problems, value, name)
         elif name in LATER:
             problems.append(Problem(NOT_BUILT, name))
         elif isinstance(value, Mapping):
             others[name] = value
         else:
             problems.append(Problem(f"is not a known key{nearest(name, (*TABLES, *LISTS))}", scrub(name)))
-    credentials = dict(_credentials(problems, lists["credentials"]))
-    transport = {"transport": {"use": "", **given.pop("transport")}} if "transport" in given else {}
-    catalog = {"catalog": given.pop("catalog")} if "catalog" in given else {}
+    given = {name: table for name, table in given.items() if table is not None}
+    credentials = dict(_credentials(problems, given.get("credentials", {})))
     _check_names(problems, given.get("models", {}))
-    return Config(
-        routing=given.pop("routing", RoutingTable()).routing(),
-        credentials=tuple(credentials.values()),
-        paths={credential.id: path for path, credential in credentials.items()},
-        providers=tuple(_tables(problems, lists["providers"])),
-        store=_store(problems, given.pop("store", None)),
-        catalog=next(_tables(problems, catalog), None),
-        transport=next(_tables(problems, transport), None),
-        telemetry=tuple(_tables(problems, lists["telemetry"])),
-        others=others,
-        source=source,
-        **given,
-        problems=tuple(problems),
-    )
+    given["routing"] = given.get("routing", RoutingTable()).routing()
+    given["credentials"] = tuple(credentials.values())
+    paths = {credential.id: path for path, credential in credentials.items()}
+    return Config(**given, paths=paths, others=others, source=source, problems=tuple(problems))
 
 
 def _right(problems: list[Problem], raw: Any, cls: Any, path: str) -> Any:
@@ -181,30 +147,6 @@ def _items(problems: list[Problem], value: Any, name: str) -> dict[str, Any]:
     items = {f"{name}[{index}]": item for index, item in enumerate(value)}
     made = {path: _right(problems, item, LISTS[name], path) for path, item in items.items()}
     return {path: table for path, table in made.items() if table is not None}
-
-
-def _tables(problems: list[Problem], raws: Mapping[str, Raw]) -> Iterator[Table]:
-    """Split what names a plugin from its options."""
-    for path, raw in raws.items():
-        if "use" not in raw:
-            problems.append(Problem("is missing: it names the plugin", f"{path}.use"))
-            continue
-        options = {name: value for name, value in raw.items() if name != "use"}
-        named = {name: raw[name] for name in ("use", "slug") if name in raw}
-        if (table := collect(problems, {**named, "options": options, "path": path}, Table, path)) is not None:
-            yield table
-
-
-def _store(problems: list[Problem], raw: Raw | None) -> Table | None:
-    """The scheme of the URL names the plugin."""
-    if raw is None:
-        return None
-    options = {**DEFAULT_STORE.options, **raw}
-    url = options["url"]
-    if not isinstance(url, str) or not _SCHEME.match(url):
-        problems.append(Problem('must be a URL, such as "sqlite:///~/.taxiway/taxiway.db"', "store.url"))
-        return None
-    return Table(use=url.partition(":")[0], options=options, path="store")
 
 
 def _credentials(problems: list[Problem], tables: Mapping[str, CredentialTable]) -> Iterator[tuple[str, Credential]]:

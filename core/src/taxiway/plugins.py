@@ -64,7 +64,6 @@ class Plugins:
         self._entries: dict[str, list[EntryPoint]] = {}
         # What became of importing a module, by the entry points' value: registrations by full name, or why there are none.
         self._modules: dict[str, Mapping[str, AnyRegistration] | str] = {}
-        self._loaded: dict[str, AnyRegistration | PluginError] = {}
         for entry in entries:
             self._entries.setdefault(entry.name, []).append(entry)
 
@@ -92,15 +91,11 @@ class Plugins:
 
     def load(self, plugin: str) -> AnyRegistration:
         """Import a plugin by its full name (`strategy-balanced`) and return what it registered. Raises PluginError."""
-        if plugin not in self._loaded:
-            try:
-                self._loaded[plugin] = self._load(plugin)
-            except PluginError as error:
-                self._loaded[plugin] = error
-        loaded = self._loaded[plugin]
-        if isinstance(loaded, PluginError):
-            raise loaded
-        return loaded
+        found = self._find(plugin)
+        if isinstance(found, str):
+            owners = " and ".join(sorted(" ".join(_origin(entry)).strip() for entry in self._entries.get(plugin, ())))
+            raise PluginError(plugin, owners or "nothing installed", found)
+        return found
 
     def listing(self) -> Sequence[Listed]:
         """Return all that is installed, by kind and name. Imports nothing: summaries are known of what is loaded."""
@@ -108,34 +103,30 @@ class Plugins:
 
     def _listed(self, plugin: str, entry: "EntryPoint") -> Listed:
         kind, _, name = plugin.partition("-")
-        loaded = self._loaded.get(plugin)
-        error = loaded.reason if isinstance(loaded, PluginError) else ""
-        summary = loaded.summary if isinstance(loaded, Registration) else ""
+        known = self.has(plugin) and (len(self._entries[plugin]) > 1 or entry.value in self._modules)
+        found = self._find(plugin) if known else ""
+        error, summary = (found, "") if isinstance(found, str) else ("", found.summary)
         state: State = "used" if plugin in self.used else "broken" if error else "installed"
-        return Listed(kind, name, *_origin(entry), "disabled" if plugin in self.disabled else state, summary, error)
+        return Listed(kind, name, *_origin(entry), state if self.has(plugin) else "disabled", summary, error)
 
-    def _load(self, plugin: str) -> AnyRegistration:
+    def _find(self, plugin: str) -> AnyRegistration | str:
+        """Return what a plugin registered, or the reason why it can't be used."""
         entries = self._entries.get(plugin, [])
-        origins = [" ".join(_origin(entry)).strip() for entry in entries]
         if not entries:
             kind, _, name = plugin.partition("-")
-            raise PluginError(plugin, "nothing installed", unknown(name, self.names(kind), f"{kind} plugin"))
+            return unknown(name, self.names(kind), f"{kind} plugin")
         if plugin in self.disabled:
-            raise PluginError(plugin, origins[0], f'is disabled; take "{plugin}" out of [plugins] disabled')
+            return f'is disabled; take "{plugin}" out of [plugins] disabled'
         if len(entries) > 1:
-            owners = " and ".join(sorted(origins))
-            raise PluginError(plugin, owners, "more than one distribution offers it; uninstall all but one")
+            return "more than one distribution offers it; uninstall all but one"
         (entry,) = entries
         if entry.value not in self._modules:
             self._modules[entry.value] = self._import(entry)
         offered = self._modules[entry.value]
         if isinstance(offered, str):
-            raise PluginError(plugin, origins[0], offered)
-        if plugin not in offered:
-            there_is = ", ".join(sorted(offered)) or "nothing"
-            reason = f"does not register what its entry point says; it registers {there_is}"
-            raise PluginError(plugin, origins[0], reason)
-        return offered[plugin]
+            return offered
+        there_is = ", ".join(sorted(offered)) or "nothing"
+        return offered.get(plugin, f"does not register what its entry point says; it registers {there_is}")
 
     def _import(self, entry: "EntryPoint") -> Mapping[str, AnyRegistration] | str:
         """Import a module and ask its hooks: its registrations by full name, or the reason why there are none."""
@@ -194,16 +185,14 @@ def _origin(entry: "EntryPoint") -> tuple[str, str]:
 def _mismatch(api: object) -> str:
     """Say why a plugin for that version of the hooks can't be used; nothing where it can."""
     own = hookspecs.API
-    ours = f"{own[0]}.{own[1]}"
     if api is None:
         return f"has no TAXIWAY_API = {own}; it is no plugin of Taxiway's, or one that was never finished"
     if not (isinstance(api, tuple) and len(api) == len(own) and all(type(part) is int for part in api)):
         return f"its TAXIWAY_API is not a pair of numbers such as {own}"
     if api[0] == own[0] and api[1] <= own[1]:
         return ""
-    theirs = f"{api[0]}.{api[1]}"
-    newer = api > own
-    advice = "upgrade taxiway, or install an older version of it" if newer else "install a newer version of it"
+    advice = "upgrade taxiway, or install an older version of it" if api > own else "install a newer version of it"
+    theirs, ours = (".".join(map(str, version)) for version in (api, own))
     return f"is made for version {theirs} of the plugin API, and this Taxiway has {ours}: {advice}"
 
 

@@ -14,7 +14,7 @@ from taxiway.candidate import Endpoint
 from taxiway.clock import Clock
 from taxiway.codec import Json
 from taxiway.composition import DEFAULT_FOLDER, Composition, compose
-from taxiway.config import Config, document, read
+from taxiway.config import Config, load, read
 from taxiway.dialect import Dialect
 from taxiway.executor import Engine
 from taxiway.explain import Explanation, explain
@@ -64,8 +64,7 @@ class Router:
     @classmethod
     def from_config(cls, path: str | Path | None = None, **around: Unpack[Around]) -> Self:
         """Read a TOML file; without one, keys found in the environment are used."""
-        file = None if path is None else Path(path)
-        return cls(compose(read(document(file), "" if file is None else str(file)), **around))
+        return cls(compose(load(path), **around))
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any], **around: Unpack[Around]) -> Self:

@@ -10,7 +10,7 @@ from importlib_metadata import EntryPoint
 
 from taxiway import ConfigError, NoOptions, Registration, hookimpl
 from taxiway.clock import Duration
-from taxiway.config import parse
+from taxiway.config import read
 from taxiway.plugins import Plugins
 from taxiway_cli.schema import schema
 
@@ -122,7 +122,7 @@ def validator():
 def test_the_designs_example_is_valid(validator):
     raw = tomllib.loads(EXAMPLE)
     validator.validate(raw)
-    parse(raw)
+    read(raw).checked()
 
 
 def test_the_example_of_the_documentation_is_valid():
@@ -132,7 +132,7 @@ def test_the_example_of_the_documentation_is_valid():
     if page is None or not page.exists():
         pytest.skip("there is no docs/configuration.md beside this checkout")
     raw = tomllib.loads(page.read_text().split("```toml\n")[1].split("```")[0])
-    parse(raw)
+    read(raw).checked()
     jsonschema.Draft202012Validator(schema(Plugins.discover())).validate(raw)
 
 
@@ -170,7 +170,7 @@ def test_what_taxiway_refuses_is_not_valid(validator, raw):
     assert not validator.is_valid(raw)
     if "gatway" not in raw:
         with pytest.raises(ConfigError):
-            parse(raw)
+            read(raw).checked()
 
 
 @pytest.mark.parametrize(

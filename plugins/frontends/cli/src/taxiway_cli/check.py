@@ -25,12 +25,12 @@ def command(config: Path | None, data_dir: Path | None, no_keys: bool) -> None:
     and is none. Nothing is sent to any provider.
     """
     from taxiway.composition import compose
-    from taxiway.config import document, read
+    from taxiway.config import load
     from taxiway.errors import ConfigError
 
     source = str(config or "")
     try:
-        built = compose(read(document(config), source), data_dir=data_dir, gateway=True)
+        built = compose(load(config), data_dir=data_dir, gateway=True)
         warnings = built.warnings if no_keys else asyncio.run(_resolved(built))
     except ConfigError as error:
         for problem in error.problems:

@@ -24,12 +24,12 @@ async def opened(config: Path | None, data_dir: Path | None) -> AsyncIterator[St
     from taxiway.building import Builder
     from taxiway.clock import SystemClock
     from taxiway.composition import DEFAULT_FOLDER
-    from taxiway.config import DEFAULT_STORE, load
+    from taxiway.config import load
     from taxiway.errors import ConfigError, Problem
     from taxiway.plugins import Plugins
     from taxiway.registration import Closes, Context, Starts
 
-    parsed = load(config)
+    parsed = load(config).checked()
     folder = (data_dir or parsed.data_dir or DEFAULT_FOLDER).expanduser()
     context = Context(
         clock=SystemClock(),
@@ -39,7 +39,7 @@ async def opened(config: Path | None, data_dir: Path | None) -> AsyncIterator[St
         data_dir=folder,
     )
     builder = Builder(plugins=Plugins.discover(parsed.plugins.disabled), context=context)
-    store: Store | None = builder.make("store", parsed.store or DEFAULT_STORE, "store.url")
+    store: Store | None = builder.build_store(parsed.store or {})
     if store is None:
         raise ConfigError(builder.problems, parsed.source)
     try:

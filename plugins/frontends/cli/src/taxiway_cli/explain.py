@@ -95,7 +95,7 @@ def _body(models: tuple[str, ...], prompt: str, file: IO[bytes] | None) -> Json:
 def _url(config: Path | None) -> str:
     from taxiway.config import load
 
-    host, _, port = load(config).gateway.listen.rpartition(":")
+    host, _, port = load(config).checked().gateway.listen.rpartition(":")
     return f"http://{_EVERYWHERE.get(host, host)}:{port}/api/v1"
 
 
@@ -130,14 +130,14 @@ async def _cold(config: Path | None, data_dir: Path | None, body: Json) -> Json:
     """Plan with an engine that has learnt nothing. It opens no store and no spool: those may be a running gateway's."""
     from taxiway.assembly import resolve
     from taxiway.composition import compose
-    from taxiway.config import document, read
+    from taxiway.config import load
     from taxiway.executor import Engine
     from taxiway.explain import explain
     from taxiway.health import Health
     from taxiway.quota import Quotas
     from taxiway.spool import Journal
 
-    built = compose(read(document(config), str(config or "")), data_dir=data_dir)
+    built = compose(load(config), data_dir=data_dir)
     parts = await resolve(built)
     try:
         context, chat = built.context, built.dialects["chat"]

@@ -27,12 +27,12 @@ def command(config: Path | None, data_dir: Path | None, everything: bool, as_jso
     from attrs import asdict
 
     from taxiway.composition import compose
-    from taxiway.config import document, read
+    from taxiway.config import load
     from taxiway.errors import ConfigError, PluginError
     from taxiway.plugins import Plugins
 
     # A configuration with mistakes is listed too: `taxiway check` tells of them.
-    parsed = read(document(config), str(config or ""))
+    parsed = load(config)
     plugins = Plugins.discover(parsed.plugins.disabled)
     try:
         compose(parsed, plugins, gateway=True)

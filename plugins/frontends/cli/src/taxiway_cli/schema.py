@@ -40,7 +40,7 @@ def command(config: Path | None, data_dir: Path | None) -> None:
 
     It has the options of every plugin that is installed and that the configuration does not disable.
     """
-    plugins = Plugins.discover(load(config).plugins.disabled)
+    plugins = Plugins.discover(load(config).checked().plugins.disabled)
     click.echo(json.dumps(schema(plugins), indent=2, ensure_ascii=False))
 
 

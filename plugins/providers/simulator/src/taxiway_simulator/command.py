@@ -37,7 +37,7 @@ def make(clock: Clock) -> click.Command:
     )
     def serve(config: Path | None, data_dir: Path | None, host: str, port: int) -> None:
         """Serve every simulated provider of the configuration over HTTP, each on a port of its own, until stopped."""
-        options = simulated(load(config))
+        options = simulated(load(config).checked())
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(options, clock, host, port))
 
@@ -49,12 +49,13 @@ def simulated(config: Config) -> list[SimulatorOptions]:
 
     Where there are none, the one that is used without any configuration. Raises ConfigError.
     """
-    tables = [(table.path, table.options) for table in config.providers if table.use == PLUGIN]
-    if PLUGIN in config.others:
-        tables.insert(0, (PLUGIN, config.others[PLUGIN]))
+    tables = {PLUGIN: config.others[PLUGIN]} if PLUGIN in config.others else {}
+    for path, raw in config.providers.items():
+        if raw.get("use") == PLUGIN:
+            tables[path] = {name: value for name, value in raw.items() if name != "use"}
     options: list[SimulatorOptions] = []
     problems: list[Problem] = []
-    for path, raw in tables:
+    for path, raw in tables.items():
         try:
             options.append(structure(raw, SimulatorOptions, path))
         except ConfigError as error:
