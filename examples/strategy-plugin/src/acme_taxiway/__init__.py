@@ -1,8 +1,5 @@
 """How Acme wants its calls routed: the strategy `fast-enough`."""
 
-from collections.abc import Iterable
-from typing import Any
-
 from attrs import field, frozen, validators
 
 from taxiway import Context, Duration, Registration, Strategy, hookimpl
@@ -11,20 +8,21 @@ TAXIWAY_API = (1, 0)
 
 
 @frozen(kw_only=True)
-class FastEnough:
-    """`within`: an endpoint whose median time to the first token is below this is fast enough."""
+class Options:
+    """The table `[strategies.fast-enough]`."""
 
     within: Duration = field(default=1.5, validator=validators.gt(0.0))
 
 
 @hookimpl
-def taxiway_strategies() -> Iterable[Registration[Any, Strategy]]:
-    """Offer it."""
+def taxiway_strategies() -> list[Registration[Options, Strategy]]:
+    """Offer it. This runs whenever plugins are loaded, so it does nothing else."""
     summary = "the cheapest that is fast enough, else the fastest"
-    return [Registration(name="fast-enough", summary=summary, options=FastEnough, build=_build)]
+    return [Registration(name="fast-enough", summary=summary, options=Options, build=build)]
 
 
-def _build(options: FastEnough, _: Context) -> Strategy:
-    from acme_taxiway.ranking import FastEnoughStrategy
+def build(options: Options, _: Context) -> Strategy:
+    """Build it for one table of options; what may be heavy is imported here."""
+    from acme_taxiway.ranking import FastEnough
 
-    return FastEnoughStrategy(options.within)
+    return FastEnough(options.within)
