@@ -59,3 +59,13 @@ def test_what_lies_beyond_reason_counts_as_the_bounds():
     for value in (0.0, -1.0, 0.0):
         median.add(value, 0.0)
     assert median.value(0.0, 3) == pytest.approx(1e-6, rel=0.1)
+
+
+def test_a_median_is_of_the_latest_and_memory_is_bounded():
+    median, window = Median(300.0), Window(300.0)
+    for number in range(10_000):
+        median.add(1.0 if number < 9_000 else 5.0, number * 0.03)
+        window.add(1, number * 0.03)
+    assert median.value(300.0, 3) == 5.0
+    assert len(median._numbers) <= 127
+    assert len(window._parts) <= 12

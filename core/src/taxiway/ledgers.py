@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from attrs import Factory, define
 
-from taxiway.candidate import Unit
+from taxiway.candidate import Charge, Unit
 from taxiway.usage import Usage
 from taxiway.windows import Window
 
@@ -115,16 +115,16 @@ class Pool:
 class Reservation:
     """What was taken from a candidate's pool and limits for one attempt. Settle it or release it, once.
 
-    `mark` is what the pool's reservations had taken with it. `settled`: its provider counts what was used in the end.
+    `amounts` is what it took, corrected; `before` what the pool's reservations had taken when it began.
     """
 
-    __slots__ = ("_amounts", "_open", "_settled", "at", "mark", "number", "pool")
+    __slots__ = ("_charges", "_open", "amounts", "at", "before", "number", "pool")
 
-    def __init__(self, pool: Pool, amounts: Amounts, now: float, *, settled: bool) -> None:
-        self.pool, self._amounts, self._settled, self._open = pool, amounts, settled, True
+    def __init__(self, pool: Pool, amounts: Amounts, charges: Charge, now: float) -> None:
+        self.pool, self.amounts, self._charges, self._open = pool, amounts, charges, True
         pool.seen, self.at, self.number = now, now, pool.count + 1
-        (requests, tokens, into, out), more = pool.taken, amounts
-        pool.taken = self.mark = (requests + more[0], tokens + more[1], into + more[2], out + more[3])
+        self.before = requests, tokens, into, out = pool.taken
+        pool.taken = (requests + amounts[0], tokens + amounts[1], into + amounts[2], out + amounts[3])
         for ledger in pool.ledgers:
             ledger.count(amounts[ledger.unit], self, now)
         pool.count = self.number
@@ -135,7 +135,7 @@ class Reservation:
         if usage is not None and self._open:
             if self.number > pool.shut_by:
                 pool.pauses = 0
-            if self._settled and pool.ledgers:
+            if self._charges != "admission" and (pool.limits or pool.known):
                 prompt, completion = usage.prompt, usage.completion
                 self._correct((1, prompt + completion, prompt, completion), now)
         self._open = False
@@ -147,7 +147,7 @@ class Reservation:
         self._open = False
 
     def _correct(self, used: Amounts, now: float) -> None:
-        pool, changes = self.pool, tuple(map(sub, used, self._amounts))
-        pool.taken, self.mark = tuple(map(add, pool.taken, changes)), tuple(map(add, self.mark, changes))
+        pool, changes = self.pool, tuple(map(sub, used, self.amounts))
+        pool.taken, self.amounts = tuple(map(add, pool.taken, changes)), used
         for ledger in pool.ledgers:
             ledger.count(changes[ledger.unit], self, now)

@@ -44,19 +44,19 @@ class Quotas:
         pool = self._found.get(candidate) or self._find(candidate)
         if now < pool.shut:
             return Block("rate limited by the provider", "rate_limited", pool.shut)
+        if not pool.limits and not pool.known:
+            return 1.0
+        amounts = _amounts(candidate, tokens, max_output)
         share, full, until = 1.0, "", now
-        if pool.limits or pool.known:
-            amounts = _amounts(candidate, tokens, max_output)
-            for ledger in pool.ledgers:
-                left, limit = ledger.room(now), ledger.limit
-                # A call larger than the limit itself is for the provider to refuse.
-                need = min(amounts[ledger.unit], limit)
-                if left < need and ledger.firm:
-                    of = "" if limit == math.inf else f" of {limit:,.0f}"
-                    full = f"its limit has {max(0.0, left):,.0f}{of} {UNITS[ledger.unit]} left"
-                    until = max(until, ledger.frees(need, now))
-                elif 0 < limit < math.inf:
-                    share = min(share, left / limit)
+        for ledger in pool.ledgers:
+            left, limit, need = ledger.room(now), ledger.limit, amounts[ledger.unit]
+            # A call larger than the limit itself is for the provider to refuse.
+            if left < need and left < limit and ledger.firm:
+                of = "" if limit == math.inf else f" of {limit:,.0f}"
+                full = f"its limit has {max(0.0, left):,.0f}{of} {UNITS[ledger.unit]} left"
+                until = max(until, ledger.frees(min(need, limit), now))
+            elif limit and left < share * limit < math.inf:
+                share = left / limit
         return Block(full, "rate_limited", until) if full else max(0.0, share)
 
     def reserve(self, candidate: Candidate, tokens: int, max_output: int | None, now: float) -> Reservation:
@@ -64,8 +64,7 @@ class Quotas:
         if now >= self._sweep_at:
             self._sweep(now)
         pool = self._found.get(candidate) or self._find(candidate)
-        settled = candidate.endpoint.charges != "admission"
-        return Reservation(pool, _amounts(candidate, tokens, max_output), now, settled=settled)
+        return Reservation(pool, _amounts(candidate, tokens, max_output), candidate.endpoint.charges, now)
 
     def learn(self, reservation: Reservation, hints: Iterable[QuotaHint], now: float, epoch: float) -> None:
         """Take in what a reply to the reservation's request stated. `epoch`: the provider's now, for resets.
@@ -86,7 +85,8 @@ class Quotas:
                 ledger.limit = hint.limit
             ledger.number, ledger.at, ledger.refill = number, reservation.at, hint.refill or 0.0
             # What was reserved later is not in it.
-            ledger.level = hint.remaining - max(0, pool.taken[unit] - reservation.mark[unit])
+            later = pool.taken[unit] - reservation.before[unit] - reservation.amounts[unit]
+            ledger.level = hint.remaining - max(0, later)
             ledger.firm = hint.confidence >= _FIRM
             ledger.reset = now + (window if hint.reset is None else max(0.0, hint.reset - epoch) + _ROUNDING)
             if hint.remaining >= 1 and number > pool.shut_by:
