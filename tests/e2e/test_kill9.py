@@ -18,7 +18,7 @@ import pytest
 from attrs import define, field
 from upstream import Answer, Message, Upstream
 
-from taxiway.records import read_ended
+from taxiway.records import read
 
 KEY = "the-tests-own-key-of-32-characters"
 UPSTREAM_KEY = "sk-upstream-test"
@@ -177,7 +177,7 @@ def check(folder: Path, whole: set[str], seen: int) -> None:
     lost = [row for row in rows if row[1] == "lost"]
     assert lost
     assert all(estimated and cost is not None for _, _, estimated, cost, _ in lost)
-    attempts = [attempt for *_, detail in rows for attempt in read_ended(detail.encode()).attempts]
+    attempts = [attempt for *_, detail in rows for attempt in read(detail.encode()).attempts]
     # An attempt is written down before it is sent, so a kill may leave one that never was; never the other way round.
     assert seen <= len(attempts) <= seen + KILLS * CLIENTS
 

@@ -33,14 +33,11 @@ def _columns(cls: type, *nested: str) -> tuple[str, ...]:
 USAGE: Final = _columns(Usage)
 ATTEMPT: Final = _columns(AttemptRecord, "usage")
 GENERATION: Final = _columns(Generation, "usage", "attempts")
-_CALL: Final = tuple("id operation dialect created seed workspace api_key streamed requested".split())
-"""What an attempt's record says of its call, so that a generation without an end can still be named and billed."""
 
 _usage_row: Final = attrgetter(*USAGE)
 _planned_row: Final = attrgetter(*ATTEMPT[:12])  # what is known before it is sent
 _attempt_row: Final = attrgetter(*ATTEMPT)
 _generation_row: Final = attrgetter(*GENERATION)
-_call_row: Final = attrgetter(*_CALL[:5], "caller.workspace", "caller.api_key", "facts.stream")
 
 
 def framed(body: bytes) -> bytes:
@@ -74,11 +71,16 @@ def is_torn(rest: bytes) -> bool:
 
 
 def opened_record(call: Call, attempt: AttemptRecord, before: AttemptRecord | None) -> bytes:
-    """Return the record of an attempt that is about to be sent; `before`: how the one before it ended."""
-    models = call.facts.models
+    """Return the record of an attempt that is about to be sent; `before`: how the one before it ended.
+
+    It is the generation as it will be if nothing follows: as much of the row as is known by now.
+    """
+    caller, facts = call.caller, call.facts
+    who = call.id, "lost", caller.workspace, caller.api_key
+    what = call.operation, call.dialect, facts.models[0] if facts.models else "", call.created, facts.stream
     planned = _planned_row(attempt), None
     attempts = (planned,) if before is None else (_attempt(before), planned)
-    return framed(encoded((_OPENED, (*_call_row(call), models[0] if models else ""), attempts)))
+    return framed(encoded((_OPENED, who + what, None, attempts)))
 
 
 def ended_body(generation: Generation) -> bytes:
@@ -110,24 +112,14 @@ def is_ended(body: bytes) -> bool:
     return body.startswith(b"[%d," % _ENDED)
 
 
-def read_ended(body: bytes) -> Generation:
-    """Decode a generation's end. Raises Malformed."""
-    row, usage, attempts = _parts(body, _ENDED)
+def read(body: bytes) -> Generation:
+    """Decode a generation: as it ended, or what an attempt's record says of it. Raises Malformed."""
+    kind, *parts = loads(body)
+    if kind not in {_OPENED, _ENDED}:
+        raise Malformed("a record of a kind that this version does not know")
+    row, usage, attempts = parts
     known = _read_usage(usage)
     return Generation(**_named(GENERATION, row), usage=known, attempts=[_read_attempt(one, known) for one in attempts])
-
-
-def read_opened(body: bytes) -> tuple[Json, list[AttemptRecord]]:
-    """Decode an attempt's record: what a generation has of its call, and the attempts it speaks of. Raises Malformed."""
-    row, attempts = _parts(body, _OPENED)
-    return _named(_CALL, row), [_read_attempt(one) for one in attempts]
-
-
-def _parts(body: bytes, kind: int) -> Any:
-    found, *parts = loads(body)
-    if found != kind:
-        raise Malformed("a record of a kind that this version does not know")
-    return parts
 
 
 def _read_attempt(row: Any, known: Usage | None = None) -> AttemptRecord:

@@ -19,7 +19,7 @@ class TakesRecords(Protocol):
     """Optional, for sinks that keep generations as they are: nothing is decoded and encoded again for them."""
 
     async def deliver_records(self, batch: Sequence[bytes]) -> None:
-        """Take a batch like `deliver`, each generation as the JSON that `taxiway.records.read_ended` reads."""
+        """Take a batch like `deliver`, each generation as the JSON that `taxiway.records.read` reads."""
         ...
 
 

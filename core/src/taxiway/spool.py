@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from itertools import takewhile
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +28,8 @@ from taxiway.spool_recovery import recover
 _log = logging.getLogger("taxiway.spool")
 
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
-SEGMENT_SECONDS: Final = 300.0
-"""A segment is followed by a new one at this size or age, so that a slow sink pins little."""
+SEGMENT_SWEEPS: Final = 600
+"""A segment is followed by a new one at this size, or in so many rounds of housekeeping, so that a slow sink pins little."""
 MAX_BYTES: Final = 1024 * 1024 * 1024
 """What all segments may hold. Above it, the sinks that are furthest behind lose the oldest segment, loudly."""
 UNWRITTEN: Final = 10_000
@@ -167,23 +167,16 @@ class Spool(Journal):
         return bool(self._unwritten)
 
     async def _run(self) -> None:
-        try:
-            segments, lost = await recover(self._root, self.counts)
-        except OSError as error:
-            _log.error("%s can't be searched for what a crash left: %s", self._root, error.strerror)
-        else:
-            self._segments[:0] = segments
-            self._unwritten += [(generation.id, framed(ended_body(generation))) for generation in lost]
+        self._segments[:0], lost = await recover(self._root, self.counts)
+        self._unwritten += [(generation.id, framed(ended_body(generation))) for generation in lost]
         self._recovered = True
         await asyncio.gather(self._keep_house(), *map(self._delivery.feed, self._delivery.sinks))
 
     async def _keep_house(self) -> None:
         """Off the request path: what can go goes, what could not be written is tried again."""
-        follow_at = self._clock.monotonic() + SEGMENT_SECONDS
-        while True:
+        for number in count(1):
             self._flush()
-            if self._clock.monotonic() >= follow_at and self._live.size:
-                follow_at = self._clock.monotonic() + SEGMENT_SECONDS
+            if self._live.size and number % SEGMENT_SWEEPS == 0:
                 with suppress(OSError):  # it is tried again at the next record
                     self._follow()
             self._hold_cap()

@@ -8,7 +8,7 @@ from typing import Final
 from attrs import Factory, define
 
 from taxiway.clock import Clock
-from taxiway.records import read_ended
+from taxiway.records import read
 from taxiway.secret import scrub
 from taxiway.sink import Checkpoints, Sink, TakesRecords
 from taxiway.spool_files import BATCH_BYTES, Segment
@@ -83,5 +83,5 @@ class Delivery:
                 if isinstance(sink, TakesRecords):
                     await sink.deliver_records(bodies)
                 else:
-                    await sink.deliver([read_ended(body) for body in bodies])
+                    await sink.deliver([read(body) for body in bodies])
         segment.passed(name, place)

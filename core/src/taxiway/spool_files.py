@@ -5,6 +5,7 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Final
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ BATCH_BYTES: Final = 256 * 1024
 
 @define(eq=False)
 class SpoolFolder:
-    """One process's folder, `<epoch>-<pid>-<n>`, held by a lock that ends with the process. Modes 0700 and 0600."""
+    """One process's folder, `<epoch>-<pid>-<letters>`, held by a lock that ends with the process. Modes 0700 and 0600."""
 
     path: Path
     lock: int
@@ -27,42 +28,34 @@ class SpoolFolder:
     def create(cls, root: Path, now: float) -> "SpoolFolder":
         """Make and lock a new folder under `root`. Raises OSError."""
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        number = 0
-        while True:
-            path = root / f"{int(now)}-{os.getpid()}-{number}"
-            with suppress(FileExistsError):
-                path.mkdir(mode=0o700)
-                # Between the two another process's recovery may have taken the empty folder, and removed it.
-                if (folder := cls.take(path)) is not None:
-                    return folder
-            number += 1
+        # Before it is locked, another process's recovery may take the empty folder, and remove it.
+        while (folder := cls.take(Path(mkdtemp(prefix=f"{int(now)}-{os.getpid()}-", dir=root)))) is None:
+            pass
+        return folder
 
     @classmethod
     def take(cls, path: Path) -> "SpoolFolder | None":
-        """Lock a folder that is there; None where another process holds it, or just removed it. Raises OSError."""
+        """Lock a folder that is there; None where another process holds it, just removed it, or owns it. Raises OSError."""
         import fcntl
 
-        try:
-            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        with suppress(BlockingIOError, FileNotFoundError):
+        lock = -1
+        with suppress(BlockingIOError, FileNotFoundError, PermissionError):
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(lock).st_ino == path.stat().st_ino:
-                return cls(path, lock)
-        os.close(lock)
+            path.stat()  # else what was locked is a folder that is gone
+            return cls(path, lock)
+        if lock >= 0:
+            os.close(lock)
         return None
 
     def segments(self) -> list["Segment"]:
         """List the segments that are there, oldest first, as if nothing were in them."""
-        numbers = sorted(int(path.stem) for path in self.path.glob("*.log") if path.stem.isdigit())
-        return [Segment(self, number) for number in numbers]
+        return [Segment(self, int(path.stem)) for path in sorted(self.path.glob("*.log"))]
 
     def create_segment(self, number: int) -> "Segment":
         """Make a segment to be appended to. Raises OSError."""
         segment = Segment(self, number)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        segment.descriptor = os.open(segment.path, flags, 0o600)
+        segment.descriptor = os.open(segment.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         return segment
 
     def cursor_path(self, sink: str) -> Path:

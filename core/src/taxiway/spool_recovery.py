@@ -7,22 +7,17 @@ import asyncio
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-from taxiway.codec import Json
-from taxiway.outcome import AttemptRecord, Generation
-from taxiway.records import is_ended, is_torn, read_ended, read_opened, unframed
+from taxiway.outcome import Generation
+from taxiway.records import is_ended, is_torn, read, unframed
 from taxiway.spool_files import Segment, SpoolFolder
 from taxiway.usage import Usage
 
 _log = logging.getLogger("taxiway.spool")
 _AT_ONCE: Final = 500
 """Records decoded before other tasks get their turn: some milliseconds."""
-
-_Unended: TypeAlias = dict[str, tuple[Json, dict[int, AttemptRecord]]]
-"""By id, generations whose end was not yet seen: what is known of the call, and its attempts by number."""
 
 
 async def recover(root: Path, counts: Counter[str]) -> tuple[list[Segment], list[Generation]]:
@@ -32,13 +27,13 @@ async def recover(root: Path, counts: Counter[str]) -> tuple[list[Segment], list
     finds the same. A folder that can't be read stays as it is, for the next start, and is spoken of. `counts`: torn, corrupt, lost.
     """
     segments: list[Segment] = []
-    unended: _Unended = {}
+    unended: dict[str, Generation] = {}
     for path in sorted(root.glob("*-*-*/")):  # noqa: ASYNC240 - file IO here is as short as that of a write
-        folder = SpoolFolder.take(path)
+        folder, found = SpoolFolder.take(path), dict(unended)
         if folder is None:
             continue
-        there, found = folder.segments(), dict(unended)
         try:
+            there = folder.segments()
             for segment in there:
                 await _scan(segment, found, counts, last=segment is there[-1])
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others have nothing to do with it
@@ -52,24 +47,27 @@ async def recover(root: Path, counts: Counter[str]) -> tuple[list[Segment], list
     if unended:
         counts["lost"] += len(unended)
         _log.warning("%d calls had no end; they are accounted as estimates", len(unended))
-    return segments, [_lost(call, attempts.values()) for call, attempts in unended.values()]
+    for generation in unended.values():
+        _estimate(generation)
+    return segments, list(unended.values())
 
 
-async def _scan(segment: Segment, unended: _Unended, counts: Counter[str], *, last: bool) -> None:
+async def _scan(segment: Segment, unended: dict[str, Generation], counts: Counter[str], *, last: bool) -> None:
     data = segment.path.read_bytes()
     for index, (end, body) in enumerate(unframed(data), 1):
+        generation = read(body)
         if is_ended(body):
-            unended.pop(read_ended(body).id, None)
+            unended.pop(generation.id, None)
         else:
-            call, attempts = read_opened(body)
-            unended.setdefault(call["id"], (call, {}))[1].update((one.number, one) for one in attempts)
+            before = unended.get(generation.id, generation).attempts
+            latest = {attempt.number: attempt for attempt in before + generation.attempts}
+            generation.attempts = list(latest.values())
+            unended[generation.id] = generation
         segment.size = end
         if index % _AT_ONCE == 0:
             await asyncio.sleep(0)
     rest = data[segment.size :]
     if rest and last and is_torn(rest):
-        # Else the next recovery, were this one killed, would find the tail in a segment that is not the last any more.
-        os.truncate(segment.path, segment.size)
         counts["torn"] += 1
     elif rest:
         counts["corrupt"] += 1
@@ -81,32 +79,18 @@ async def _scan(segment: Segment, unended: _Unended, counts: Counter[str], *, la
         )
 
 
-def _lost(call: Json, attempts: Iterable[AttemptRecord]) -> Generation:
-    attempts = list(attempts)
-    for attempt in attempts:
+def _estimate(lost: Generation) -> None:
+    """Account a generation as the most that its open attempts can have used."""
+    for attempt in lost.attempts:
         if attempt.kind is None:
-            _estimate(attempt)
-    usages = [attempt.usage for attempt in attempts if attempt.usage is not None]
-    costs = [attempt.cost for attempt in attempts if attempt.usage is not None and attempt.cost is not None]
-    last = attempts[-1]
-    return Generation(
-        **call,
-        state="lost",
-        model=last.model,
-        provider=last.provider,
-        endpoint=last.endpoint,
-        attempts=attempts,
-        usage=sum(usages, Usage(requests=0)),
-        # One unknown cost makes the sum unknown: a part of it would look like the whole.
-        cost=sum(costs) if len(costs) == len(usages) else None,
-        estimated=True,
-        error="lost",
-    )
-
-
-def _estimate(attempt: AttemptRecord) -> None:
-    out = attempt.max_output or 0
-    attempt.kind = "lost"
-    attempt.usage = Usage(input=attempt.tokens, output=out, estimated=True)
-    if attempt.price_in is not None and (attempt.price_out is not None or not out):
-        attempt.cost = attempt.tokens * attempt.price_in + out * (attempt.price_out or 0.0)
+            out = attempt.max_output or 0
+            attempt.kind, attempt.usage = "lost", Usage(input=attempt.tokens, output=out, estimated=True)
+            if attempt.price_in is not None and (attempt.price_out is not None or not out):
+                attempt.cost = attempt.tokens * attempt.price_in + out * (attempt.price_out or 0.0)
+    last = lost.attempts[-1]
+    lost.model, lost.provider, lost.endpoint = last.model, last.provider, last.endpoint
+    lost.estimated, lost.error = True, "lost"
+    lost.usage = sum((one.usage for one in lost.attempts if one.usage is not None), Usage(requests=0))
+    costs = [one.cost for one in lost.attempts if one.usage is not None]
+    # One unknown cost makes the sum unknown: a part of it would look like the whole.
+    lost.cost = None if None in costs else sum(cost or 0.0 for cost in costs)

@@ -36,20 +36,21 @@ def attempt(number: int = 1, **known: Any) -> AttemptRecord:
 def done(number: int = 1, *attempts: AttemptRecord, **known: Any) -> Generation:
     """Make the end of `call(number)`."""
     made = call(number)
-    facts: dict[str, Any] = {"model": "author/name", "provider": "somebody", "seed": made.seed}
-    return Generation(
-        made.id,
-        "done",
-        "default",
-        "key-1",
-        "chat",
-        "chat",
-        "author/name",
-        made.created,
-        False,
-        attempts=list(attempts),
-        **(facts | known),
-    )
+    facts: dict[str, Any] = {
+        "id": made.id,
+        "state": "done",
+        "workspace": "default",
+        "api_key": "key-1",
+        "operation": "chat",
+        "dialect": "chat",
+        "requested": "author/name",
+        "created": made.created,
+        "streamed": False,
+        "model": "author/name",
+        "provider": "somebody",
+        "seed": made.seed,
+    }
+    return Generation(attempts=list(attempts), **(facts | known))
 
 
 class Keeps:

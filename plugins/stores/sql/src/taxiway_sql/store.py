@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 from taxiway.candidate import DEFAULT_WORKSPACE
 from taxiway.clock import Clock
 from taxiway.outcome import Generation
-from taxiway.records import ended_body, read_ended
+from taxiway.records import ended_body, read
 from taxiway.store import ApiKey, Spend, Workspace
 from taxiway_sql.sqlite import Database
 from taxiway_sql.statements import statements
@@ -91,7 +91,7 @@ class SqliteStore:
     async def generation(self, id: str, workspace: str) -> Generation | None:  # noqa: A002 - the field's own name
         """Find a generation."""
         rows = await self._read("generations", "find", (id, workspace))
-        return read_ended(rows[0][0].encode()) if rows else None
+        return read(rows[0][0].encode()) if rows else None
 
     async def spend(self, api_key: str, since: Sequence[float]) -> Sequence[Spend]:
         """Sum what an API key spent."""
