@@ -18,11 +18,6 @@ def environment(**more):
     return {name: value for name, value in kept.items() if not name.startswith("TAXIWAY_")} | more
 
 
-@pytest.fixture(scope="session", name="environment")
-def _environment():
-    return environment
-
-
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory):
     """Its base URL."""
