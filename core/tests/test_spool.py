@@ -369,6 +369,9 @@ def test_whatever_peers_send_can_be_written(text, number):
     found = read(ended_body(odd))
     assert found.id == odd.id
     assert loads(encoded(odd))["id"] == odd.id
+    assert loads(encoded(generation(1, requested="\ud800", figures={"of a plugin": {1}})))["figures"] == {
+        "of a plugin": "{1}"
+    }
     first = attempt(1)
     first.code = text
     assert read(next(unframed(opened_record(call(1, models=(text,)), first, first)))[1])

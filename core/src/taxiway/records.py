@@ -101,10 +101,12 @@ def encoded(value: Any) -> bytes:
     try:
         return dumps(value)
     except Malformed:
-        text = json.dumps(
-            value, ensure_ascii=False, skipkeys=True, default=lambda it: asdict(it) if has(type(it)) else str(it)
-        )
-        return dumps(json.loads(text.encode(errors="replace"), parse_constant=lambda _: None))
+        text = json.dumps(value, ensure_ascii=False, skipkeys=True, default=_plain).encode(errors="replace")
+        return dumps(json.loads(text, parse_constant=lambda _: None))
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if has(type(value)) else str(value)
 
 
 def is_ended(body: bytes) -> bool:

@@ -188,10 +188,10 @@ class Spool(Journal):
             oldest = self._segments[0]
             if oldest in self._open.values():
                 return
-            names = ", ".join(self._delivery.behind(oldest))
-            _log.error("too far behind: sinks %s; the rest of %s is given up", names, oldest.path)
-            self._drop(oldest)
+            behind = ", ".join(self._delivery.behind(oldest))
+            _log.error("too far behind: sinks %s; the rest of %s is given up", behind, oldest.path)
             self.counts["given_up"] += 1
+            self._drop(oldest)
 
     async def _let_go(self, segments: list[Segment]) -> None:
         """Delete those that every sink has passed and that hold no open attempt, oldest first.

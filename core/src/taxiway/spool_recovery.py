@@ -74,9 +74,7 @@ async def _scan(segment: Segment, unended: dict[str, Generation], counts: Counte
         kept = segment.folder.path.with_name(f"{segment.folder.path.name}-{segment.path.stem}.broken")
         kept.unlink(missing_ok=True)
         os.link(segment.path, kept)
-        _log.error(
-            "%s is corrupt after byte %d, and not accounted from there: see %s", segment.path, segment.size, kept
-        )
+        _log.error("%s is not accounted from byte %d on, where it is corrupt: see %s", segment.path, segment.size, kept)
 
 
 def _estimate(lost: Generation) -> None:

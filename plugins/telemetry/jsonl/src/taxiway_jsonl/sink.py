@@ -1,7 +1,6 @@
 """The file of generations, and its rotation."""
 
 import os
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,8 +24,7 @@ class JsonlSink:
         """Write to `path`; put it aside as `path.1`, `path.2`, ... at `max_bytes`, and keep so many of those."""
         self._path, self._max_bytes, self._keep = path, max_bytes, keep
         self._descriptor = -1
-        self._ids: deque[str] = deque(maxlen=_REMEMBERED)
-        self._known: set[str] = set()
+        self._known: dict[str, None] = {}
         self._torn = False
 
     async def start(self) -> None:
@@ -88,10 +86,9 @@ class JsonlSink:
         return self._path.with_name(f"{self._path.name}.{number}")
 
     def _remember(self, id_: str) -> None:
-        if len(self._ids) == _REMEMBERED:
-            self._known.discard(self._ids[0])
-        self._ids.append(id_)
-        self._known.add(id_)
+        self._known[id_] = None
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
 
     @staticmethod
     def _ids_in(path: Path) -> Iterator[str]:
