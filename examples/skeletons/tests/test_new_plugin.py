@@ -54,6 +54,27 @@ def test_the_new_plugin_passes_its_tests_as_it_stands(checkout):
     assert project["project"]["entry-points"]["taxiway"] == {"strategy-least-busy": "taxiway_least_busy"}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_whole_checkout_is_as_clean_as_before(tmp_path):
+    root = tmp_path / "taxiway"
+    left_behind = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "dist")
+    shutil.copytree(ROOT, root, ignore=left_behind)
+    assert new(root).returncode == 0
+    path = os.pathsep.join(map(str, [root / "core" / "src", *root.glob("plugins/*/*/src")]))
+    house = [f"tests/house/test_{name}.py" for name in ("anatomy", "floors", "pages", "sizes")]
+    lint = "import sys; sys.argv[1:] = ['--no-logo']; from importlinter.cli import lint_imports_command as run; run()"
+    for command in (
+        ["-m", "ruff", "check", "--no-cache"],
+        ["-m", "ruff", "format", "--check", "--no-cache"],
+        ["-m", "mypy"],
+        ["-c", lint],
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", "plugins/strategies/least-busy", *house],
+    ):
+        done = run(*command, cwd=root, PYTHONPATH=path)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_checkout_knows_the_new_plugin(checkout):
     before = tomllib.loads((checkout / "pyproject.toml").read_text())["tool"]
     made = new(checkout)
