@@ -250,7 +250,7 @@ def test_a_suspect_account_waits_for_its_verdict(health):
     assert health.suspect(ONE.account, 0.0)
     assert not health.suspect(ONE.account, 1.0), "it is being verified"
     block = health.block(candidate(model="n"), 1.0)
-    assert (block.kind, block.breaker) == ("credential_invalid", False)
+    assert (block.kind, block.breaker) == ("unavailable", False), "clients are not told to give up"
     health.reopen(ONE.account)
     assert health.block(ONE, 1.0) is None
 

@@ -74,7 +74,9 @@ class _Gate:
 
     def block(self, now: float) -> Block | None:
         if now < self.until:
-            return Block(self.reason, self.kind, self.until, self.breaker is not None)
+            # Until a refused key is verified nobody knows, so clients are not told to give up.
+            kind = "unavailable" if self.verifying else self.kind
+            return Block(self.reason, kind, self.until, self.breaker is not None)
         if self.claimed:
             return Block(f"{self.reason}; a live call is trying it", self.kind, None, self.breaker is not None)
         return None

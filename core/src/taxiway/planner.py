@@ -45,10 +45,8 @@ class Tried:
     resorted: bool = False
 
     def has(self, candidate: Candidate) -> bool:
-        """Whether a candidate is not to be tried again, for now."""
-        return (
-            candidate.key in self.candidates or candidate.key in self.limited or candidate.account.key in self.accounts
-        )
+        """Whether a candidate is not to be tried again."""
+        return candidate.key in self.candidates or candidate.account.key in self.accounts
 
     def once_more(self) -> bool:
         """Let endpoints that failed in passing be tried again; False where there are none."""
@@ -99,6 +97,7 @@ class Plan:
     call: Call
     models: list[tuple[str, Sequence[Offer]]]
     routing: Routing
+    view: HealthView
 
     def pick(
         self, tried: Tried, health: Health, quotas: Quotas, now: float, patience: float
@@ -148,13 +147,14 @@ class Plan:
                 continue
             room = health.block(candidate, now) or quotas.room(candidate, facts.tokens, facts.max_output, now)
             if isinstance(room, Block):
+                # Also of one that this call itself found limited: when it frees is what a pause waits for.
                 blocks.append((candidate, room))
-            else:
+            elif candidate.key not in tried.limited:
                 free.append((candidate, room))
         if len(free) < 2:
             return free[0] if free else None
         if cycle == "round-robin":
-            return free[health.view(now).turn(offer.endpoint.key) % len(free)]
+            return free[self.view.turn(offer.endpoint.key) % len(free)]
         # Equal room is the rule where nothing is learnt yet: the call's seed spreads it.
         best = free[self.call.seed % len(free)]
         for one in free:
@@ -190,7 +190,7 @@ def plan(call: Call, snapshot: Snapshot, view: HealthView, random: Random, notes
             models.append((name, _order(call, sections, snapshot, view, random, notes)))
     if not models:
         raise _nothing_left(call, excluded)
-    return Plan(call, models, snapshot.routing)
+    return Plan(call, models, snapshot.routing, view)
 
 
 def _names(models: Sequence[str], snapshot: Snapshot) -> Iterable[str]:

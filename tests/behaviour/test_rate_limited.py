@@ -1,0 +1,82 @@
+"""One key that is out of its limit: the client is told when to come again, or the call waits where it may."""
+
+import json
+from random import Random
+
+import pytest
+from simulated import BODY, EXACT, FAST, MODEL
+from upstream import Answer, Upstream
+
+from taxiway import Router
+from taxiway.outcome import CallError
+from taxiway.testing.virtual import virtual_time
+from taxiway.virtual import VirtualClock
+
+ASK = {"model": MODEL, "messages": BODY["messages"]}
+
+
+def one_key(faults=(), quota=None, **routing):
+    provider = {
+        "use": "simulator", "slug": "openai", "keys": ["simulated-key-one"], "pace": FAST, "faults": list(faults),
+        "models": [{"id": "gpt-4o-mini", "slug": MODEL, "price": {"input": 0.15, "output": 0.6}}],
+        **({"quota": quota} if quota else {}),
+    }  # fmt: skip
+    credential = {"provider": "openai", "label": "only", "settings": {"key": "simulated-key-one"}}
+    clock = VirtualClock()
+    config = {"providers": [provider], "credentials": [credential], "routing": routing}
+    return Router.from_dict(config, clock=clock, random=Random(1)), clock
+
+
+@virtual_time
+async def test_a_call_waits_for_its_only_key_where_it_may():
+    router, clock = one_key(quota={"requests": 2, "window": "10s"}, wait="15s")
+    async with router:
+        began = clock.monotonic()
+        for _ in range(3):
+            assert (await router.chat(**ASK))["choices"][0]["message"]["content"] == EXACT
+        assert 2 < clock.monotonic() - began < 15
+
+
+def refused(**headers):
+    """A 429 that states nothing, or what `headers` say."""
+    error = {"message": "Slow down.", "type": "requests", "code": "rate_limit_exceeded"}
+    return Answer(429, json.dumps({"error": error}).encode(), {"content-type": "application/json", **headers})
+
+
+@pytest.fixture
+async def own(monkeypatch):
+    """An upstream with one key, and how to make a router in front of it."""
+    monkeypatch.setenv("OWN_KEY", "sk-upstream-test")
+    async with Upstream().serving() as upstream:
+        provider = {
+            "use": "openai-compatible", "slug": "own", "base_url": upstream.url,
+            "models": [{"id": "gpt-4o-mini", "slug": MODEL, "price": {"input": 0.15, "output": 0.6}}],
+        }  # fmt: skip
+        credential = {"provider": "own", "label": "only", "key": "env:OWN_KEY"}
+        yield (
+            upstream,
+            lambda **routing: Router.from_dict(
+                {"providers": [provider], "credentials": [credential], "routing": routing}
+            ),
+        )
+
+
+async def test_the_first_refusal_says_already_when_to_come_again(own):
+    upstream, router = own
+    upstream.script(refused())
+    async with router() as running:
+        for _ in range(2):
+            with pytest.raises(CallError) as caught:
+                await running.chat(**ASK)
+            assert caught.value.failure.kind == "rate_limited"
+            assert 0.5 < caught.value.retry_after < 1.5
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.real_time
+async def test_a_call_that_is_refused_waits_where_it_may(own):
+    upstream, router = own
+    upstream.script(refused(**{"retry-after-ms": "50"}))
+    async with router(wait="2s") as running:
+        await running.chat(**ASK)
+    assert len(upstream.requests) == 2
