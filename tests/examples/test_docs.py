@@ -11,6 +11,7 @@ from taxiway import hookspecs
 from taxiway.failures import POLICIES, Policy
 
 ROOT = Path(__file__).parents[2]
+CONFIGURED = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("plugins/*/*/README.md"))]
 CLIENTS = [ROOT / "README.md", ROOT / "docs" / "clients.md", ROOT / "docs" / "getting-started.md"]
 
 
@@ -20,7 +21,7 @@ def blocks(page, language):
 
 def parameters(language, pages=CLIENTS):
     return [
-        pytest.param(code, id=f"{page.name}-{number}")
+        pytest.param(code, id=f"{page.relative_to(ROOT)}-{number}")
         for page in pages
         for number, code in enumerate(blocks(page, language))
     ]
@@ -46,8 +47,7 @@ def test_curl_on_the_pages_runs(run, gateway, code):
 
 
 @pytest.mark.parametrize(
-    "code",
-    parameters("toml", [ROOT / "README.md", ROOT / "docs" / "getting-started.md", ROOT / "docs" / "failures.md"]),
+    "code", [param for param in parameters("toml", CONFIGURED) if "[project." not in param.values[0]]
 )
 def test_configurations_on_the_pages_have_no_mistakes(taxiway, tmp_path, code):
     (tmp_path / "page.toml").write_text(code)
