@@ -83,6 +83,8 @@ def image(**members):
         ({"reasoning": {"effort": "low"}, "reasoning_effort": "high"}, "reasoning_effort"),
         ({"logit_bias": []}, "logit_bias"),
         ({"user": 5}, "user"),
+        ({"plugins": {"id": "web"}}, "plugins"),
+        ({"plugins": ["web"]}, "plugins[0]"),
     ],
 )
 def test_a_mistake_is_named_by_its_field(changes, field):
@@ -103,10 +105,32 @@ def test_a_mistake_is_named_by_its_field(changes, field):
         {"messages": [{"role": "assistant", "tool_calls": [{"id": "c", "type": "custom", "custom": {"input": "x"}}]}]},
         {"seed": -5, "top_k": -1, "whatever": {"a": 1}, "service_tier": "flex"},
         {"reasoning": {"effort": "low"}, "reasoning_effort": "low"},
+        {"plugins": [], "preset": None},
+        {"plugins": None, "preset": "", "models": []},
+        {"plugins": [{"id": "web", "enabled": False}], "transforms": ["middle-out"], "route": "fallback"},
+        {"session_id": "s", "user": "u", "trace": {"trace_id": "t"}},
     ],
 )
 def test_what_openai_and_openrouter_take_is_taken(changes):
     assert facts(**changes).models == ("a/b",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"plugins": [{"id": "web"}]}, "plugins[0]"),
+        ({"plugins": [{"id": "web", "enabled": False}, {"id": "file-parser", "enabled": True}]}, "plugins[1]"),
+        ({"preset": "support"}, "preset"),
+        ({"model": "@preset/support"}, "model"),
+        ({"model": "a/b@preset/support"}, "model"),
+        ({"model": None, "models": ["a/b", "@preset/support"]}, "models"),
+        ({"model": "@preset/support", "models": ["a/b"]}, "model"),
+    ],
+)
+def test_what_is_not_built_is_refused_and_not_ignored(changes, field):
+    with pytest.raises(InvalidRequest, match="is not supported yet") as raised:
+        facts(**changes)
+    assert raised.value.field == field
 
 
 def test_models_are_the_model_and_then_the_others_once():

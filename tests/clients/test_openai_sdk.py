@@ -218,12 +218,25 @@ async def test_a_wrong_key_is_the_callers_fault(served) -> None:
     ({"model": MODEL, "messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
     ({"model": MODEL, "messages": ASK, "temperature": 9}, "temperature"),
     ({"model": MODEL, "messages": ASK, "extra_body": {"provider": {"order": 1}}}, "provider.order"),
+    ({"model": MODEL, "messages": ASK, "extra_body": {"plugins": [{"id": "web"}]}}, "plugins[0]"),
+    ({"model": MODEL, "messages": ASK, "extra_body": {"preset": "support"}}, "preset"),
+    ({"model": f"{MODEL}@preset/support", "messages": ASK}, "model"),
 ])  # fmt: skip
 async def test_our_own_refusals_name_the_field(client, upstream, body, field) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
         await client.chat.completions.create(**body)
     assert field in raised.value.body["message"]
     assert upstream.requests == []
+
+
+async def test_fields_that_ask_for_nothing_go_no_further(client, upstream) -> None:
+    extra = {
+        "plugins": [{"id": "web", "enabled": False}], "preset": None, "transforms": ["middle-out"], "route": "fallback",
+        "session_id": "s", "trace": {"trace_id": "t"},
+    }  # fmt: skip
+    for given in (extra, {"plugins": []}, {"plugins": None}):
+        await client.chat.completions.create(model=MODEL, messages=ASK, user="u", extra_body=given)
+        assert not extra.keys() & upstream.requests[-1].body.keys()
 
 
 async def read(client, seen: list[str]) -> None:

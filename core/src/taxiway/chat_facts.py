@@ -1,6 +1,7 @@
 """What planning may know of a chat body, read while the body is checked.
 
 Fields and ranges: OpenRouter's request schema, and OpenAI's where it allows more. Unknown fields pass; null is as absent.
+What asks for something of OpenRouter's that is not built (plugins, presets) is refused: to ignore it would change the answer.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ _ROLES: Final = ("user", "assistant", "system", "developer", "tool", "function")
 _SILENT: Final = ("assistant", "function")
 _TEXT: Final = frozenset({"text"})
 _NONE: Final[frozenset[str]] = frozenset()
+_PRESET: Final = "@preset/"
+_LATER: Final = "is not supported yet"
 _NAMES: Final = {str: "a text", bool: "true or false", dict: "an object"}
 
 _PARTS: Final = {
@@ -65,16 +68,21 @@ def facts(body: Json) -> Facts:
 
 
 def models_of(body: Json) -> tuple[str, ...]:
-    """Return the models that a body asks for: `model`, then `models`. Raises InvalidRequest where there is none."""
+    """Return the models that a body asks for: `model`, then `models`. Raises InvalidRequest where it asks for none, or for a preset."""
     model, others = body.get("model"), body.get("models")
     if model is not None and (type(model) is not str or not model):
         raise InvalidRequest("model", "must be a model's slug")
     if others:
         _TEXTS("models", others)
-        return tuple(dict.fromkeys((model, *others) if model else others))
-    if model is None:
+        models = tuple(dict.fromkeys((model, *others) if model else others))
+    elif model is None:
         raise InvalidRequest("model", "is required")
-    return (model,)
+    else:
+        models = (model,)
+    for name in models:
+        if _PRESET in name:
+            raise InvalidRequest("model" if name == model else "models", f"{name} names a preset, which {_LATER}")
+    return models
 
 
 def tokens_of(characters: int) -> int:
@@ -199,6 +207,18 @@ def _tools(where: str, value: Any) -> None:
             _member(place, tool, "function.name")
 
 
+def _plugins(where: str, value: Any) -> None:
+    for place, plugin in _objects(where, value):
+        # Switched off, it asks for nothing.
+        if plugin.get("enabled") is not False:
+            raise InvalidRequest(place, _LATER)
+
+
+def _preset(where: str, value: Any) -> None:
+    if value:
+        raise InvalidRequest(where, _LATER)
+
+
 def _response_format(where: str, value: Any) -> None:
     _DICT(where, value)
     _FORMATS(f"{where}.type", value.get("type"))
@@ -254,6 +274,8 @@ _FIELDS: Final[dict[str, Check]] = {
     "n": integer(1, 128),
     "stream": _BOOL,
     "modalities": _TEXTS,
+    "plugins": _plugins,
+    "preset": _preset,
     **dict.fromkeys(("metadata", "stream_options"), _DICT),
     **dict.fromkeys(("service_tier", "user", "session_id", "prompt_cache_key"), _STR),
 }
