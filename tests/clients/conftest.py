@@ -26,6 +26,7 @@ async def served(upstream: Upstream, tmp_path, monkeypatch) -> AsyncIterator[Gat
                 ],
             }
         ],
+        "models": {"team/fast": {"try": ["openai/gpt-4o-mini", "openai/gpt-4o"]}},
         "credentials": [{"provider": "strict", "key": "env:UPSTREAM_KEY", "label": "main"}],
     }
     async with (

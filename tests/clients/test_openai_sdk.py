@@ -157,6 +157,13 @@ async def test_models_list(client) -> None:
     assert {model.object for model in models} == {"model"}
 
 
+async def test_a_name_of_ones_own_is_listed_and_served(client) -> None:
+    (named,) = [model async for model in await client.models.list() if model.id.startswith("team/")]
+    assert named.description == "Tries openai/gpt-4o-mini, then openai/gpt-4o."
+    assert (await client.models.retrieve(named.id)) == named
+    assert (await client.chat.completions.create(model=named.id, messages=ASK)).model == "openai/gpt-4o-mini"
+
+
 async def test_headers_of_a_reply(client) -> None:
     raw = await client.chat.completions.with_raw_response.create(model=MODEL, messages=ASK)
     assert raw.headers["x-generation-id"] == raw.parse().id

@@ -70,6 +70,11 @@ async def test_endpoints(client) -> None:
     assert (endpoint.tag, endpoint.pricing.prompt) == ("strict", "0.0000025")
 
 
+async def test_the_endpoints_of_a_name_of_ones_own(client) -> None:
+    reply = await client.endpoints.list_async(author="team", slug="fast")
+    assert [endpoint.model_id for endpoint in reply.data.endpoints] == ["openai/gpt-4o-mini", "openai/gpt-4o"]
+
+
 async def test_the_key(client) -> None:
     reply = await client.api_keys.get_current_key_metadata_async()
     assert reply.data.label

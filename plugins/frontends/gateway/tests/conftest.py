@@ -17,6 +17,8 @@ from taxiway.clock import SystemClock
 from taxiway.codec import dumps, loads
 from taxiway.embeddings import EMBEDDINGS
 from taxiway.errors import StoreUnavailable
+from taxiway.routing import ModelRouting
+from taxiway.snapshot import Offer, Snapshot
 from taxiway.store import ApiKey, Spend
 from taxiway_gateway.app import App
 from taxiway_gateway.auth import Keys
@@ -276,13 +278,19 @@ def endpoints() -> dict[str, list[Endpoint]]:
 
 
 @pytest.fixture
+def names() -> dict[str, ModelRouting]:
+    """The `[models]` tables."""
+    return {}
+
+
+@pytest.fixture
 def settings() -> dict[str, Any]:
     """What a test may change of the gateway before it starts."""
     return {"body_limit": 1_000_000, "max_calls": 10, "cors": ()}
 
 
 @pytest.fixture
-async def gateway(endpoints, settings, store) -> AsyncIterator[Gateway]:
+async def gateway(endpoints, names, settings, store) -> AsyncIterator[Gateway]:
     engine = FakeEngine()
 
     async def complete(call: Call) -> Any:
@@ -294,9 +302,11 @@ async def gateway(endpoints, settings, store) -> AsyncIterator[Gateway]:
 
     engine.completing, engine.streaming = complete, stream
     store.add(KEY, id="first")
+    offers = {model: tuple(Offer(one, "prioritised", ()) for one in some) for model, some in endpoints.items()}
     router = SimpleNamespace(
         engine=engine, store=store, clock=SystemClock(), dialects={"chat": CHAT, "embeddings": EMBEDDINGS},
         endpoints=lambda workspace: endpoints, writable=lambda: True,
+        snapshot=Snapshot(offers={"default": offers}, names=names),
     )  # fmt: skip
     keys = Keys(store, router.clock)
     app = App(router, keys, body_limit=settings["body_limit"], max_calls=settings["max_calls"])

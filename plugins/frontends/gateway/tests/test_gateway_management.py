@@ -7,6 +7,7 @@ from openrouter.operations import GetCurrentKeyResponse, ListEndpointsResponse
 from taxiway.candidate import Endpoint
 from taxiway.money import Price
 from taxiway.outcome import AttemptRecord, Generation
+from taxiway.routing import ModelRouting, Timeouts
 from taxiway.usage import Usage
 from taxiway_gateway.shapes import pricing
 
@@ -59,6 +60,39 @@ async def test_a_model_by_its_name(gateway) -> None:
     shapes.ModelResponse.model_validate({"data": row})
     unknown = await gateway.client.get("/api/v1/models/acme/nothing")
     assert (unknown.status, unknown.json["error"]["metadata"]["error_type"]) == (404, "not_found")
+
+
+TEAM = {
+    "team/fast": ModelRouting(try_=("acme/unknown", "acme/large")),
+    "team/broken": ModelRouting(try_=("acme/large", "nobody/has")),
+    "acme/unknown": ModelRouting(timeouts=Timeouts()),
+    "acme/vectors": ModelRouting(try_=("acme/large",)),
+}
+
+
+@pytest.mark.parametrize("names", [TEAM])
+async def test_names_of_ones_own_are_listed_as_calls_take_them(gateway) -> None:
+    rows = {row["id"]: row for row in (await gateway.client.get("/v1/models?output_modalities=all")).json["data"]}
+    assert set(rows) == {"acme/large", "acme/unknown", "acme/vectors", "local/meta-llama/llama:8b", "team/fast"}
+    fast = rows["team/fast"]
+    assert (fast["name"], fast["description"]) == ("team/fast", "Tries acme/unknown, then acme/large.")
+    assert (fast["pricing"]["prompt"], fast["context_length"]) == ("-1", None), "what its first model is able to do"
+    assert rows["acme/unknown"]["description"] == ""
+    assert rows["acme/vectors"]["context_length"] == rows["acme/large"]["context_length"], "a name goes before a model"
+    assert (await gateway.client.get("/v1/models/team/fast")).json == fast
+    assert (await gateway.client.get("/v1/model/team/fast")).json == {"data": fast}
+    found = (await gateway.client.get("/v1/models?q=team")).json["data"]
+    assert [row["id"] for row in found] == ["team/fast"]
+    assert (await gateway.client.get("/v1/models/team/broken")).status == 404
+
+
+@pytest.mark.parametrize("names", [TEAM])
+async def test_the_endpoints_of_a_name_are_those_of_its_models_in_order(gateway) -> None:
+    reply = await gateway.client.get("/v1/models/team/fast/endpoints")
+    data = ListEndpointsResponse.model_validate(reply.json).data
+    assert (data.id, data.name) == ("team/fast", "team/fast")
+    served = [(endpoint.model_id, endpoint.tag) for endpoint in data.endpoints]
+    assert served == [("acme/unknown", "acme"), ("acme/large", "acme"), ("acme/large", "other")]
 
 
 @pytest.mark.parametrize(("query", "found"), [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from taxiway.store import Spend
 from taxiway_gateway import shapes
 from taxiway_gateway.exchange import Refused
 from taxiway_gateway.inference import as_call_error, decode
+from taxiway_gateway.shapes import Offered
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from taxiway.call import Caller
-    from taxiway.candidate import Endpoint
     from taxiway.codec import Json
     from taxiway.router import Router
     from taxiway_gateway.auth import Keys
@@ -82,8 +83,7 @@ class Management:
         caller = await self._caller(request)
         query = request.query_params
         wanted = _filters(query.get)
-        served = self._router.endpoints(caller.workspace)
-        rows = [_row(request, slug, endpoints) for slug, endpoints in sorted(served.items()) if wanted(endpoints)]
+        rows = [_row(request, offered) for _, offered in sorted(self._offered(caller).items()) if wanted(offered)]
         offset = _number(query.get("offset"), "offset", 0, None)
         limit = _number(query.get("limit"), "limit", _PAGE if "offset" in query else max(len(rows), 1), _MOST)
         page = rows[offset : offset + limit]
@@ -94,22 +94,22 @@ class Management:
 
     async def _listed(self, request: Request) -> Response:
         """Answer OpenAI's clients with a model's row as it stands in the list."""
-        return _json(_row(request, *await self._named(request)))
+        return _json(_row(request, await self._named(request)))
 
     async def _model(self, request: Request) -> Response:
         """Answer OpenRouter's clients with the same."""
-        return _json({"data": _row(request, *await self._named(request))})
+        return _json({"data": _row(request, await self._named(request))})
 
     async def _endpoints(self, request: Request) -> Response:
-        return _json({"data": shapes.model_endpoints(*await self._named(request))})
+        return _json({"data": shapes.model_endpoints(await self._named(request))})
 
-    async def _named(self, request: Request) -> tuple[str, Sequence[Endpoint]]:
+    async def _named(self, request: Request) -> Offered:
         caller = await self._caller(request)
         slug: str = request.path_params["slug"]
-        endpoints = self._router.endpoints(caller.workspace).get(slug)
-        if not endpoints:
+        offered = self._offered(caller).get(slug)
+        if offered is None:
             raise Refused(404, f"There is no model {slug!r} here.", "not_found")
-        return slug, endpoints
+        return offered
 
     async def _key(self, request: Request) -> Response:
         caller = await self._caller(request)
@@ -160,24 +160,38 @@ class Management:
         exchange: Exchange = request.scope[_EXCHANGE]
         return await self._keys.caller(exchange.fields)
 
+    def _offered(self, caller: Caller) -> dict[str, Offered]:
+        """Return what the key can ask for, by slug: models, and the owner's own names, which go first as they do in a call."""
+        snapshot, workspace = self._router.snapshot, caller.workspace
+        offered = {slug: Offered(slug, some) for slug, some in self._router.endpoints(workspace).items() if some}
+        for name, own in snapshot.names.items():
+            # A name that stands for a model which nobody serves is refused by calls too.
+            with suppress(InvalidRequest):
+                offers = [offer for model in own.try_ for offer in snapshot.find(workspace, model).offers]
+                if offers:
+                    endpoints = tuple(dict.fromkeys(offer.endpoint for offer in offers))
+                    offered[name] = Offered(name, endpoints, own.try_)
+        return offered
+
     def _names(self, caller: Caller) -> dict[str, str]:
         served = self._router.endpoints(caller.workspace).values()
         return {endpoint.provider: endpoint.provider_name for endpoints in served for endpoint in endpoints}
 
 
-def _filters(query: Callable[[str], str | None]) -> Callable[[Sequence[Endpoint]], bool]:
+def _filters(query: Callable[[str], str | None]) -> Callable[[Offered], bool]:
     """Return what says whether a model is asked for. As at OpenRouter, models that give no text must be asked for."""
     outputs, inputs = _names(query("output_modalities") or "text"), _names(query("input_modalities"))
     parameters, text = _names(query("supported_parameters")), (query("q") or "").casefold()
 
-    def wanted(endpoints: Sequence[Endpoint]) -> bool:
+    def wanted(offered: Offered) -> bool:
+        endpoints = offered.able
         told = shapes.architecture(endpoints)
         can = {name for endpoint in endpoints for name in endpoint.parameters or ()}
         return (
             ("all" in outputs or not outputs.isdisjoint(told["output_modalities"]))
             and inputs.issubset(told["input_modalities"])
             and parameters <= can
-            and (text in endpoints[0].model.casefold() or text in endpoints[0].name.casefold())
+            and (text in offered.slug.casefold() or text in endpoints[0].name.casefold())
         )
 
     return wanted
@@ -198,8 +212,8 @@ def _number(value: str | None, name: str, default: int, most: int | None) -> int
     return int(value)
 
 
-def _row(request: Request, slug: str, endpoints: Sequence[Endpoint]) -> Json:
-    return shapes.model(slug, endpoints, f"{_base(request)}/models/{slug}/endpoints")
+def _row(request: Request, offered: Offered) -> Json:
+    return shapes.model(offered, f"{_base(request)}/models/{offered.slug}/endpoints")
 
 
 def _base(request: Request) -> str:

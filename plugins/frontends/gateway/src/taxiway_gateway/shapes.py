@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from attrs import frozen
+
 from taxiway.call import Caller
 from taxiway.candidate import Endpoint
 from taxiway.codec import Json
@@ -34,16 +36,38 @@ _API_TYPES: Final = {"chat": "completions"}
 _UNLIMITED: Final = {"limit": -1, "used": 0, "remaining": -1}
 
 
-def model(slug: str, endpoints: Sequence[Endpoint], link: str) -> Json:
+@frozen
+class Offered:
+    """What a key can ask for: a model, or a name of the owner's own, which tries several (`tries`) one after the other.
+
+    `endpoints` are those of all its models, in that order; `able` those of the first one, which say what it is able to do.
+    """
+
+    slug: str
+    endpoints: Sequence[Endpoint]
+    tries: tuple[str, ...] = ()
+
+    @property
+    def able(self) -> Sequence[Endpoint]:
+        """The endpoints of the first model."""
+        return [endpoint for endpoint in self.endpoints if endpoint.model == self.endpoints[0].model]
+
+    def told(self, endpoint: Endpoint) -> Json:
+        """Return how it is called and described; a model as the endpoint has it."""
+        if self.tries:
+            return {"id": self.slug, "name": self.slug, "description": f"Tries {', then '.join(self.tries)}."}
+        return {"id": self.slug, "name": endpoint.name or self.slug, "description": endpoint.description}
+
+
+def model(offered: Offered, link: str) -> Json:
     """Return a row of `GET /models`: a model as its cheapest endpoint has it. `link` is the path of its endpoints."""
+    slug, endpoints = offered.slug, offered.able
     best = min(endpoints, key=_cheapness)
     return {
-        "id": slug,
+        **offered.told(best),
         "canonical_slug": slug,
         "object": "model",
         "owned_by": slug.partition("/")[0],
-        "name": best.name or slug,
-        "description": best.description,
         "created": best.created,
         "context_length": best.context,
         "architecture": architecture(endpoints),
@@ -61,16 +85,14 @@ def model(slug: str, endpoints: Sequence[Endpoint], link: str) -> Json:
     }
 
 
-def model_endpoints(slug: str, endpoints: Sequence[Endpoint]) -> Json:
+def model_endpoints(offered: Offered) -> Json:
     """Return the answer of `GET /models/{author}/{slug}/endpoints`."""
-    first = endpoints[0]
+    first = offered.endpoints[0]
     return {
-        "id": slug,
-        "name": first.name or slug,
+        **offered.told(first),
         "created": first.created,
-        "description": first.description,
-        "architecture": {**architecture(endpoints), "tokenizer": None, "instruct_type": None},
-        "endpoints": [_endpoint(endpoint) for endpoint in endpoints],
+        "architecture": {**architecture(offered.able), "tokenizer": None, "instruct_type": None},
+        "endpoints": [_endpoint(endpoint) for endpoint in offered.endpoints],
     }
 
 
