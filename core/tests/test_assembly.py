@@ -418,6 +418,7 @@ def test_a_table_that_names_no_plugin_is_a_mistake(plugins):
         "telemetry": [{"use": 3}],
         "store": {"url": "somewhere"},
         "catalog": {"us": "x"},
+        "routing": {"strategy": [""]},
     }
     assert problems(tables, plugins()) == {
         "providers[0].use": "is missing: it names the plugin",
@@ -428,6 +429,7 @@ def test_a_table_that_names_no_plugin_is_a_mistake(plugins):
         "telemetry[0].use": "must be a plugin's name",
         "store.url": 'must be a URL, such as "sqlite:///~/.taxiway/taxiway.db"',
         "catalog.use": "is missing: it names the plugin",
+        "routing.strategy": 'no strategy is called ""; there is balanced, lucky',
     }
 
 

@@ -1,5 +1,6 @@
 """Configuration: strict, all problems at once, each with its path, and none that quotes what may be a key."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -356,6 +357,25 @@ def test_wrong_options_of_a_plugin(raw, path, said):
     found = structured(raw, Options)
     assert list(found) == [path]
     assert said in found[path]
+
+
+@frozen
+class Choices:
+    both: str | float = 0.0
+    three: str | tuple[str, ...] | None = None
+    some: Sequence[str] = ()
+    level: int = field(default=1, validator=lambda _, __, value: {1: "low"}[value])
+
+
+def test_choices_are_told_apart_by_the_kind_of_value():
+    assert structure({"both": 1}, Choices).both == 1.0
+    assert [structure({"three": value}, Choices).three for value in ("a", ["a"], None)] == ["a", ("a",), None]
+    assert structured({"both": True, "three": 3, "some": "abc", "level": 2}, Choices) == {
+        "table.both": "must not be true or false",
+        "table.three": "must not be a whole number",
+        "table.some": "must be a list, not text",
+        "table.level": "can't be used",
+    }
 
 
 def test_options_that_no_file_can_give_are_the_plugins_mistake():

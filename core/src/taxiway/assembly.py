@@ -3,11 +3,12 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from attrs import define, evolve, field
 
-from taxiway.candidate import SECTIONS, Account, Candidate, Credential, Endpoint
+from taxiway.candidate import SECTIONS, Account, Candidate, Credential, Endpoint, Section
 from taxiway.composition import Composition
 from taxiway.config import Config
 from taxiway.converter import below, join, nearest
@@ -89,7 +90,8 @@ class Parts:
 
     async def _accounts(self) -> dict[str, list[Account]]:
         """Resolve every key, at the same time, and make the accounts by provider."""
-        built, problems = self.built, list[Problem]()
+        built = self.built
+        problems: list[Problem] = []
         accounts: dict[str, list[Account]] = {slug: [] for slug in built.providers}
         failures = await asyncio.gather(*map(self._read, built.credentials))
         for credential, failure in zip(built.credentials, failures, strict=True):
@@ -158,15 +160,11 @@ def _id(endpoint: Endpoint) -> str:
     return f"{endpoint.provider}/{endpoint.id}"
 
 
-def _model(endpoint: Endpoint) -> str:
-    return endpoint.model
-
-
 def _snapshot(built: Composition, endpoints: _Endpoints, accounts: _Accounts) -> Snapshot:
     config = built.config
     workspaces = sorted({account.credential.workspace for some in accounts.values() for account in some})
     every = {workspace: list(_offers(built, endpoints, accounts, workspace)) for workspace in workspaces}
-    offers = {workspace: _grouped(_model, made) for workspace, made in every.items()}
+    offers = {workspace: _grouped(attrgetter("model"), made) for workspace, made in every.items()}
     return Snapshot(
         offers=offers,
         ids={workspace: _grouped(_id, made) for workspace, made in every.items()},
@@ -182,17 +180,18 @@ def _offers(built: Composition, endpoints: _Endpoints, accounts: _Accounts, work
     """Pair endpoints and accounts, in the order of sections. The pool is in every workspace."""
     for section in SECTIONS:
         for slug, some in endpoints.items():
-            theirs = [one for one in accounts[slug] if one.credential.section == section]
-            if section != "pool":
-                theirs = [one for one in theirs if one.credential.workspace == workspace]
+            serves = built.providers[slug].serves
+            theirs = [one for one in accounts[slug] if _is_in(one.credential, section, workspace)]
             theirs.sort(key=lambda one: (one.credential.sort_order, one.rank))
             for endpoint in some:
-                able = [
-                    one for one in theirs if _allowed(endpoint, one) and built.providers[slug].serves(endpoint, one)
-                ]
+                able = [one for one in theirs if _allowed(endpoint, one) and serves(endpoint, one)]
                 if able:
                     candidates = (Candidate(endpoint=endpoint, account=one, section=section) for one in able)
                     yield Offer(endpoint, section, tuple(candidates))
+
+
+def _is_in(credential: Credential, section: Section, workspace: str) -> bool:
+    return credential.section == section and (section == "pool" or credential.workspace == workspace)
 
 
 def _allowed(endpoint: Endpoint, account: Account) -> bool:

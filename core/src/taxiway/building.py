@@ -35,14 +35,16 @@ class Builder:
         """Note a mistake."""
         self.problems.append(Problem(message, path))
 
-    def make(self, kind: str, raw: Raw, path: str, use: str = "", named: str = "", valid: Iterable[str] = ()) -> Any:
+    def make(
+        self, kind: str, raw: Raw, path: str, use: str | None = None, named: str = "", valid: Iterable[str] = ()
+    ) -> Any:
         """Load and build the plugin that a table names; None where that fails.
 
         `use`: its name, where that is not in the table, and `named`: where it is written. `valid`: names that would be right
         although no plugin is called so.
         """
         options, named = dict(raw), named or join(path, "use")
-        name = use or options.pop("use", None)
+        name = options.pop("use", None) if use is None else use
         if not isinstance(name, str):
             self.problem("is missing: it names the plugin" if name is None else "must be a plugin's name", named)
             return None

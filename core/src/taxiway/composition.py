@@ -16,7 +16,7 @@ from taxiway.building import DEFAULT_STORE, Builder
 from taxiway.candidate import Credential
 from taxiway.catalog import Catalog, CatalogModel
 from taxiway.clock import Clock, SystemClock
-from taxiway.config import LISTS, TABLES, Config
+from taxiway.config import LISTS, TABLES, Config, Raw
 from taxiway.converter import collect, join, nearest
 from taxiway.errors import ConfigError, PluginError
 from taxiway.keystore import Environment, KeyStore
@@ -158,7 +158,7 @@ def _dialects(made: Composition, gateway: bool) -> None:
 def _providers(made: Composition) -> None:
     """Build `[[providers]]`, and tables that are called like an installed provider."""
     installed = made.plugins.names("provider")
-    tables = {path: (raw, "") for path, raw in made.config.providers.items()}
+    tables: dict[str, tuple[Raw, str | None]] = {path: (raw, None) for path, raw in made.config.providers.items()}
     for name, raw in made.config.others.items():
         if name in installed:
             tables[name] = raw, name
@@ -184,8 +184,7 @@ def _providers(made: Composition) -> None:
 
 def _keep(made: Composition, name: str, provider: Provider) -> None:
     made.slugs[name] = made.slugs[provider.slug] = provider.slug
-    if made.providers.setdefault(provider.slug, provider) is provider and isinstance(provider, Carries):
-        _carry(made, provider.transport)
+    made.providers.setdefault(provider.slug, provider)
 
 
 def _credentials(made: Composition) -> None:
@@ -262,12 +261,10 @@ def _strategies(made: Composition) -> None:
     if names == (DEFAULT_STRATEGY,) and not made.plugins.has(f"strategy-{DEFAULT_STRATEGY}"):
         made.warnings.append(f'no strategy "{DEFAULT_STRATEGY}" is installed: endpoints are tried by price')
         names = ()
-    used = [
-        (name, f"routing.strategy[{index}]" if names[1:] else "routing.strategy") for index, name in enumerate(names)
-    ]
+    paths = [f"routing.strategy[{index}]" for index in range(len(names))] if names[1:] else ["routing.strategy"]
     # A table of a strategy that is not used must be right all the same.
     unused = [(name, join("strategies", name)) for name in config.strategies if name not in names]
-    for name, named in (*used, *unused):
+    for name, named in (*zip(names, paths, strict=False), *unused):
         raw, path = config.strategies.get(name, {}), join("strategies", name)
         strategy = made.make("strategy", raw, path, name, named)
         if strategy is not None and name in names:
@@ -278,13 +275,7 @@ def _transports(made: Composition) -> None:
     """The fast one where it is installed. It speaks to origins directly, so behind a proxy it is the other one."""
     raw = made.config.transport
     proxied = raw.get("proxy") or any(map(made.context.environment.get, _PROXIES))
-    direct = made.plugins.has("transport-httptools") and not proxied
-    if (
-        transport := made.make("transport", {"use": "httptools" if direct else "httpx", **raw}, "transport")
-    ) is not None:
-        _carry(made, transport)
-
-
-def _carry(made: Composition, transport: Transport) -> None:
-    for scheme in transport.schemes:
-        made.transports.setdefault(scheme, transport)
+    fast = made.plugins.has("transport-httptools") and not proxied
+    own = [provider.transport for provider in made.providers.values() if isinstance(provider, Carries)]
+    if (common := made.make("transport", {"use": "httptools" if fast else "httpx", **raw}, "transport")) is not None:
+        made.transports = {scheme: one for one in (common, *reversed(own)) for scheme in one.schemes}

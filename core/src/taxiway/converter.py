@@ -7,7 +7,7 @@ A class of options may name, in a class variable `not_built`, words that are kno
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -112,7 +112,10 @@ def _problems(error: Exception, path: str) -> Iterator[Problem]:
         for problem in error.problems:
             yield Problem(problem.message, below(path, problem.path))
     elif isinstance(error, KeyError):
-        yield Problem("is missing", path)
+        # cattrs names the key that is not there; a validator's own may quote what was given.
+        yield Problem(
+            "is missing" if path.endswith(f".{error.args[0]}") or path == error.args[0] else "can't be used", path
+        )
     else:
         yield _other(error, path)
 
@@ -205,7 +208,8 @@ def _path(value: Any, _: Any) -> Path:
 
 def _sequence(cls: Any, converter: Converter) -> Hook:
     """A bare string is no list, although Python can walk over it."""
-    make, each = get_origin(cls), list_structure_factory(cls, converter)
+    origin, each = _origin(cls), list_structure_factory(cls, converter)
+    make = origin if origin in _LISTS else list
     return lambda value, kind: make(each(_checked(value, _LIST), kind))
 
 
@@ -217,11 +221,13 @@ def _mapping(cls: Any, converter: Converter) -> Hook:
 def _union(cls: Any, converter: Converter) -> Hook:
     """Members are told apart by the kind of value: text, a number, a list, a table."""
     members = {_made_from(member): member for member in get_args(cls)}
+    if float in get_args(cls):
+        members.setdefault(_PLAIN[int], float)
 
     def hook(value: Any, _: Any) -> Any:
         if (kind := _kind(value)) not in members:
             raise Wrong(f"must not be {kind}")
-        return converter.structure(value, members[kind])
+        return None if value is None else converter.structure(value, members[kind])
 
     return hook
 
@@ -255,12 +261,12 @@ def _origin(cls: Any) -> Any:
 
 
 def _is_list(cls: Any) -> bool:
-    return _origin(cls) in _LISTS
+    return _origin(cls) in {*_LISTS, Sequence}
 
 
 def _is_choice(cls: Any) -> bool:
     """Whether it is a union; `X | None` is cattrs' own."""
-    return _origin(cls) in {Union, UnionType} and NoneType not in get_args(cls)
+    return _origin(cls) in {Union, UnionType} and (NoneType not in get_args(cls) or len(get_args(cls)) > 2)
 
 
 def _make() -> Converter:
