@@ -58,7 +58,7 @@ class Message:
     """A scripted good reply: the assistant's message, streamed in pieces where a stream is asked for.
 
     `cut`: so many events are sent, then the connection is closed. `error`: is sent in place of the rest, inside the stream.
-    `pause`: what the stream waits for after its first event. `hold`: what is waited for before anything is sent.
+    `pause`: what the stream waits for after its first word. `hold`: what is waited for before anything is sent.
     """
 
     message: dict[str, Any] = field(factory=dict)
@@ -200,7 +200,7 @@ class Connection(asyncio.Protocol):
                 self._event(json.dumps({"error": answer.error}))
                 break
             self._event(json.dumps(chunk))
-            if sent == 0 and answer.pause is not None:
+            if sent == 1 and answer.pause is not None:
                 await answer.pause.wait()
             await asyncio.sleep(0)
         else:

@@ -42,10 +42,12 @@ class Stream:
         await self._batches.aclose()
 
     @property
-    def model(self) -> str:
-        """The model that serves, empty before it is known."""
-        attempt = self._run.attempt
-        return "" if attempt is None else attempt.candidate.endpoint.model
+    def provider(self) -> str:
+        """The name of the provider that serves, or else was tried last; empty before anybody was tried."""
+        run = self._run
+        if run.attempt is not None:
+            return run.attempt.candidate.endpoint.provider_name
+        return run.failures[-1][0].endpoint.provider_name if run.failures else ""
 
     async def _go(self) -> AsyncGenerator[list[Json], None]:
         run = self._run

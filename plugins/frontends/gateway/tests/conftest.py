@@ -86,7 +86,7 @@ def chunk(text: str) -> dict[str, Any]:
 class FakeStream:
     def __init__(self, engine: "FakeEngine", call: Call) -> None:
         self._events = engine.streaming(call)
-        self._engine, self.whole = engine, False
+        self._engine, self.whole, self.provider = engine, False, "Test"
 
     def __aiter__(self) -> "FakeStream":
         return self

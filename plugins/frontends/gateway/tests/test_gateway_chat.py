@@ -72,7 +72,7 @@ async def test_the_end_does_not_wait_for_the_provider_to_end_its_reply(gateway, 
     ended = asyncio.Event()
 
     class Stream:
-        whole = False
+        whole, provider = False, "Test"
 
         async def __aiter__(self):
             yield [gateway.chunk("first")]
@@ -256,8 +256,8 @@ async def test_one_line_a_request(gateway, caplog) -> None:
     lines = [record.getMessage() for record in caplog.records if record.name == "taxiway.access"]
     assert len(lines) == 3
     assert lines[0].startswith(f"POST {PATH} 200 ")
-    assert lines[0].endswith("ms gen-0 test/model")
-    assert lines[1].endswith("ms gen-1 -")
+    assert lines[0].endswith("ms gen-0 test/model done Test")
+    assert lines[1].endswith("ms gen-1 - done Test")
     assert lines[2].startswith("GET /nowhere%0a 404 ")
     assert "secret" not in caplog.text
     assert gateway.key not in caplog.text

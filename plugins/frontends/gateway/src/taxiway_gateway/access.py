@@ -1,4 +1,7 @@
-"""One log line a request: method, path, status, milliseconds, generation, model. No key, no prompt, no query string."""
+"""One log line a request: method, path, status, milliseconds; of a call also generation, model, how it ended, and who served.
+
+A stream's status went out before its first token, so only how it ended tells a good one. No key, no prompt, no query string.
+"""
 
 import asyncio
 import logging
@@ -55,4 +58,5 @@ def _text(exchange: Exchange, started: float) -> str:
     if not model:
         return text
     # What a client sent must not be able to forge a line.
-    return f"{text} {exchange.generation or '-'} {model[:_LONGEST] if model.isprintable() else '-'}"
+    asked = model[:_LONGEST] if model.isprintable() else "-"
+    return f"{text} {exchange.generation or '-'} {asked} {exchange.ending} {exchange.provider or '-'}"

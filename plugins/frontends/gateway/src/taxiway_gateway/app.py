@@ -79,7 +79,7 @@ class App:
             await exchange.json(refusal.status, refusal.body, *refusal.fields)
         except (asyncio.CancelledError, Gone):
             # The client is gone (or the server's patience, at its end). uvicorn would log a traceback for the cancellation.
-            exchange.status = 499
+            exchange.status, exchange.ending = 499, "cancelled"
         except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the traceback
             _LOG.exception("request %s failed", exchange.id.decode())
             if exchange.status:

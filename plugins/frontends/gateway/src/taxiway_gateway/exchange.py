@@ -5,9 +5,12 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from itertools import count
 from secrets import token_hex
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from taxiway.codec import Json, dumps
+
+if TYPE_CHECKING:
+    from taxiway.outcome import State
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -66,15 +69,32 @@ class Refused(Exception):
 
 
 class Exchange:
-    """One request and its answer. `status` 0: nothing was answered yet; `generation` and `model` are for the log."""
+    """One request and its answer. `status` 0: nothing was answered yet.
 
-    __slots__ = ("connection", "fields", "generation", "id", "model", "receive", "scope", "send", "status", "whole")
+    For the log: `generation`, the `model` that was asked for, how the call ended, and who served it or was tried last.
+    """
+
+    __slots__ = (
+        "connection",
+        "ending",
+        "fields",
+        "generation",
+        "id",
+        "model",
+        "provider",
+        "receive",
+        "scope",
+        "send",
+        "status",
+        "whole",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope, self.receive, self.send = scope, receive, send
         self.connection = scope.get(CONNECTION)
         self.status = 0
-        self.generation = self.model = ""
+        self.generation = self.model = self.provider = ""
+        self.ending: State = "failed"
         self.whole = False
         fields: dict[str, str] = {}
         for raw, value in scope["headers"]:

@@ -65,7 +65,9 @@ class Inference:
             try:
                 await self._call(exchange, body, caller)
             except (CallError, InvalidRequest) as error:
-                await _failed(exchange, self._client, as_call_error(error))
+                told = as_call_error(error)
+                exchange.provider = told.provider
+                await _failed(exchange, self._client, told)
         finally:
             load.calls -= 1
 
@@ -79,6 +81,7 @@ class Inference:
             await self._stream(exchange, call)
         else:
             reply = await self._engine.complete(call)
+            exchange.ending, exchange.provider = "done", reply.get("provider", "")
             await exchange.answer(200, dumps(reply), (b"x-generation-id", call.id.encode()))
 
     async def _stream(self, exchange: Exchange, call: Call) -> None:
@@ -92,6 +95,7 @@ class Inference:
                         await reply.end(batch, whole=True)
                     elif not reply.at_once(batch):
                         await reply.events(batch)
+                exchange.ending = "done" if stream.whole else "interrupted"
             except (CallError, InvalidRequest) as error:
                 if not reply.begun:
                     raise
@@ -100,6 +104,7 @@ class Inference:
             if not reply.ended:
                 await reply.end((), whole=stream.whole)
         finally:
+            exchange.provider = stream.provider
             reply.stop()
             await stream.aclose()
 
