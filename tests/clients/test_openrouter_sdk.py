@@ -93,7 +93,9 @@ async def test_a_generation(client, served) -> None:
     assert found is not None
     assert found.data.model == MODEL
     assert found.data.total_cost == pytest.approx(sent.usage.cost)
+    assert found.data.latency is not None
     assert found.data.provider_responses[0].status == 200
+    assert found.data.provider_responses[0].id == "chatcmpl-upstream"
 
 
 @pytest.mark.parametrize(("status", "code", "expected"), [

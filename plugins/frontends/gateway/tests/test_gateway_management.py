@@ -2,7 +2,7 @@
 
 import openrouter.components as shapes
 import pytest
-from openrouter.operations import GetCurrentKeyResponse, ListEndpointsResponse
+from openrouter.operations import GetCurrentKeyData, GetCurrentKeyResponse, ListEndpointsResponse
 
 from taxiway.candidate import Endpoint
 from taxiway.money import Price
@@ -142,6 +142,7 @@ async def test_a_models_endpoints(gateway) -> None:
 async def test_the_key_and_what_it_spent(gateway) -> None:
     reply = await gateway.client.get("/api/v1/key")
     data = GetCurrentKeyResponse.model_validate(reply.json).data
+    assert reply.json["data"].keys() == GetCurrentKeyData.model_fields.keys()
     assert data.label.startswith("tw-v1-")
     assert (data.usage, data.usage_daily) == (0.5, 0.25)
     assert data.byok_usage == data.usage
@@ -157,7 +158,7 @@ async def test_a_generation(gateway) -> None:
     record = Generation(
         "gen-1", "done", "default", "first", "chat", "chat", "acme/large", 1_760_000_000.0, streamed=True, model="acme/large",
         provider="other", attempts=attempts, usage=Usage(input=3, cache_read=4, output=2, reasoning=1), cost=0.001,
-        latency=0.25, duration=1.5, finish_reason="stop",
+        latency=0.25, duration=1.5, finish_reason="stop", upstream_id="chatcmpl-1",
     )  # fmt: skip
     gateway.store.generations["gen-1"] = record
     reply = await gateway.client.get("/api/v1/generation?id=gen-1")
@@ -166,10 +167,26 @@ async def test_a_generation(gateway) -> None:
     assert (data.tokens_prompt, data.native_tokens_cached, data.native_tokens_reasoning) == (7, 4, 1)
     assert data.created_at == "2025-10-09T08:53:20.000+00:00"
     assert [attempt.status for attempt in data.provider_responses] == [503, 200]
+    told = reply.json["data"]
+    assert told.keys() == shapes.GenerationResponseData.model_fields.keys()
+    assert told["provider_responses"][1].keys() == shapes.ProviderResponse.model_fields.keys()
+    assert [row.get("id") for row in told["provider_responses"]] == [None, "chatcmpl-1"]
+    assert told["provider_responses"][1]["latency"] == 250
     bare = Generation("gen-2", "lost", "default", "first", "chat", "chat", "acme/large", 0.0, streamed=False)
     gateway.store.generations["gen-2"] = bare
     reply = await gateway.client.get("/api/v1/generation?id=gen-2")
     shapes.GenerationResponse.model_validate(reply.json)
+
+
+async def test_the_latency_of_a_reply_in_one_piece_is_its_duration(gateway) -> None:
+    attempt = AttemptRecord(1, "acme:large", "acme", "main", "main", "acme/large", 1.0, status=200, duration=0.75)
+    gateway.store.generations["gen-4"] = Generation(
+        "gen-4", "done", "default", "first", "chat", "chat", "acme/large", 0.0, streamed=False, attempts=[attempt],
+        duration=0.8,
+    )  # fmt: skip
+    told = (await gateway.client.get("/api/v1/generation?id=gen-4")).json["data"]
+    assert (told["latency"], told["generation_time"]) == (800, 800)
+    assert told["provider_responses"][0]["latency"] == 750
 
 
 async def test_a_generation_of_nobody_or_of_others(gateway) -> None:

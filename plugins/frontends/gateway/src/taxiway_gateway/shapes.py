@@ -165,6 +165,7 @@ def generation(record: Generation, names: Mapping[str, str]) -> Json:
     return {
         "id": record.id,
         "upstream_id": record.upstream_id,
+        "request_id": None,
         "created_at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
         "model": record.model or record.requested,
         "provider_name": names.get(record.provider, record.provider) or None,
@@ -174,7 +175,8 @@ def generation(record: Generation, names: Mapping[str, str]) -> Json:
         "cancelled": record.state == "cancelled",
         "finish_reason": record.finish_reason,
         "native_finish_reason": record.native_finish_reason,
-        "latency": _milliseconds(record.latency),
+        # A reply in one piece has its first token when it has its last.
+        "latency": _milliseconds(record.latency if record.streamed else record.duration),
         "generation_time": _milliseconds(record.duration),
         "moderation_latency": None,
         "tokens_prompt": usage and usage.prompt,
@@ -200,22 +202,28 @@ def generation(record: Generation, names: Mapping[str, str]) -> Json:
         "user_agent": None,
         "app_id": None,
         "external_user": None,
+        "session_id": None,
         "preset_id": None,
         "workspace_id": record.workspace,
         "service_tier": None,
         "data_region": "global",
-        "provider_responses": [_attempt(attempt, names, record.is_byok) for attempt in record.attempts],
+        "response_cache_source_id": None,
+        "provider_responses": [_attempt(attempt, names, record) for attempt in record.attempts],
     }
 
 
-def _attempt(attempt: AttemptRecord, names: Mapping[str, str], is_byok: bool) -> Json:
+def _attempt(attempt: AttemptRecord, names: Mapping[str, str], record: Generation) -> Json:
+    # The provider's own id is known of the reply that served, and that is the last one.
+    own = {"id": record.upstream_id} if record.upstream_id and attempt is record.attempts[-1] else {}
     return {
+        **own,
         "endpoint_id": attempt.endpoint,
         "provider_name": names.get(attempt.provider, attempt.provider),
         "model_permaslug": attempt.model,
         "status": attempt.status,
-        "latency": _milliseconds(attempt.latency),
-        "is_byok": is_byok,
+        "latency": _milliseconds(attempt.latency if record.streamed else attempt.duration),
+        "is_byok": record.is_byok,
+        "routed_service_tier": None,
     }
 
 
