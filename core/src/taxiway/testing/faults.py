@@ -126,6 +126,7 @@ GOODS: Final = (
     Good("in chunks", _CHUNKED + b"3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"),
     Good("with trailers", _CHUNKED + _HELLO + b"0\r\nx-a: 2\r\n\r\n"),
     Good("with a chunk's extension", _CHUNKED + b"5;x=y\r\nhello\r\n0\r\n\r\n"),
+    Good("with a time that is none", OK + b"keep-alive: timeout=\xb2\r\ncontent-length: 5\r\n\r\nhello"),
     Good("empty", OK + b"content-length: 0\r\n\r\n", b""),
     Good("no content", b"HTTP/1.1 204 No Content\r\n\r\n", b"", 204),
     Good("not modified", b"HTTP/1.1 304 Not Modified\r\n\r\n", b"", 304),

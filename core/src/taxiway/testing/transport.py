@@ -161,6 +161,27 @@ class TransportContract(ConnectionContract):
             assert server.accepted == 5
 
     @looped
+    async def test_an_interim_reply_does_not_stop_a_request(self) -> None:
+        """A 100 or 103 while a long request is under way, whole or in two pieces: the rest of it follows."""
+        body = bytes(range(256)) * 40_000
+        interims = [[b"HTTP/1.1 100 Go\r\n\r\n"], [b"HTTP/1.1 103 Hi", b"nts\r\nlink: x\r\n\r\n"]]
+
+        async def behave(peer: Peer) -> None:
+            for pieces in interims:
+                await peer.head()
+                for piece in pieces:
+                    await peer.write(piece)
+                    await rounds(20)
+                assert await peer.reader.readexactly(len(body)) == body
+                await peer.write(HELLO)
+
+        async with serving(behave) as server, self.transport() as transport:
+            for _ in interims:
+                exchange = transport.open(request(server.origin, body), 5.0)
+                assert await asyncio.wait_for(whole(exchange), 10.0) == b"hello"
+            assert server.accepted == 1
+
+    @looped
     async def test_a_long_request_arrives_whole(self) -> None:
         """In pieces, and the connection is kept."""
         body = bytes(range(256)) * 12_000

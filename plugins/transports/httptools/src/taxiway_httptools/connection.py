@@ -41,6 +41,7 @@ class Connection(asyncio.Protocol):
     """A connection to one origin, with at most one exchange at a time. Belongs to its pool while it has none."""
 
     __slots__ = (
+        "_answering",
         "_delimited",
         "_drained",
         "_fields",
@@ -80,7 +81,7 @@ class Connection(asyncio.Protocol):
         exchange.stage = "head"
         self._room = MAX_HEAD
         self._fields = self._interims = 0
-        self._interim = self._keep = False
+        self._interim = self._keep = self._answering = False
         self._headers: dict[str, str] = {}
         self._problem: tuple[Reason, str] | None = None
         body = exchange.body
@@ -130,8 +131,6 @@ class Connection(asyncio.Protocol):
             self._pool.forget(self)
             self.drop()
             return
-        if not exchange.bytes_in:
-            exchange.answered()
         size = len(data)
         exchange.bytes_in += size
         try:
@@ -172,15 +171,17 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The kernel has taken everything that was written."""
         self.blocked = False
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        self._go_on()
 
     # What the parser calls. `exchange` is None once the reply is complete.
 
     def on_message_begin(self) -> None:
-        """A second reply, in bytes beyond the first one's end: such a connection can't be trusted."""
+        """A reply. A second one, in bytes beyond the first one's end: such a connection can't be trusted."""
         if self.exchange is None:
             self._keep = False
+        # Nothing more of the request is written until this turns out to be an interim one: where the peer has closed behind
+        # its answer, one write would lose the answer.
+        self._answering = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one field; those after the body (trailers) are counted and ignored."""
@@ -224,6 +225,7 @@ class Connection(asyncio.Protocol):
         if "keep-alive" in headers:
             self.kept_for = _kept_for(headers["keep-alive"])
         self._delimited = chunked is not None or "content-length" in headers
+        exchange.answered()
         self._room = MAX_HEAD
         exchange.reply = HttpHead(status, headers)
         exchange.stage = "body"
@@ -243,8 +245,9 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The reply is whole, by its length or its last chunk."""
         if self._interim:
-            self._interim = False
+            self._interim = self._answering = False
             self._headers = {}
+            self._go_on()
         elif self.exchange is not None:
             # Only in here the parser knows it.
             self._keep = self._parser.should_keep_alive()
@@ -297,12 +300,16 @@ class Connection(asyncio.Protocol):
         else:
             exchange.lost(error, sent, stale=self.served and not exchange.bytes_in)
 
+    def _go_on(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
     async def _send_body(self, exchange: "HttptoolsExchange", body: memoryview) -> None:
         while body:
             # Twice: bytes that came while this slept are handled in the loop's next round, not before it.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            if self.blocked:
+            while self.blocked or self._answering:
                 self._drained = self._pool.loop.create_future()
                 await self._drained
             self.transport.write(body[:PIECE])
@@ -322,6 +329,6 @@ def _kept_for(value: str) -> float:
     """Read `timeout=N` of a Keep-Alive field; a second less, so that we are the first to let go."""
     for part in value.split(","):
         name, _, number = part.partition("=")
-        if name.strip().lower() == "timeout" and number.strip().isdigit():
+        if name.strip().lower() == "timeout" and number.strip().isdecimal():
             return float(number) - 1
     return float("inf")

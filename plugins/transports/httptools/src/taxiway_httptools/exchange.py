@@ -113,7 +113,7 @@ class HttptoolsExchange:
     # What connection and pool call.
 
     def answered(self) -> None:
-        """The first byte of the reply is here: nothing more is sent, nor needed for sending it again."""
+        """The reply's head is here: nothing more is sent, nor needed for sending it again."""
         self.body = b""
         if self.sender is not None:
             self.sender.cancel()
