@@ -183,6 +183,7 @@ def house():
             one("refused", refuse, environment=refused_environment),
             one("particular", be_particular),
             one("needy", Alpha, AlphaOptions, requires=("dialect-other",)),
+            one("selfish", Alpha, AlphaOptions, requires=("provider-selfish",)),
             one("confused", refuse, environment=lambda environment: 1 / 0 if "REFUSED_KEY" in environment else ()),
         ],
         "taxiway_dialects": [
@@ -209,7 +210,7 @@ def house():
 
 
 NAMES = (
-    "provider-alpha provider-author-alpha provider-spare provider-refused provider-confused provider-particular provider-needy dialect-chat dialect-embeddings strategy-balanced "
+    "provider-alpha provider-author-alpha provider-spare provider-refused provider-confused provider-particular provider-needy provider-selfish dialect-chat dialect-embeddings strategy-balanced "
     "strategy-lucky keystore-env sink-lines store-sqlite transport-httptools transport-httpx"
 ).split()
 
@@ -391,9 +392,17 @@ def test_what_a_build_says_of_its_options_has_their_place(plugins):
     }
 
 
+@pytest.mark.parametrize("slug", ["", "Bad Slug", "a/b", "-a", 3])
+def test_a_slug_is_what_clients_can_name(plugins, slug):
+    found = problems({"providers": [{"use": "alpha", "slug": slug}]}, plugins())
+    assert "lower-case" in found["providers[0].slug"]
+
+
 def test_what_a_plugin_requires_must_be_there(plugins):
     found = problems({"providers": [{"use": "needy"}]}, plugins())
     assert 'no dialect plugin is called "other"' in found["providers[0].use"]
+    found = problems({"providers": [{"use": "selfish"}]}, plugins())
+    assert "provider-selfish -> provider-selfish" in found["providers[0].use"]
     found = problems({"providers": [{"use": "spare"}]}, plugins(without=["dialect-chat"]))
     assert "dialect-chat" in found[""]
 
@@ -422,9 +431,9 @@ def test_a_table_that_names_no_plugin_is_a_mistake(plugins):
     }
     assert problems(tables, plugins()) == {
         "providers[0].use": "is missing: it names the plugin",
-        "providers[1].slug": "must be text",
+        "providers[1].slug": "must be lower-case letters and digits, with hyphens, dots or underscores in between",
         "providers[2].use": "must be a plugin's name",
-        "providers[3].slug": "must be text",
+        "providers[3].slug": "must be lower-case letters and digits, with hyphens, dots or underscores in between",
         "providers[4].use": "is missing: it names the plugin",
         "telemetry[0].use": "must be a plugin's name",
         "store.url": 'must be a URL, such as "sqlite:///~/.taxiway/taxiway.db"',

@@ -386,3 +386,8 @@ def test_options_that_no_file_can_give_are_the_plugins_mistake():
     assert structured({"thing": 1}, Odd) == {
         "table.thing": "can't be given in a file: the options have a field of type object"
     }
+
+
+def test_what_is_no_mapping_is_one_clear_error():
+    with pytest.raises(ConfigError, match="must be a mapping"):
+        read([])

@@ -30,6 +30,7 @@ class Builder:
     context: Context
     problems: list[Problem] = field(factory=list)
     dialects: dict[str, Dialect] = field(factory=dict)
+    loading: list[str] = field(factory=list, init=False)
 
     def problem(self, message: str, path: str) -> None:
         """Note a mistake."""
@@ -84,8 +85,14 @@ class Builder:
 
     def _load(self, plugin: str) -> AnyRegistration:
         registration = self.plugins.load(plugin)
-        for needed in registration.requires:
-            self.require(needed)
+        if plugin in self.loading:
+            raise PluginError(plugin, "", f"it requires itself: {' -> '.join((*self.loading, plugin))}")
+        self.loading.append(plugin)
+        try:
+            for needed in registration.requires:
+                self.require(needed)
+        finally:
+            self.loading.pop()
         return registration
 
     def _build(self, registration: AnyRegistration, raw: Raw, path: str) -> Any:

@@ -5,6 +5,7 @@ All that is wrong with names, plugins and options is found in one go: a table th
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
@@ -33,6 +34,7 @@ DEFAULT_STRATEGY: Final = "balanced"
 DEFAULT_CATALOG: Final = "models-dev"
 DEFAULT_KEY_STORE: Final = "env"
 DEFAULT_FOLDER: Final = Path("~/.taxiway")
+_SLUG: Final = re.compile(r"[a-z0-9]+([-._][a-z0-9]+)*")
 _OWN_DIALECTS: Final = ("chat", "embeddings")
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
@@ -168,8 +170,10 @@ def _providers(made: Composition) -> None:
     taken: dict[str, str] = {}
     for path, (raw, use) in tables.items():
         slug, named = raw.get("slug"), use or raw.get("use")
-        if slug is not None and not (slug and isinstance(slug, str)):
-            made.problem("must be text", f"{path}.slug")
+        if slug is not None and not (isinstance(slug, str) and _SLUG.fullmatch(slug)):
+            made.problem(
+                "must be lower-case letters and digits, with hyphens, dots or underscores in between", f"{path}.slug"
+            )
             continue
         name = slug or (named if isinstance(named, str) else path)
         if (other := taken.setdefault(name, path)) != path:

@@ -100,8 +100,13 @@ def load(path: Path | str | None) -> Config:
 
 
 def read(raw: Raw, source: str = "") -> Config:
-    """Read as much as can be read: a configuration of what is right, and what is wrong with the rest."""
+    """Read as much as can be read: a configuration of what is right, and what is wrong with the rest.
+
+    Raises ConfigError for what is no mapping.
+    """
     problems: list[Problem] = []
+    if not isinstance(raw, Mapping):
+        raise ConfigError([Problem("must be a mapping of tables")], source)
     given: dict[str, Any] = {}
     others: dict[str, Raw] = {}
     for name, value in raw.items():

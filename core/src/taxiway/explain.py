@@ -88,7 +88,7 @@ def _rows(
 ) -> list[Row]:
     """The accounts of one endpoint: those that are free in the order of trying, then those that are out."""
     call, tried = planned.call, Tried()
-    score = ", ".join(ranked.why for ranked in said if ranked.reason)
+    score = ", ".join(ranked.why for ranked in said if ranked.reason) or _unranked(call)
     rows: list[Row] = []
     while (chosen := planned.choose(offer, tried, health, quotas, now, [])) is not None:
         candidate, _ = chosen
@@ -101,6 +101,11 @@ def _rows(
         frees = None if block.until is None else max(0.0, block.until - now)
         rows.append(_row(call, quotas, now, candidate, None, block.reason, frees))
     return rows
+
+
+def _unranked(call: Call) -> str:
+    """Say why an endpoint stands where it stands though no strategy ranked it."""
+    return "as provider.order says" if call.preferences.order else "there was nothing to choose"
 
 
 def _row(

@@ -8,6 +8,7 @@ import logging
 import traceback
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from math import inf
 from operator import attrgetter
 from random import Random
 from typing import Final
@@ -183,7 +184,7 @@ def plan(call: Call, snapshot: Snapshot, view: HealthView, random: Random, notes
     models: list[tuple[str, Sequence[Offer]]] = []
     excluded: list[tuple[Offer, str]] = [] if notes is None else notes.excluded
     random.seed(call.seed)
-    for name in _names(call.facts.models, snapshot):
+    for name in _names(call, snapshot):
         model = snapshot.find(call.caller.workspace, name)
         sections = model.sections if _passes(call, model) else in_sections(_filter(call, model.offers, excluded))
         if sections:
@@ -193,16 +194,12 @@ def plan(call: Call, snapshot: Snapshot, view: HealthView, random: Random, notes
     return Plan(call, models, snapshot.routing, view)
 
 
-def _names(models: Sequence[str], snapshot: Snapshot) -> Iterable[str]:
+def _names(call: Call, snapshot: Snapshot) -> Iterable[str]:
     """Replace names of the owner's own by what they stand for."""
-    names = snapshot.names
-    if len(models) == 1 and models[0] not in names:
-        return models
-    found: dict[str, None] = {}
-    for model in models:
-        own = names.get(model)
-        found.update(dict.fromkeys(own.try_ if own is not None and own.try_ else (model,)))
-    return found
+    models, workspace = call.facts.models, call.caller.workspace
+    if len(models) == 1:
+        return snapshot.stands_for(workspace, models[0])
+    return dict.fromkeys(one for model in models for one in snapshot.stands_for(workspace, model))
 
 
 def _passes(call: Call, model: ModelOffers) -> bool:
@@ -296,10 +293,12 @@ def _rank(
 ) -> Iterable[Endpoint]:
     """Order the endpoints of a section by the strategies: the first one's score, then the next one's, then a draw.
 
-    An endpoint that a strategy leaves out is out.
+    An endpoint that a strategy leaves out is out. Where no strategy is installed, by the expected price.
     """
-    if len(endpoints) < 2 or not snapshot.strategies:
+    if len(endpoints) < 2:
         return endpoints
+    if not snapshot.strategies:
+        return sorted(endpoints, key=lambda one: _price(call, one))
     said = [strategy.rank(call, endpoints, view, random) for _, strategy in snapshot.strategies]
     if notes is not None:
         for row in chain.from_iterable(said):
@@ -312,6 +311,11 @@ def _rank(
         scores.setdefault(row.endpoint, []).append(row.score)
     draws = {endpoint: (of_it, random.random()) for endpoint, of_it in scores.items() if len(of_it) == len(said)}
     return sorted(draws, key=draws.__getitem__)
+
+
+def _price(call: Call, endpoint: Endpoint) -> float:
+    price = endpoint.price.expected(call.facts.tokens, call.expected_output)
+    return inf if price is None else price
 
 
 def _all_limited(blocks: Sequence[tuple[Candidate, Block]]) -> float | None:

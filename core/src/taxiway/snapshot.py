@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final, Self
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
 
 from taxiway.candidate import Candidate, Endpoint, Operation, Section
 from taxiway.errors import InvalidRequest
@@ -85,7 +85,7 @@ class Snapshot:
     strategies: tuple[tuple[str, Strategy], ...] = ()
     routing: Routing = Factory(Routing)
     hash: str = ""
-    _models: dict[tuple[str, str], ModelOffers] = Factory(dict)
+    _models: dict[tuple[str, str], ModelOffers] = field(factory=dict, init=False)
 
     def models(self, workspace: str) -> Mapping[str, tuple[Offer, ...]]:
         """Return what a workspace can be served."""
@@ -100,6 +100,17 @@ class Snapshot:
                 raise InvalidRequest("model", f"{name} is not a valid model ID")
             model = self._models[workspace, name] = ModelOffers.of(offers)
         return model
+
+    def stands_for(self, workspace: str, name: str) -> Sequence[str]:
+        """Return the models that a name means: itself, or of those that its owner lists for it the ones that are served.
+
+        All of them where none is, so that the error names one.
+        """
+        own = self.names.get(name)
+        if own is None or not own.try_:
+            return (name,)
+        served, ids = self.offers.get(workspace, {}), self.ids.get(workspace, {})
+        return [model for model in own.try_ if model in served or model in ids] or own.try_
 
     def timeouts(self, model: str) -> Timeouts:
         """Return the limits that hold for a model."""

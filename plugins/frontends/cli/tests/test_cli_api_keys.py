@@ -84,3 +84,7 @@ def test_a_store_that_is_not_installed_is_a_mistake_of_the_configuration(taxiway
     assert result.exit_code == 2
     assert "taxiway.toml: store.url" in result.stderr
     assert "sqlite" in result.stderr
+
+
+def test_a_key_needs_a_name(taxiway):
+    assert taxiway("create", "--name", "  ").exit_code == 2

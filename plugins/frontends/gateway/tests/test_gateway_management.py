@@ -64,7 +64,8 @@ async def test_a_model_by_its_name(gateway) -> None:
 
 TEAM = {
     "team/fast": ModelRouting(try_=("acme/unknown", "acme/large")),
-    "team/broken": ModelRouting(try_=("acme/large", "nobody/has")),
+    "team/partly": ModelRouting(try_=("nobody/has", "acme/large")),
+    "team/broken": ModelRouting(try_=("nobody/has",)),
     "acme/unknown": ModelRouting(timeouts=Timeouts()),
     "acme/vectors": ModelRouting(try_=("acme/large",)),
 }
@@ -73,7 +74,9 @@ TEAM = {
 @pytest.mark.parametrize("names", [TEAM])
 async def test_names_of_ones_own_are_listed_as_calls_take_them(gateway) -> None:
     rows = {row["id"]: row for row in (await gateway.client.get("/v1/models?output_modalities=all")).json["data"]}
-    assert set(rows) == {"acme/large", "acme/unknown", "acme/vectors", "local/meta-llama/llama:8b", "team/fast"}
+    models = {"acme/large", "acme/unknown", "acme/vectors", "local/meta-llama/llama:8b"}
+    assert set(rows) == {*models, "team/fast", "team/partly"}
+    assert rows["team/partly"]["description"] == "Tries acme/large.", "what nobody serves is passed over"
     fast = rows["team/fast"]
     assert (fast["name"], fast["description"]) == ("team/fast", "Tries acme/unknown, then acme/large.")
     assert (fast["pricing"]["prompt"], fast["context_length"]) == ("-1", None), "what its first model is able to do"
@@ -82,7 +85,7 @@ async def test_names_of_ones_own_are_listed_as_calls_take_them(gateway) -> None:
     assert (await gateway.client.get("/v1/models/team/fast")).json == fast
     assert (await gateway.client.get("/v1/model/team/fast")).json == {"data": fast}
     found = (await gateway.client.get("/v1/models?q=team")).json["data"]
-    assert [row["id"] for row in found] == ["team/fast"]
+    assert [row["id"] for row in found] == ["team/fast", "team/partly"]
     assert (await gateway.client.get("/v1/models/team/broken")).status == 404
 
 

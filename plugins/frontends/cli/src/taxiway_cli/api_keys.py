@@ -34,6 +34,8 @@ def create(name: str, workspace: str, config: Path | None, data_dir: Path | None
 
     Only its hash is kept, so it is shown this once. A running gateway takes it on the next request.
     """
+    if not (name := name.strip()):
+        raise click.UsageError("--name must say what the key is for.")
     key, kept = asyncio.run(_create(name, workspace, config, data_dir))
     # Plain, whatever the terminal: people and scripts take this line as it is.
     click.echo(key, color=False)

@@ -69,7 +69,7 @@ def command(
     if as_json:
         click.echo(json.dumps({"live": live, **plan}, indent=2, ensure_ascii=False))
         return
-    _show(plan, "the running gateway" if live else "a cold start")
+    _show(plan, "planned by the running gateway" if live else "planned cold")
 
 
 def _body(models: tuple[str, ...], prompt: str, file: IO[bytes] | None) -> Json:
@@ -164,9 +164,9 @@ async def _cold(config: Path | None, data_dir: Path | None, body: Json) -> Json:
 def _show(plan: Json, origin: str) -> None:
     from taxiway_cli.tables import show
 
-    strategies = ", ".join(plan["strategies"]) or "price"
+    strategies = ", ".join(plan["strategies"]) or "none, so by price"
     click.echo(
-        f"{', '.join(plan['models'])} by {origin}: strategy {strategies}, cycle {plan['cycle']}, seed {plan['seed']}\n"
+        f"{', '.join(plan['models'])}, {origin}: strategy {strategies}, cycle {plan['cycle']}, seed {plan['seed']}\n"
     )
     show(_COLUMNS, [_cells(row) for row in plan["rows"]])
     if plan["problem"]:

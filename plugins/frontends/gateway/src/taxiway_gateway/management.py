@@ -165,12 +165,13 @@ class Management:
         snapshot, workspace = self._router.snapshot, caller.workspace
         offered = {slug: Offered(slug, some) for slug, some in self._router.endpoints(workspace).items() if some}
         for name, own in snapshot.names.items():
-            # A name that stands for a model which nobody serves is refused by calls too.
+            # A name of which no model is served is refused by calls too.
             with suppress(InvalidRequest):
-                offers = [offer for model in own.try_ for offer in snapshot.find(workspace, model).offers]
-                if offers:
+                if own.try_:
+                    models = snapshot.stands_for(workspace, name)
+                    offers = [offer for model in models for offer in snapshot.find(workspace, model).offers]
                     endpoints = tuple(dict.fromkeys(offer.endpoint for offer in offers))
-                    offered[name] = Offered(name, endpoints, own.try_)
+                    offered[name] = Offered(name, endpoints, tuple(models))
         return offered
 
     def _names(self, caller: Caller) -> dict[str, str]:
