@@ -108,6 +108,36 @@ async def test_a_batch_is_there_whole_or_not_at_all(store):
     assert await store.generation(generation(1).id, "default") is not None
 
 
+async def test_a_commit_that_fails_leaves_no_transaction_open(store):
+    def write(connection):
+        with store._database.writing(connection):
+            connection.execute("PRAGMA defer_foreign_keys=ON")
+            connection.execute(statements("api_keys")["add"], ("id", "hash", "name", "label", 1.0, "nowhere", 0))
+
+    with pytest.raises(StoreUnavailable, match="FOREIGN KEY"):
+        await store._writer.run(write, 5.0)
+    await store.deliver([generation(1)])
+    assert await store.api_keys() == []
+
+
+async def test_what_was_written_is_no_failure_where_the_log_can_not_be_emptied(store, monkeypatch):
+    def full(connection):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("taxiway_sql.sqlite._LOG_BYTES", 0)
+    monkeypatch.setattr(store._database, "checkpoint", full)
+    await store.add_api_key(api_key("one"))
+    assert len(await store.api_keys()) == 1
+
+
+async def test_a_lock_that_can_not_be_opened_is_said(store, path):
+    lock = path.with_name("taxiway.db.lock")
+    lock.unlink()
+    lock.mkdir()
+    with pytest.raises(StoreUnavailable, match=r"taxiway\.db\.lock can't be opened"):
+        await store.deliver([generation(1)])
+
+
 @pytest.mark.real_time
 async def test_a_look_up_does_not_wait_for_a_writer(store, path):
     key = api_key("one")

@@ -61,11 +61,11 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                connection.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
     def checkpoint(self, connection: sqlite3.Connection) -> None:
         """Make durable what was committed, and empty the write-ahead log. Raises StoreUnavailable."""
@@ -78,7 +78,7 @@ class Database:
 
     def checkpoint_if_large(self, connection: sqlite3.Connection) -> None:
         """Checkpoint where the log has grown; another time where that can't be now."""
-        with suppress(StoreUnavailable, OSError):
+        with suppress(StoreUnavailable, sqlite3.Error, OSError):
             if not self.in_memory and Path(f"{self.path}-wal").stat().st_size > _LOG_BYTES:
                 self.checkpoint(connection)
 
@@ -121,7 +121,10 @@ class Database:
             return
         import fcntl
 
-        lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreUnavailable(f"{self.path}.lock can't be opened: {error.strerror}") from None
         try:
             until = time.monotonic() + _LOCK_SECONDS
             while True:
