@@ -71,9 +71,13 @@ class KeyStoreContract:
         assert raised.value.reason
         assert self.VALUE not in str(raised.value)
 
-    async def test_an_empty_reference_is_a_key_store_error(self, store: KeyStore) -> None:
-        with pytest.raises(KeyStoreError):
-            await store.get("")
+    @pytest.mark.parametrize(
+        "reference", ["", " ", "\0", "no\nsuch", "~nobody-of-this-name/key", "x" * 10_000, "\ud800"]
+    )
+    async def test_an_odd_reference_is_a_key_store_error(self, store: KeyStore, reference: str) -> None:
+        with pytest.raises(KeyStoreError) as raised:
+            await store.get(reference)
+        assert raised.value.reason
 
     def test_a_misspelt_option_is_refused(self) -> None:
         from taxiway.errors import ConfigError

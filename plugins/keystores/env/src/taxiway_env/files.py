@@ -15,17 +15,21 @@ class Files:
     """Resolves `file:PATH`; `~` is the home folder, a relative path starts at the working directory."""
 
     async def get(self, reference: str) -> Secret:
-        """Read the file and take the line break off its end. Raises KeyStoreError. Read anew each time: keys rotate."""
+        """Read the file, less white space at its ends. Raises KeyStoreError. Read anew each time: keys rotate."""
         try:
             raw = _read(reference)
-            value = raw.decode().rstrip("\r\n")
+            # Editors of Windows begin a text with a mark of its encoding.
+            value = raw.decode("utf-8-sig").strip()
         except OSError as error:
             raise KeyStoreError(f"file:{reference}", os.strerror(error.errno or 0).lower()) from None
         except UnicodeDecodeError:
             raise KeyStoreError(f"file:{reference}", "is not text") from None
+        except (RuntimeError, ValueError):
+            # `~` of a user that is none, and a NUL.
+            raise KeyStoreError(f"file:{reference}", "is no path") from None
         if len(raw) > _LARGEST:
             raise KeyStoreError(f"file:{reference}", f"is larger than {_LARGEST} bytes, so it is no key")
-        if not value.strip():
+        if not value:
             raise KeyStoreError(f"file:{reference}", "is empty")
         return Secret(value)
 

@@ -24,7 +24,10 @@ _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 class Variables:
-    """Resolves `env:NAME`: from the environment, else from the file. An empty variable counts as not set."""
+    """Resolves `env:NAME`: from the environment, else from the file. White space at a value's ends is not part of it.
+
+    A variable that is empty then counts as not set.
+    """
 
     def __init__(self, environment: Mapping[str, str], file: Path) -> None:
         self._environment = environment
@@ -35,7 +38,7 @@ class Variables:
         if not _NAME.fullmatch(reference):
             # What is no name may be the key itself: it is not shown.
             raise KeyStoreError("env:", "what follows is not the name of a variable")
-        value = self._environment.get(reference) or self._from_file().get(reference)
+        value = self._environment.get(reference, "").strip() or self._from_file().get(reference)
         if not value:
             name = reference if _PLAIN.fullmatch(reference) else f"{reference[:3]}..."
             raise KeyStoreError(f"env:{name}", f"is not set, neither in the environment nor in {self._file}")
@@ -43,15 +46,18 @@ class Variables:
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables of both that are set; the environment's own win."""
-        set_here = {name: value for name, value in self._environment.items() if value}
-        return {**self._from_file(), **set_here}
+        return {**self._from_file(), **_filled(self._environment)}
 
     def _from_file(self) -> Mapping[str, str]:
         try:
             text = self._file.expanduser().read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError):
             return {}
-        return {name: value for name, value in variables(text).items() if value}
+        return _filled(variables(text))
+
+
+def _filled(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: stripped for name, value in variables.items() if (stripped := value.strip())}
 
 
 def variables(text: str) -> dict[str, str]:
