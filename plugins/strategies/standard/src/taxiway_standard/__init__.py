@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from taxiway import Context, Registration, Strategy, hookimpl
-from taxiway_standard.options import Balanced, Nothing, Weighted
+from taxiway import Context, NoOptions, Registration, Strategy, hookimpl
+from taxiway_standard.options import Balanced, Weighted
 
 TAXIWAY_API = (1, 0)
 
@@ -19,9 +19,9 @@ def taxiway_strategies() -> Iterable[Registration[Any, Strategy]]:
             options=Balanced,
             build=_balanced,
         ),
-        Registration(name="order", summary="as the configuration lists them", options=Nothing, build=_order),
-        Registration(name="price", summary="the cheapest for this very call first", options=Nothing, build=_price),
-        Registration(name="round-robin", summary="one after the other", options=Nothing, build=_round_robin),
+        Registration(name="order", summary="as the configuration lists them", options=NoOptions, build=_order),
+        Registration(name="price", summary="the cheapest for this very call first", options=NoOptions, build=_price),
+        Registration(name="round-robin", summary="one after the other", options=NoOptions, build=_round_robin),
         Registration(name="weighted", summary="a draw by given weights", options=Weighted, build=_weighted),
     ]
 
@@ -32,19 +32,19 @@ def _balanced(options: Balanced, _: Context) -> Strategy:
     return BalancedStrategy(options.exponent)
 
 
-def _order(_: Nothing, __: Context) -> Strategy:
+def _order(_: NoOptions, __: Context) -> Strategy:
     from taxiway_standard.fixed import OrderStrategy
 
     return OrderStrategy()
 
 
-def _price(_: Nothing, __: Context) -> Strategy:
+def _price(_: NoOptions, __: Context) -> Strategy:
     from taxiway_standard.fixed import PriceStrategy
 
     return PriceStrategy()
 
 
-def _round_robin(_: Nothing, __: Context) -> Strategy:
+def _round_robin(_: NoOptions, __: Context) -> Strategy:
     from taxiway_standard.fixed import RoundRobinStrategy
 
     return RoundRobinStrategy()

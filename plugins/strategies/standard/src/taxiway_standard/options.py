@@ -1,14 +1,9 @@
-"""The options of the standard strategies: their `[strategies.<name>]` tables."""
+"""The options of those standard strategies that have any: their `[strategies.<name>]` tables."""
 
 from collections.abc import Mapping
 from math import inf
 
 from attrs import field, frozen, validators
-
-
-@frozen
-class Nothing:
-    """The options of a strategy that has none."""
 
 
 @frozen(kw_only=True)
