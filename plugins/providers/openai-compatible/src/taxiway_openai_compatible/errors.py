@@ -25,7 +25,7 @@ SHARED: Final = (
     ),
     ErrorRow(kind="content_policy", codes=("content_policy_violation", "content_filter")),
     ErrorRow(kind="not_found", codes=("model_not_found",)),
-    ErrorRow(kind="overloaded", codes=("overloaded_error", "server_is_overloaded", "slow_down")),
+    ErrorRow(kind="overloaded", codes=("overloaded_error", "server_is_overloaded", "engine_overloaded", "slow_down")),
     ErrorRow(kind="rate_limited", codes=("rate_limit_exceeded", "rate_limit_error")),
     ErrorRow(kind="unsupported_here", codes=("unsupported_parameter", "unsupported_value", "unknown_parameter")),
     ErrorRow(
@@ -48,6 +48,7 @@ class Told:
     code: str | None = None
     type: str | None = None
     param: str | None = None
+    status: int | None = None
 
 
 def read(error: Json | str) -> Told:
@@ -68,6 +69,7 @@ def read(error: Json | str) -> Told:
         _text(body.get("code")),
         _text(body.get("type")),
         _text(body.get("param")),
+        _status(body.get("code")) or _status(body.get("status_code")),
     )
 
 
@@ -79,10 +81,10 @@ def failure_of(
     now: float,
     hints: tuple[QuotaHint, ...] = (),
 ) -> Failure:
-    """Say what an error means. `status` None: it came inside a good reply; then a number as its code is a status."""
+    """Say what an error means. `status` None: it came inside a good reply, and may say its status itself."""
     told = read(error)
-    if status is None and told.code is not None and re.fullmatch(r"[45]\d\d", told.code):
-        status = int(told.code)
+    if status is None:
+        status = told.status
     kind, scope = _kind(rows, status, told)
     wait = None
     if kind in {"rate_limited", "overloaded", "unavailable"}:
@@ -114,6 +116,11 @@ def _again(message: str) -> float | None:
 def _shown(message: str) -> str:
     # A provider's text may echo the key; it may also be a page of HTML.
     return scrub(" ".join(message[: 4 * _LONGEST].split()))[:_LONGEST]
+
+
+def _status(value: Any) -> int | None:
+    """A status that an error in a stream gives: its code is a number, or Groq's `status_code`."""
+    return int(value) if re.fullmatch(r"[45][0-9]{2}", str(value)) else None
 
 
 def _text(value: Any) -> str | None:

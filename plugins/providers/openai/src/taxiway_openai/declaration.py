@@ -40,7 +40,6 @@ OPENAI = Shape(
     ),
     reasoning_refuses=frozenset({"max_tokens"}),
     plain_refuses=frozenset({"reasoning_effort"}),
-    charges="admission",
     # What all servers of this shape say in the same words is not repeated here.
     errors=(
         ErrorRow(
@@ -58,7 +57,7 @@ OPENAI = Shape(
         ErrorRow(kind="permission_denied", codes=("unsupported_country_region_territory",), scope="account"),
         # One request that alone is more than the account's limit: no waiting helps, and other requests fit.
         ErrorRow(kind="rate_limited", statuses=(429,), message="request too large", scope="none"),
-        ErrorRow(kind="overloaded", codes=("engine_overloaded", "service_unavailable_error")),
+        ErrorRow(kind="overloaded", codes=("service_unavailable_error",)),
         ErrorRow(kind="overloaded", statuses=(429,), message="engine is currently overloaded"),
         ErrorRow(kind="context_length", codes=("string_above_max_length",)),
         ErrorRow(kind="content_policy", codes=("moderation_blocked", "invalid_prompt")),
