@@ -93,6 +93,15 @@ class ProviderContract:
         with pytest.raises(ConfigError, match=re.escape(credential.label)):
             provider.accounts(credential, self._secret())
 
+    def test_a_key_that_can_not_be_sent_is_refused_by_label(self, provider: Provider) -> None:
+        if self.key is None:
+            pytest.skip("no keys")
+        for wrong in (f"{self.key}\n{self.key}", f"{self.key[:-1]}\N{HORIZONTAL ELLIPSIS}"):
+            credential = self._credential(self.settings)
+            with pytest.raises(ConfigError, match=re.escape(credential.label)) as raised:
+                provider.accounts(credential, Secret(wrong))
+            assert self.key[:-1] not in str(raised.value)
+
     def test_every_endpoint_pairs_up_and_is_named_once(self, provider: Provider) -> None:
         accounts = self._accounts(provider)
         endpoints = list(provider.endpoints(KnownModels(self.models), accounts))

@@ -101,6 +101,16 @@ def test_every_wrong_option_is_said_at_once():
     assert [problem.path for problem in raised.value.problems] == ["models", "base_url"]
 
 
+def test_header_fields_that_every_request_has_or_that_none_can_carry_are_refused():
+    with pytest.raises(ConfigError) as raised:
+        build(headers={"Content-Type": "text/plain", "Authorization": "x", "x-team": "a\nb", "x-other": "a"})
+    assert [problem.path for problem in raised.value.problems] == [
+        "headers.Content-Type",
+        "headers.Authorization",
+        "headers.x-team",
+    ]
+
+
 def test_the_request_is_where_and_what_the_server_expects():
     provider = build(base_url="http://host:1234/api/v1/?api-version=2", headers={"X-Team": "a"})
     sent = outgoing(provider, STREAM, secret="sk-0123456789")
@@ -125,8 +135,9 @@ def test_an_account_may_have_an_address_of_its_own():
     request = provider.prepare(outgoing(provider, settings={"base_url": "https://other.example"}), NOW)
     assert str(request.origin) == "https://other.example"
     assert request.target == "/chat/completions"
-    with pytest.raises(ConfigError, match=r"x\.settings\.base_url"):
-        provider.accounts(Credential(id="x", provider="local", label="x", settings={"base_url": "no"}), None)
+    for wrong in ("no", "htps://other.example"):
+        with pytest.raises(ConfigError, match=r"x\.settings\.base_url"):
+            provider.accounts(Credential(id="x", provider="local", label="x", settings={"base_url": wrong}), None)
 
 
 def test_a_keyless_account_sends_no_authorization_and_has_no_probe():
@@ -151,6 +162,14 @@ def test_an_error_inside_a_good_reply_is_told_apart():
     failure = provider.classify(sent, None, {}, error.raw, NOW)
     assert (failure.kind, failure.message, failure.status) == ("overloaded", "busy", 503)
     assert provider.classify(sent, None, {}, named.raw, NOW).kind == "unavailable"
+
+
+def test_an_error_in_a_stream_that_is_the_requests_own_says_its_status():
+    """As Groq was recorded to say it; without the status it would count against the provider."""
+    error = {"error": {"message": "It failed.", "type": "invalid_request_error", "code": "tool_use_failed"}}
+    error["error"]["status_code"] = 400
+    failure = failure_of(SHARED, None, {}, error, NOW)
+    assert (failure.kind, failure.status, failure.code) == ("invalid_request", 400, "tool_use_failed")
 
 
 def test_a_json_body_where_a_stream_was_asked_for_is_an_error_or_malformed():
@@ -264,6 +283,12 @@ def test_a_window_is_inferred_from_what_drains(limit, remaining, reset, window):
     row = LimitRow(unit="requests", limit="l", remaining="r", reset="t", inferred=True)
     (hint,) = hints_of((row,), {"l": limit, "r": remaining, "t": reset}, NOW)
     assert hint.window == window
+
+
+def test_a_window_of_its_own_is_inferred_as_well():
+    row = LimitRow(unit="requests", limit="l", remaining="r", reset="t", window=10.0, inferred=True)
+    (hint,) = hints_of((row,), {"l": "20", "r": "10", "t": "5s"}, NOW)
+    assert (hint.window, hint.refill) == (10.0, 2.0)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,20 @@
 """The simulator as a provider: the contract of its kind, and what it adds to an OpenAI-shaped provider."""
 
 import json
+from random import Random
 
 import pytest
 
 import taxiway_simulator
+from taxiway import Router
 from taxiway.candidate import Credential
 from taxiway.converter import structure
 from taxiway.errors import ConfigError
 from taxiway.secret import Secret
 from taxiway.testing.dialect import context
 from taxiway.testing.provider import NOW, KnownModels, ProviderContract, Sample
+from taxiway.testing.virtual import virtual_time
+from taxiway.virtual import VirtualClock
 from taxiway_simulator import taxiway_providers
 from taxiway_simulator.options import DEFAULT_MODELS, Fault, Key, Quota, SimulatorOptions
 from taxiway_simulator.simulation import Simulation
@@ -79,6 +83,18 @@ def test_a_simulated_key_may_stand_in_the_settings():
     assert account.secret == Secret("key-of-settings")
     (account,) = build().accounts(credential(key="key-of-settings"), Secret("key-of-a-store"))
     assert account.secret == Secret("key-of-a-store")
+
+
+@virtual_time
+async def test_a_bucket_is_refilled_evenly_for_taxiway_too():
+    """With its 60 requests gone one waits a second for the next, and not until the bucket is full."""
+    clock = VirtualClock()
+    table = {"use": "simulator", "pace": {"first_token": 0.0}, "quota": {"requests": 60, "shape": "bucket"}}
+    config = {"providers": [table], "routing": {"wait": "1m"}}
+    async with Router.from_dict(config, clock=clock, random=Random(1), environment={}) as router:
+        for _ in range(63):
+            await router.chat(model="simulator/echo", messages=[{"role": "user", "content": "reply exactly: a"}])
+    assert clock.monotonic() < 10
 
 
 def test_each_provider_has_its_own_address():

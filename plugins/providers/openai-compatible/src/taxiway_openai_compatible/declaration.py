@@ -12,6 +12,9 @@ from taxiway.outcome import Kind, Scope
 Form: TypeAlias = Literal["go-duration", "seconds", "epoch"]
 """How a header tells when a limit is fresh again: `1m2.5s`, seconds from now, seconds since the epoch."""
 
+WINDOWS: Final = (1.0, 60.0, 3600.0, 86_400.0)
+"""Seconds: the windows that limits usually have."""
+
 INSIDE: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details", "cache_control"})
 """OpenRouter's additions to chat that only routers take: refused unless a shape says otherwise. `reasoning` becomes
 `reasoning_effort` where that is not refused as well."""
@@ -63,7 +66,8 @@ class ErrorRow:
 class LimitRow:
     """The headers that tell one limit, by name. `window` in seconds: the one that holds where none can be inferred.
 
-    `inferred`: the window follows from limit, what is left of it, and when it is full again (a leaky bucket).
+    `inferred`: a leaky bucket, whose window (`window` or a usual one) follows from limit, what is left of it, and when it is
+    full again.
     """
 
     unit: Unit
@@ -73,6 +77,11 @@ class LimitRow:
     form: Form = "go-duration"
     window: float = 60.0
     inferred: bool = False
+    windows: tuple[float, ...] = field(init=False, repr=False)
+
+    @windows.default
+    def _candidates(self) -> tuple[float, ...]:
+        return tuple(sorted({*WINDOWS, self.window}))
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,6 @@ from taxiway_openai_compatible.declaration import Form, LimitRow
 
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
 _SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_WINDOWS: Final = (1.0, 60.0, 3600.0, 86_400.0)
 # A window is inferred from numbers that were rounded: this share of it is enough.
 _ENOUGH: Final = 0.8
 # Below this, a reset rounded to milliseconds says nothing about the window.
@@ -30,7 +29,7 @@ def hints_of(rows: Iterable[LimitRow], headers: Headers, now: float) -> tuple[Qu
         wait = _wait(headers.get(row.reset, ""), row.form, now) if row.reset else None
         window = row.window
         if row.inferred and wait is not None:
-            window = _window(limit, remaining, wait) or window
+            window = _window(row.windows, limit, remaining, wait) or window
         reset = None if wait is None else now + wait
         # A leaky bucket's reset says when it is full again; long before that it has room.
         refill = limit / window if row.inferred else None
@@ -52,16 +51,16 @@ def go_duration(text: str) -> float | None:
     return seconds if end and end == len(text) and seconds < _LARGEST else None
 
 
-def _window(limit: float, remaining: float, wait: float) -> float | None:
+def _window(windows: tuple[float, ...], limit: float, remaining: float, wait: float) -> float | None:
     """Infer a leaky bucket's window: what is used drains in `wait`, so all of it drains in `wait` x limit / used."""
     used = limit - remaining
     if used <= 0 or wait < _COARSE:
         return None
     least = _ENOUGH * wait * limit / used
-    for window in _WINDOWS:
+    for window in windows:
         if window >= least:
             return window
-    return _WINDOWS[-1]
+    return windows[-1]
 
 
 def _wait(text: str, form: Form, now: float) -> float | None:

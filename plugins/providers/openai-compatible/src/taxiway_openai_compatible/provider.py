@@ -22,6 +22,15 @@ from taxiway_openai_compatible.errors import SHARED, failure_of
 from taxiway_openai_compatible.limits import hints_of
 
 _USAGE: Final = {"include_usage": True}
+_SCHEMES: Final = frozenset({"http", "https", "sim"})
+
+
+def split(url: str) -> tuple[Origin, str]:
+    """Split a base URL into its origin, and its path with the query. Raises ValueError where there is no way to it."""
+    origin, path = Origin.of(url)
+    if origin.scheme not in _SCHEMES:
+        raise ValueError(f"there is no way to {origin}")
+    return origin, path
 
 
 @frozen
@@ -33,6 +42,11 @@ class Address:
     headers: tuple[tuple[str, str], ...]
     probe: str | None = None
     probe_headers: tuple[tuple[str, str], ...] = field(default=())
+
+
+def sendable(text: str) -> bool:
+    """Whether a text may be a header's value: what is copied from a page may have quotes or dots beyond ASCII."""
+    return text.isascii() and text.isprintable()
 
 
 class CompatibleProvider:
@@ -54,7 +68,7 @@ class CompatibleProvider:
         self._shape, self._models = shape, tuple(models)
         self._rows = (*shape.errors, *SHARED)
         self._chunk, self._reply = _composed(quirk, quirks.chunk), _composed(quirk, quirks.reply)
-        Origin.of(shape.base_url)
+        split(shape.base_url)
 
     def accounts(self, credential: Credential, secret: Secret | None) -> Sequence[Account]:
         """Make the one account of a credential. Raises ConfigError."""
@@ -66,6 +80,8 @@ class CompatibleProvider:
         except ValueError:
             where = f"{credential.label}.settings.base_url"
             raise ConfigError([Problem("must be an address such as https://host/v1", where)]) from None
+        if secret is not None and not sendable(secret.reveal()):
+            raise ConfigError([Problem("has characters that no header can carry", f"{credential.label}.key")])
         return [
             Account(
                 credential=credential,
@@ -79,9 +95,8 @@ class CompatibleProvider:
     def endpoints(self, catalog: Catalog, accounts: Sequence[Account]) -> Iterable[Endpoint]:
         """Say what can be served: the models that were declared, else the catalog's."""
         if self._models:
-            known = catalog.provider(self._shape.catalog) if self._shape.catalog else {}
             for model in self._models:
-                yield self._endpoint(known.get(model.id, model), tuple(self._shape.paths))
+                yield self._endpoint(model, tuple(self._shape.paths))
             return
         for model in catalog.provider(self._shape.catalog).values():
             if model.operation in self._shape.paths:
@@ -133,7 +148,7 @@ class CompatibleProvider:
 
     def _address(self, base: str, settings: Settings) -> Address:
         shape = self._shape
-        origin, path = Origin.of(base)
+        origin, path = split(base)
         # Azure and its like carry an api-version behind the path.
         path, mark, query = path.partition("?")
         path = path.rstrip("/")

@@ -2,14 +2,15 @@
 
 from taxiway.catalog import CatalogModel
 from taxiway.errors import ConfigError, Problem
-from taxiway.http import Origin
 from taxiway.money import Price
 from taxiway_openai_compatible import ModelPrice, Options, ServedModel
 from taxiway_openai_compatible.declaration import Shape
-from taxiway_openai_compatible.provider import CompatibleProvider
+from taxiway_openai_compatible.provider import CompatibleProvider, sendable, split
 
 _MODALITIES = frozenset({"text", "image", "file", "audio", "video"})
 _MILLION = 1_000_000.0
+_OURS = frozenset("authorization content-type host content-length accept-encoding connection".split())
+"""Header fields that every request has, or must not have."""
 
 
 def server(options: Options) -> CompatibleProvider:
@@ -19,6 +20,11 @@ def server(options: Options) -> CompatibleProvider:
         problems.append(Problem("must list at least one model", "models"))
     if not _is_address(options.base_url):
         problems.append(Problem("must be an address such as http://127.0.0.1:8000/v1", "base_url"))
+    for name, value in options.headers.items():
+        if name.lower() in _OURS:
+            problems.append(Problem("is no header to be set here; a key belongs into a credential", f"headers.{name}"))
+        elif not sendable(value):
+            problems.append(Problem("has characters that no header can carry", f"headers.{name}"))
     if problems:
         raise ConfigError(problems)
     shape = Shape(
@@ -32,9 +38,10 @@ def server(options: Options) -> CompatibleProvider:
 
 def _is_address(url: str) -> bool:
     try:
-        return Origin.of(url)[0].scheme in {"http", "https", "sim"}
+        split(url)
     except ValueError:
         return False
+    return True
 
 
 def _model(provider: str, given: str | ServedModel) -> CatalogModel:

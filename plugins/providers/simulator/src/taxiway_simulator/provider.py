@@ -11,7 +11,7 @@ from taxiway.clock import Clock
 from taxiway.converter import structure
 from taxiway.money import Price
 from taxiway.secret import Secret
-from taxiway_openai_compatible import CompatibleProvider, ErrorRow, LimitRow, Settings, Shape
+from taxiway_openai_compatible import CompatibleProvider, LimitRow, Settings, Shape
 from taxiway_simulator.carrier import SCHEME, SimulatorTransport
 from taxiway_simulator.options import Model, SimulatorOptions
 from taxiway_simulator.simulation import Simulation
@@ -59,13 +59,13 @@ def _shape(options: SimulatorOptions, base_url: str) -> Shape:
             remaining=f"x-ratelimit-remaining-{unit}",
             reset=f"x-ratelimit-reset-{unit}",
             window=options.quota.window,
+            inferred=options.quota.shape == "bucket",
         )
 
     return Shape(
         slug=options.slug,
         name=options.display_name,
         base_url=base_url,
-        errors=(ErrorRow(kind="overloaded", codes=("engine_overloaded",)),),
         limits=(limit("requests"), limit("tokens")),
     )
 
