@@ -257,7 +257,7 @@ def test_messages_are_short_and_hide_keys():
 
 def test_limits_are_read_as_the_rows_say():
     rows = (
-        LimitRow(unit="requests", limit="l", remaining="r", reset="t", inferred=True),
+        LimitRow(unit="requests", limit="l", remaining="r", reset="t", window=None, refills=True),
         LimitRow(unit="tokens", limit="l2", remaining="r2", reset="t2", form="epoch", window=3600),
         LimitRow(unit="images", limit="l3", remaining="r3"),
     )
@@ -280,15 +280,26 @@ def test_limits_are_read_as_the_rows_say():
     ],
 )
 def test_a_window_is_inferred_from_what_drains(limit, remaining, reset, window):
-    row = LimitRow(unit="requests", limit="l", remaining="r", reset="t", inferred=True)
+    row = LimitRow(unit="requests", limit="l", remaining="r", reset="t", window=None, refills=True)
     (hint,) = hints_of((row,), {"l": limit, "r": remaining, "t": reset}, NOW)
     assert hint.window == window
 
 
-def test_a_window_of_its_own_is_inferred_as_well():
-    row = LimitRow(unit="requests", limit="l", remaining="r", reset="t", window=10.0, inferred=True)
-    (hint,) = hints_of((row,), {"l": "20", "r": "10", "t": "5s"}, NOW)
-    assert (hint.window, hint.refill) == (10.0, 2.0)
+@pytest.mark.parametrize("reset", ["7.66s", "5s", "", "?"])
+def test_a_bucket_whose_window_is_known_refills_by_it(reset):
+    """The first is what Groq's own page shows of its minute: by that reset it would be a day."""
+    row = LimitRow(unit="tokens", limit="l", remaining="r", reset="t", refills=True)
+    (hint,) = hints_of((row,), {"l": "18000", "r": "17997", "t": reset}, NOW)
+    assert (hint.window, hint.refill) == (60.0, 300.0)
+
+
+@pytest.mark.parametrize(
+    ("form", "reset"), [("epoch", str(int(NOW * 1000))), ("seconds", str(NOW)), ("go-duration", "10000h")]
+)
+def test_a_reset_of_another_unit_than_declared_is_none(form, reset):
+    row = LimitRow(unit="requests", limit="l", remaining="r", reset="t", form=form)
+    (hint,) = hints_of((row,), {"l": "2", "r": "0", "t": reset}, NOW)
+    assert (hint.remaining, hint.reset) == (0, None)
 
 
 @pytest.mark.parametrize(

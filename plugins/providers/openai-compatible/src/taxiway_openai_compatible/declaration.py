@@ -12,9 +12,6 @@ from taxiway.outcome import Kind, Scope
 Form: TypeAlias = Literal["go-duration", "seconds", "epoch"]
 """How a header tells when a limit is fresh again: `1m2.5s`, seconds from now, seconds since the epoch."""
 
-WINDOWS: Final = (1.0, 60.0, 3600.0, 86_400.0)
-"""Seconds: the windows that limits usually have."""
-
 INSIDE: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details", "cache_control"})
 """OpenRouter's additions to chat that only routers take: refused unless a shape says otherwise. `reasoning` becomes
 `reasoning_effort` where that is not refused as well."""
@@ -64,10 +61,10 @@ class ErrorRow:
 
 @frozen(kw_only=True)
 class LimitRow:
-    """The headers that tell one limit, by name. `window` in seconds: the one that holds where none can be inferred.
+    """The headers that tell one limit, by name.
 
-    `inferred`: a leaky bucket, whose window (`window` or a usual one) follows from limit, what is left of it, and when it is
-    full again.
+    `refills`: it is a bucket that refills evenly, and `reset` says when it is full again; else it is a window that begins anew
+    then. `window` in seconds; None, of a bucket: to be inferred from its limit, what is left, and when it is full again.
     """
 
     unit: Unit
@@ -75,13 +72,8 @@ class LimitRow:
     remaining: str
     reset: str = ""
     form: Form = "go-duration"
-    window: float = 60.0
-    inferred: bool = False
-    windows: tuple[float, ...] = field(init=False, repr=False)
-
-    @windows.default
-    def _candidates(self) -> tuple[float, ...]:
-        return tuple(sorted({*WINDOWS, self.window}))
+    window: float | None = 60.0
+    refills: bool = False
 
 
 @frozen(kw_only=True)

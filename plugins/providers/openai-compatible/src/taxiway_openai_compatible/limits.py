@@ -11,11 +11,15 @@ from taxiway_openai_compatible.declaration import Form, LimitRow
 
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
 _SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_WINDOWS: Final = (1.0, 60.0, 3600.0, 86_400.0)
+_USUAL: Final = 60.0
 # A window is inferred from numbers that were rounded: this share of it is enough.
 _ENOUGH: Final = 0.8
 # Below this, a reset rounded to milliseconds says nothing about the window.
 _COARSE: Final = 0.005
 _LARGEST: Final = 2**53
+_LONGEST: Final = 366 * 86_400.0
+"""Seconds until a reset. What is further off is of another unit than it was declared as."""
 
 
 def hints_of(rows: Iterable[LimitRow], headers: Headers, now: float) -> tuple[QuotaHint, ...]:
@@ -27,12 +31,10 @@ def hints_of(rows: Iterable[LimitRow], headers: Headers, now: float) -> tuple[Qu
         if limit is None or remaining is None or remaining > limit:
             continue
         wait = _wait(headers.get(row.reset, ""), row.form, now) if row.reset else None
-        window = row.window
-        if row.inferred and wait is not None:
-            window = _window(row.windows, limit, remaining, wait) or window
+        window = row.window or _window(limit, remaining, wait) or _USUAL
         reset = None if wait is None else now + wait
-        # A leaky bucket's reset says when it is full again; long before that it has room.
-        refill = limit / window if row.inferred else None
+        # Long before a bucket is full again it has room.
+        refill = limit / window if row.refills else None
         found.append(
             QuotaHint(unit=row.unit, window=window, limit=limit, remaining=remaining, reset=reset, refill=refill)
         )
@@ -51,25 +53,23 @@ def go_duration(text: str) -> float | None:
     return seconds if end and end == len(text) and seconds < _LARGEST else None
 
 
-def _window(windows: tuple[float, ...], limit: float, remaining: float, wait: float) -> float | None:
-    """Infer a leaky bucket's window: what is used drains in `wait`, so all of it drains in `wait` x limit / used."""
+def _window(limit: float, remaining: float, wait: float | None) -> float | None:
+    """Infer a bucket's window: what is used drains in `wait`, so all of it drains in `wait` x limit / used."""
     used = limit - remaining
-    if used <= 0 or wait < _COARSE:
+    if wait is None or used <= 0 or wait < _COARSE:
         return None
     least = _ENOUGH * wait * limit / used
-    for window in windows:
+    for window in _WINDOWS:
         if window >= least:
             return window
-    return windows[-1]
+    return _WINDOWS[-1]
 
 
 def _wait(text: str, form: Form, now: float) -> float | None:
-    if form == "go-duration":
-        return go_duration(text)
-    value = _number(text)
-    if value is None:
-        return None
-    return max(0.0, value - now) if form == "epoch" else value
+    wait = go_duration(text) if form == "go-duration" else _number(text)
+    if wait is not None and form == "epoch":
+        wait = max(0.0, wait - now)
+    return None if wait is None or wait > _LONGEST else wait
 
 
 def _count(text: str | None) -> float | None:

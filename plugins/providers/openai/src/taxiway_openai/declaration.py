@@ -24,7 +24,9 @@ def _limit(unit: Unit, name: str) -> LimitRow:
         limit=f"x-ratelimit-limit-{name}",
         remaining=f"x-ratelimit-remaining-{name}",
         reset=f"x-ratelimit-reset-{name}",
-        inferred=True,
+        # A minute's and a day's limit come under the same name.
+        window=None,
+        refills=True,
     )
 
 

@@ -59,7 +59,7 @@ def _shape(options: SimulatorOptions, base_url: str) -> Shape:
             remaining=f"x-ratelimit-remaining-{unit}",
             reset=f"x-ratelimit-reset-{unit}",
             window=options.quota.window,
-            inferred=options.quota.shape == "bucket",
+            refills=options.quota.shape == "bucket",
         )
 
     return Shape(
