@@ -46,7 +46,7 @@ class Received:
 
 @define
 class Answer:
-    """A scripted reply: status, JSON body (or bytes), further header fields; `then` says what follows the body."""
+    """A scripted reply: status, JSON body (or bytes), further header fields."""
 
     status: int = 200
     body: Any = field(factory=dict)
@@ -57,7 +57,7 @@ class Answer:
 class Message:
     """A scripted good reply: the assistant's message, streamed in pieces where a stream is asked for.
 
-    `cut`: so many events are sent, then the connection is closed. `error`: is sent in place of the rest, inside the stream.
+    `cut`: so many events are sent, then the connection is closed. `error`: is sent after two events, in place of the rest.
     `pause`: what the stream waits for after its first word. `hold`: what is waited for before anything is sent.
     """
 
@@ -196,7 +196,7 @@ class Connection(asyncio.Protocol):
             if sent == answer.cut:
                 self.transport.abort()
                 return
-            if sent == answer.cut or (answer.error is not None and sent == 2):
+            if answer.error is not None and sent == 2:
                 self._event(json.dumps({"error": answer.error}))
                 break
             self._event(json.dumps(chunk))

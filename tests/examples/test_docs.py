@@ -1,13 +1,11 @@
 """What the pages say is so: their code runs, their tables are those of the program."""
 
-import inspect
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from taxiway import hookspecs
 from taxiway.failures import POLICIES, Policy
 
 ROOT = Path(__file__).parents[2]
@@ -66,12 +64,3 @@ def test_the_table_of_failures_is_the_one_that_runs():
     }
     assert told == POLICIES
     assert list(told) == list(POLICIES)
-
-
-def test_every_hook_has_a_heading_with_its_signature():
-    text = (ROOT / "docs" / "plugins.md").read_text()
-    hooks = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("taxiway_")}
-    assert hooks
-    for name, hook in hooks.items():
-        signature = str(inspect.signature(hook)).replace("'", "")
-        assert f"\n### {name}{signature}\n" in text
