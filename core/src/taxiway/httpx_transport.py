@@ -10,6 +10,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from pathlib import Path
 from socket import gaierror
 from typing import TYPE_CHECKING, Any, Final
 
@@ -73,8 +74,8 @@ class HttpxTransport:
         verify: ssl.SSLContext | bool = True
         if options.ca_file is not None:
             try:
-                verify = ssl.create_default_context(cafile=options.ca_file)
-            except OSError as error:
+                verify = ssl.create_default_context(cafile=Path(options.ca_file).expanduser())
+            except (OSError, RuntimeError) as error:
                 problem = f"can't read authorities from {options.ca_file}: {error}"
                 raise ConfigError([Problem(problem, "transport.ca_file")]) from None
         try:

@@ -178,6 +178,19 @@ class ConnectionContract(TransportKit):
         async with serving(answering(HELLO), context, name="localhost") as server, self.transport() as transport:
             assert await whole(transport.open(request(server.origin), 5.0)) == b"hello"
 
+    @looped
+    async def test_a_file_of_authorities_may_be_in_the_home_folder(
+        self, authority: trustme.CA, ca_file: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As in every other option that names a file."""
+        monkeypatch.setenv("HOME", str(Path(ca_file).parent))
+        context = context_of(authority.issue_cert("localhost"))
+        async with (
+            serving(answering(HELLO), context, name="localhost") as server,
+            self.transport(ca_file="~/ca.pem") as transport,
+        ):
+            assert await whole(transport.open(request(server.origin), 5.0)) == b"hello"
+
     @pytest.mark.parametrize("wrong", ["issuer", "name", "expired"])
     @looped
     async def test_a_certificate_that_proves_nothing(self, authority: trustme.CA, ca_file: str, wrong: str) -> None:

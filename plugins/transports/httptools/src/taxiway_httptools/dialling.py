@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from functools import cached_property
 from itertools import chain, zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from taxiway.errors import ConfigError, Problem, Reason
@@ -174,8 +175,8 @@ class Dialler:
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Make a context that verifies: by `ca_file`, else SSL_CERT_FILE, else the system's authorities. Raises ConfigError."""
     try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
+        context = ssl.create_default_context(cafile=None if ca_file is None else Path(ca_file).expanduser())
+    except (OSError, RuntimeError) as error:
         raise ConfigError([Problem(f"can't read authorities from {ca_file}: {error}", "transport.ca_file")]) from None
     context.set_alpn_protocols(["http/1.1"])
     return context
