@@ -30,7 +30,9 @@ def new(root, name="least-busy", kind="strategy"):
 
 @pytest.fixture
 def checkout(tmp_path):
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "tests").mkdir()
+    for path in ("pyproject.toml", "tests/patience.py"):
+        shutil.copy(ROOT / path, tmp_path / path)
     return tmp_path
 
 
