@@ -1,5 +1,6 @@
 """Keys from environment variables, and from a `.env` file beside the program."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,7 +42,7 @@ class Variables:
         value = self._environment.get(reference, "").strip() or self._from_file().get(reference)
         if not value:
             name = reference if _PLAIN.fullmatch(reference) else f"{reference[:3]}..."
-            raise KeyStoreError(f"env:{name}", f"is not set, neither in the environment nor in {self._file}")
+            raise KeyStoreError(f"env:{name}", f"is not set, {self._why()}")
         return Secret(value)
 
     def environment(self) -> Mapping[str, str]:
@@ -50,10 +51,29 @@ class Variables:
 
     def _from_file(self) -> Mapping[str, str]:
         try:
-            text = self._file.expanduser().read_text("utf-8-sig")
-        except (OSError, UnicodeDecodeError):
+            return _filled(variables(self._text()))
+        except (OSError, UnicodeDecodeError, RuntimeError):
             return {}
-        return _filled(variables(text))
+
+    def _text(self) -> str:
+        return self._file.expanduser().read_text("utf-8-sig")
+
+    def _why(self) -> str:
+        """Say where a variable was not found; a file that is there and can't be read is told from one that has it not."""
+        reason = ""
+        try:
+            self._text()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            reason = os.strerror(error.errno or 0).lower()
+        except UnicodeDecodeError:
+            reason = "is not UTF-8"
+        except RuntimeError:
+            reason = "there is no such home folder"
+        if reason:
+            return f"and {self._file} can't be read: {reason}"
+        return f"neither in the environment nor in {self._file}"
 
 
 def _filled(variables: Mapping[str, str]) -> dict[str, str]:
