@@ -81,6 +81,13 @@ class TestJsonl(SinkContract):
         await sink.deliver([generation(2)])
         assert await self.taken(sink) == [generation(2).id]
 
+    async def test_a_folder_that_is_gone_is_made_anew(self, sink, path):
+        await sink.deliver([generation(1)])
+        path.parent.rename(path.parent.with_name("elsewhere"))
+        await sink.deliver([generation(2)])
+        assert await self.taken(sink) == [generation(2).id]
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+
     async def test_it_is_put_aside_when_large_and_the_oldest_goes(self, options, path, tmp_path):
         sink = await self.build({**options, "max_bytes": 1, "keep": 2}, tmp_path)
         for number in range(1, 6):

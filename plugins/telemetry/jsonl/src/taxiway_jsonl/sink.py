@@ -29,7 +29,6 @@ class JsonlSink:
 
     async def start(self) -> None:
         """Open the file. Raises OSError."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in (self._aside(1), self._path):
             for id_ in self._ids_in(path):
                 self._remember(id_)
@@ -61,6 +60,7 @@ class JsonlSink:
             self._descriptor = -1
 
     def _open(self) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         self._descriptor = os.open(self._path, flags, 0o600)
         size = os.fstat(self._descriptor).st_size
