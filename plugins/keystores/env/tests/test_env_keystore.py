@@ -73,7 +73,11 @@ async def test_a_missing_variable_is_named(name):
 async def test_a_file_that_is_there_and_can_not_be_read_is_said(tmp_path):
     (tmp_path / "utf-16").write_text("A=1", "utf-16")
     home = Path("~nobody-of-this-name/.env")
-    unread = ((tmp_path, "is a directory"), (tmp_path / "utf-16", "is not UTF-8"), (home, "there is no such home folder"))
+    unread = (
+        (tmp_path, "is a directory"),
+        (tmp_path / "utf-16", "is not UTF-8"),
+        (home, "there is no such home folder"),
+    )
     for file, said in unread:
         with pytest.raises(KeyStoreError, match=f"env:A: is not set, and {file} can't be read: {said}"):
             await Variables({}, file).get("A")

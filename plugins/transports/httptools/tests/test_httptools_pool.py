@@ -1,5 +1,6 @@
 import logging
 import random
+import threading
 
 import pytest
 
@@ -8,6 +9,7 @@ from taxiway.errors import ConfigError
 from taxiway.registration import Context
 from taxiway.testing.faults import OK
 from taxiway.testing.peer import rounds, serving
+from taxiway.testing.transport_connections import resolving
 from taxiway.testing.transport_kit import answering, request, whole
 from taxiway_httptools import Options, taxiway_transports
 
@@ -33,6 +35,28 @@ async def test_a_server_that_says_how_long_it_keeps_a_connection_is_believed_les
         for _ in range(2):
             await whole(transport.open(request(server.origin), 5.0))
         assert server.accepted == 2
+
+
+async def test_a_name_server_that_went_silent_hurts_nobody_whose_answer_is_known(transport, monkeypatch):
+    asked, release = [], threading.Event()
+
+    def answer(name, port):
+        asked.append(name)
+        if len(asked) == 2:
+            release.wait(10)
+        return ["127.0.0.1"]
+
+    resolving(monkeypatch, answer)
+    monkeypatch.setattr("taxiway_httptools.dialling._REMEMBERED", 0.0)
+    monkeypatch.setattr("taxiway_httptools.dialling._PATIENCE", 0.02)
+    goodbye = OK + b"connection: close\r\ncontent-length: 0\r\n\r\n"
+    async with serving(answering(goodbye), name="there.test") as server:
+        try:
+            for _ in range(3):
+                await whole(transport.open(request(server.origin), 1.0))
+            assert len(asked) == 2, "one look-up at a time"
+        finally:
+            release.set()
 
 
 async def test_connections_are_shared_only_by_time_not_by_place(transport):

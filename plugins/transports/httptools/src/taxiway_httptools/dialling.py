@@ -25,6 +25,8 @@ Address: TypeAlias = tuple[int, Any]
 
 _THREADS: Final = 4
 _REMEMBERED: Final = 30.0
+_PATIENCE: Final = 1.0
+"""Seconds that a name server has to answer anew before its last answer is taken."""
 _HEAD_START: Final = 0.25
 """Seconds that an address has before the next one is tried as well (RFC 8305, 5)."""
 
@@ -42,7 +44,7 @@ _KEEP_ALIVE: Final = tuple(
 class Resolver:
     """Looks names up, in threads of its own: a silent name server must not take the program's.
 
-    An answer holds for 30 s, and longer while asking again fails.
+    An answer holds for 30 s, and longer while asking again fails or takes longer than a second.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -69,13 +71,11 @@ class Resolver:
                 self._door = ThreadPoolExecutor(_THREADS, "taxiway-resolver")
             running = self._running[name] = self._loop.run_in_executor(self._door, _look_up, host, port)
             running.add_done_callback(lambda done: self._learn(name, done))
-        try:
-            # Shielded: others may wait for the same answer.
-            return await asyncio.shield(running)
-        except OSError:
-            if addresses:
-                return addresses
-            raise
+        if addresses:
+            await asyncio.wait((running,), timeout=_PATIENCE)
+            return self._known[name][1]
+        # Shielded: others may wait for the same answer.
+        return await asyncio.shield(running)
 
     def close(self) -> None:
         """Let the threads go."""
