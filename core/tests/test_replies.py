@@ -8,7 +8,7 @@ from taxiway.errors import Malformed
 from taxiway.provider import InBandError
 from taxiway.replies import MAX_REPLY, JsonReplies, SseReplies
 from taxiway.retry_after import retry_after
-from taxiway.sse import SseParser
+from taxiway.sse import MAX_EVENT, SseParser
 
 NOW = 1_760_000_000.0
 DATE = "Thu, 09 Oct 2025 08:53:20 GMT"
@@ -124,3 +124,22 @@ def test_how_long_to_wait(status, headers, seconds):
 def test_any_header_is_a_wait_or_none(headers):
     wait = retry_after(429, headers, NOW)
     assert wait is None or 0 < wait < 10**9
+
+
+def test_a_long_line_in_many_pieces_is_not_looked_through_for_each():
+    parser, piece = SseParser(), b"x" * 1000
+    parser.feed(b"data: ")
+    held = parser._rest
+    for _ in range(1000):
+        assert not parser.feed(piece)
+    assert parser._rest is held
+    (event,) = parser.feed(b"\n\n")
+    assert event.data == piece * 1000
+
+
+def test_lines_without_data_count_too():
+    parser, lines = SseParser(), b"data:\n" * 2**20
+    for _ in range(MAX_EVENT // 2**20):
+        parser.feed(lines)
+    with pytest.raises(Malformed):
+        parser.feed(lines)

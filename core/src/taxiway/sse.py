@@ -24,7 +24,7 @@ class SseParser:
     __slots__ = ("_data", "_name", "_rest", "_size", "_skip_lf")
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()  # a line that goes on
         self._data: list[bytes] = []
         self._name: str | None = None
         self._size = 0
@@ -38,8 +38,12 @@ class SseParser:
             if data[:1] == b"\n":
                 data = data[1:]
         if self._rest:
-            data = self._rest + data
-            self._rest = b""
+            self._rest += data
+            # An image comes in hundreds of pieces: what went before is not looked through for each.
+            if b"\n" in data or b"\r" in data:
+                data, self._rest = bytes(self._rest), bytearray()
+            else:
+                data = b""
         elif data[:6] == b"data: " and data[-2:] == b"\n\n" and self._alone(data):
             return [SseEvent(data[6:-2])]
         lines = data.splitlines(keepends=True)
@@ -48,7 +52,7 @@ class SseParser:
             if last[-1:] == b"\r":
                 self._skip_lf = True
             elif last[-1:] != b"\n":
-                self._rest = lines.pop()
+                self._rest += lines.pop()
         events: list[SseEvent] = []
         for line in lines:
             self._line(line.rstrip(b"\r\n"), events)
@@ -64,8 +68,8 @@ class SseParser:
         """Give what is left: providers have been seen to end without the last blank line."""
         events: list[SseEvent] = []
         if self._rest:
-            self._line(self._rest, events)
-            self._rest = b""
+            self._line(bytes(self._rest), events)
+            self._rest.clear()
         self._line(b"", events)
         return events
 
@@ -80,6 +84,6 @@ class SseParser:
             value = value[1:]
         if field == b"data":
             self._data.append(value)
-            self._size += len(value)
+            self._size += len(value) + 1
         elif field == b"event":
             self._name = value.decode("utf-8", "replace")
