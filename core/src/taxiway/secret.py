@@ -59,10 +59,9 @@ _live: Final[WeakValueDictionary[int, Secret]] = WeakValueDictionary()
 
 def scrub(text: str) -> str:
     """Hide every live secret in `text` (plain, URL-encoded, base64) and everything that looks like a key."""
-    for secret in list(_live.values()):
-        value = secret.reveal()
-        if len(value) < _SHORTEST_SCRUBBED:
-            continue
+    values = {value for secret in list(_live.values()) if len(value := secret.reveal()) >= _SHORTEST_SCRUBBED}
+    # The longest first: of one that begins like another, the rest would stay.
+    for value in sorted(values, key=len, reverse=True):
         for form in (value, quote(value, safe=""), base64.b64encode(value.encode()).decode()):
             if form in text:
                 text = text.replace(form, HIDDEN)
