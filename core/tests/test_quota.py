@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from taxiway.candidate import Account, Candidate, Credential, Endpoint, Limits
 from taxiway.health import Block
+from taxiway.ledgers import Stated
 from taxiway.outcome import QuotaHint
 from taxiway.quota import Quotas
 from taxiway.usage import Usage
@@ -417,3 +418,9 @@ def test_pools_that_nobody_uses_are_forgotten(quotas):
     quotas.reserve(candidate("k1", requests_per_minute=5), 1, 1, 3 * 86_400.0)
     quotas.reserve(candidate("k1", requests_per_minute=5), 1, 1, 3 * 86_400.0 + 61)
     assert len(quotas._pools) == len(quotas._found) == len(quotas._limits) == 1
+
+
+@given(st.floats(0.01, 50), st.floats(-5, 0.9), st.floats(0, 1e5))
+def test_when_a_bucket_is_said_to_have_room_it_has(refill, level, now):
+    bucket = Stated(0, 60.0, limit=100.0, refill=refill, level=level, at=now)
+    assert bucket.room(bucket.frees(1, now)) >= 1

@@ -11,7 +11,7 @@ from attrs import Factory, define
 
 from taxiway.candidate import Charge, Unit
 from taxiway.usage import Usage
-from taxiway.windows import Window
+from taxiway.windows import ROUNDING, Window
 
 UNITS: Final[tuple[Unit, ...]] = ("requests", "tokens", "input-tokens", "output-tokens")
 """What calls are counted in; `unit` of a ledger is a place in it. What providers state in others is not used."""
@@ -86,8 +86,10 @@ class Stated:
 
     def frees(self, need: float, now: float) -> float:
         """Return when `need` will be left."""
-        missing = max(0.0, need - self.room(now))
-        return now + missing / self.refill if self.refill else max(now, self.reset if missing else now)
+        missing = need - self.room(now)
+        if missing <= 0:
+            return now
+        return now + missing / self.refill + ROUNDING if self.refill else max(now, self.reset)
 
 
 @define(eq=False)

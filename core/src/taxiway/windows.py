@@ -9,8 +9,8 @@ from attrs import define
 
 _MOST: Final = 127
 """Of so many numbers a median is made at most, the latest."""
-_ROUNDING: Final = 1e-6
-"""Seconds added to when a part has left, so that it has, whatever floats say."""
+ROUNDING: Final = 1e-6
+"""Seconds added to when something has left, so that it has, whatever floats say."""
 
 
 @define(eq=False)
@@ -66,7 +66,7 @@ class Window:
             if total <= most:
                 break
             total -= part.amount
-            now = part.last + self._seconds + _ROUNDING
+            now = part.last + self._seconds + ROUNDING
         return now
 
 
