@@ -1,5 +1,6 @@
 """What a dead process left: read, made whole, delivered once."""
 
+import errno
 import random
 import signal
 import subprocess
@@ -221,6 +222,23 @@ async def test_zeros_at_the_end_are_a_torn_tail(tmp_path):
     found, counts = await recovered(tmp_path)
     assert [one.id for one in found] == ["gen-1"]
     assert counts == Counter(torn=1)
+
+
+@virtual_time
+async def test_a_folder_that_can_not_be_locked_keeps_no_other_from_its_recovery(tmp_path, caplog, monkeypatch):
+    left_behind(tmp_path, b"", folder="1600000000-1-0")
+    left_behind(tmp_path, segment(ended_record(done(1))))
+    take = SpoolFolder.take
+
+    def locked(path):
+        if path.name.startswith("16"):
+            raise OSError(errno.ENOLCK, "no locks available")
+        return take(path)
+
+    monkeypatch.setattr(SpoolFolder, "take", locked)
+    taken, _ = await recovered(tmp_path)
+    assert [generation.id for generation in taken] == ["gen-1"]
+    assert "1600000000-1-0 can't be recovered" in caplog.text
 
 
 @virtual_time

@@ -29,16 +29,17 @@ async def recover(root: Path, counts: Counter[str]) -> tuple[list[Segment], list
     segments: list[Segment] = []
     unended: dict[str, Generation] = {}
     for path in sorted(root.glob("*-*-*/")):  # noqa: ASYNC240 - file IO here is as short as that of a write
-        folder, found = SpoolFolder.take(path), dict(unended)
-        if folder is None:
-            continue
+        folder, found = None, dict(unended)
         try:
+            if (folder := SpoolFolder.take(path)) is None:
+                continue
             there = folder.segments()
             for segment in there:
                 await _scan(segment, found, counts, last=segment is there[-1])
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others have nothing to do with it
             _log.error("%s can't be recovered and is kept as it is: %s", path, error)
-            folder.release()
+            if folder is not None:
+                folder.release()
             continue
         if not there:
             folder.remove()
