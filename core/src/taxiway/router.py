@@ -259,7 +259,7 @@ class SyncRouter:
     def __enter__(self) -> Self:
         """Start the thread, and the router on it."""
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="taxiway", daemon=True)
+        self._thread = threading.Thread(target=_run, args=(self._loop,), name="taxiway", daemon=True)
         self._thread.start()
         try:
             self._do(self._router.__aenter__())
@@ -326,7 +326,12 @@ class SyncRouter:
             return
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        loop.close()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """Run a loop until it is stopped, and cancel what goes on in it then: other threads wait for their calls."""
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.get_loop().run_forever()
 
 
 async def _next(chunks: AsyncIterator[Json]) -> Json:
