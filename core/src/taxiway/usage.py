@@ -7,7 +7,8 @@ from attrs import define, fields
 class Usage:
     """Tokens by kind. The parts are disjoint: a cached token is not in `input`, a reasoning token not in `output`.
 
-    `reported_cost` is what the provider itself says the call cost, in USD, where it does.
+    `reported_cost` is what the provider itself says the call cost, in USD, where it does. A new field is the last, not beside its
+    kin: see `taxiway.records`.
     """
 
     input: int = 0
