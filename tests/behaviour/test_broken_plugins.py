@@ -2,9 +2,10 @@
 
 import pytest
 from attrs import evolve
-from simulated import BODY, EXACT, over_sim
+from simulated import BODY, EXACT, MODEL, over_sim
 
-from taxiway.outcome import CallError
+from taxiway.chat import CHAT
+from taxiway.outcome import CallError, Failure
 from taxiway.strategy import Ranked
 from taxiway.testing.virtual import virtual_time
 
@@ -59,3 +60,59 @@ async def test_a_transport_that_raises_is_a_failure_like_others():
         assert caught.value.failure.kind == "unavailable"
         engine.transports = good
         assert (await bench.router.chat(**BODY))["choices"][0]["message"]["content"] == EXACT
+
+
+class Unreadable:
+    """A dialect's reader that fails when the text so far is asked for."""
+
+    def __init__(self, progress):
+        self.__dict__["inner"] = progress
+
+    def __getattr__(self, name):
+        if name == "usage":
+            raise ZeroDivisionError
+        return getattr(self.inner, name)
+
+
+@virtual_time
+async def test_a_dialect_that_raises_at_the_end_leaves_nothing_reserved(monkeypatch):
+    made = CHAT.upstream.progress
+    monkeypatch.setattr(type(CHAT.upstream), "progress", lambda self, stream: Unreadable(made(stream)))
+    async with over_sim() as bench:
+        with pytest.raises(CallError):
+            await bench.router.chat(**BODY)
+        view = bench.router.engine.health.view(0.0)
+        offers = bench.router.snapshot.models("default")[MODEL]
+        assert [view.in_flight(offer.endpoint) for offer in offers] == [0, 0]
+
+
+class Odd:
+    """Classifies as nobody knows."""
+
+    def __init__(self, inner, failure):
+        self.inner, self.failure = inner, failure
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def classify(self, *_):
+        return self.failure
+
+
+@pytest.mark.parametrize("failure", [None, Failure(kind="of another version", message="")])
+@virtual_time
+async def test_a_provider_that_classifies_wrongly_is_passed_over(failure):
+    async with over_sim({"kind": "server_error"}) as bench:
+        providers = dict(bench.router.snapshot.providers)
+        providers["openai"] = Odd(providers["openai"], failure)
+        bench.router.engine.snapshot = evolve(bench.router.snapshot, providers=providers)
+        assert (await bench.router.chat(**BODY))["choices"][0]["message"]["content"] == EXACT
+
+
+@virtual_time
+async def test_a_body_that_is_no_json_is_the_callers_mistake(caplog):
+    async with over_sim() as bench:
+        with pytest.raises(CallError) as caught:
+            await bench.router.chat(**BODY, logit_bias={"1": float("nan"), "2": object()})
+        assert caught.value.failure.kind == "invalid_request"
+    assert not caplog.text

@@ -4,14 +4,18 @@ import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from attrs import evolve
+
 from taxiway.call import Call, Outgoing
 from taxiway.codec import Json, loads
 from taxiway.errors import Malformed, TransportError, Unsupported
-from taxiway.http import HttpHead
+from taxiway.failures import POLICIES
+from taxiway.http import Headers
 from taxiway.outcome import AttemptRecord, Bill, Failure, Outcome
 from taxiway.planner import Pick
 from taxiway.provider import Event, InBandError
 from taxiway.secret import scrub
+from taxiway.snapshot import Snapshot
 from taxiway.translation import Translation
 from taxiway.transport import Exchange
 from taxiway.usage import Usage
@@ -31,39 +35,18 @@ _DRAIN: Final = 1.0
 class Attempt:
     """One try. `record` is what is kept of it; `usage` is what is known so far, `last` the events that end a stream which is whole."""
 
-    __slots__ = (
-        "_bill",
-        "_closed",
-        "_ended",
-        "_engine",
-        "_exchange",
-        "_late",
-        "_marked",
-        "_provider",
-        "_replies",
-        "_reservation",
-        "_started",
-        "_translation",
-        "_watch",
-        "call",
-        "candidate",
-        "committed",
-        "first_token",
-        "last",
-        "outgoing",
-        "progress",
-        "record",
-        "stamp",
-        "status",
-        "usage",
+    __slots__ = tuple(
+        "_bill _closed _ended _engine _exchange _late _marked _provider _replies _reservation _started _timeouts "
+        "_translation _watch call candidate committed first_token last outgoing progress record stamp status usage".split()
     )
 
-    def __init__(self, engine: "Engine", call: Call, pick: Pick, number: int) -> None:
+    def __init__(self, engine: "Engine", snapshot: Snapshot, call: Call, pick: Pick, number: int) -> None:
         candidate = pick.candidate
         endpoint, account = candidate.endpoint, candidate.account
         self._engine, self.call, self.candidate = engine, call, candidate
         self._reservation = pick.reservation
-        self._provider: Provider = engine.snapshot.providers[endpoint.provider]
+        self._provider: Provider = snapshot.providers[endpoint.provider]
+        self._timeouts = snapshot.timeouts(endpoint.model)
         self._started = engine.clock.monotonic()
         self._exchange: Exchange | None = None
         self._watch: Watch | None = None
@@ -102,17 +85,17 @@ class Attempt:
             )
             request = self._provider.prepare(self.outgoing, engine.clock.now())
             transport = engine.transports[request.origin.scheme]
-        except Unsupported as error:
-            return Failure(kind="unsupported_here", message=str(error), field=error.field)
+        except Malformed as error:
+            return Failure(kind="invalid_request", message=f"the request {error}")
         except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
-            return self._broken(error)
+            return self._failure(error)
         engine.journal.opened(call, self.record, before)
-        timeouts = engine.snapshot.timeouts(candidate.endpoint.model)
+        timeouts = self._timeouts
         connect = min(timeouts.connect, call.deadline - self._started)
         try:
             self._exchange = transport.open(request, connect)
         except Exception as error:  # noqa: BLE001 - as above
-            return self._broken(error)
+            return self._failure(error)
         first_token = timeouts.first_token if call.facts.stream else None
         self._watch = Watch(engine.loop, self._exchange, self._started, call.deadline, first_token, timeouts.idle)
         return None
@@ -120,9 +103,8 @@ class Attempt:
     async def complete(self) -> Json | Failure:
         """Wait for the one reply; stamped, in the client's dialect."""
         try:
-            head = await self._head()
-            if isinstance(head, Failure):
-                return head
+            if (failure := await self._head()) is not None:
+                return failure
             exchange, replies = self._sure()
             while data := await exchange.read():
                 replies.feed(data)
@@ -136,22 +118,15 @@ class Attempt:
                 self._read_usage()
                 return self.stamp.reply(self._translation.reply(event))
             return Failure(kind="unavailable", message="the provider's reply was empty")
-        except TransportError as error:
-            return failure_of(error)
-        except Malformed as error:
-            return Failure(kind="unavailable", message=f"the provider's reply can't be read: {error}")
         except Exception as error:  # noqa: BLE001 - as in open
-            return self._broken(error)
+            return self._failure(error)
 
     async def begin(self) -> Failure | None:
         """Wait for the head of a stream."""
         try:
-            head = await self._head()
-        except TransportError as error:
-            return failure_of(error)
+            return await self._head()
         except Exception as error:  # noqa: BLE001 - as in open
-            return self._broken(error)
-        return head if isinstance(head, Failure) else None
+            return self._failure(error)
 
     async def read(self) -> list[Json] | Failure | None:
         """Wait for more of a stream: stamped events in the client's dialect; None: it is whole."""
@@ -172,12 +147,8 @@ class Attempt:
             self._closed = not data
             self._marked = replies.mark or self._closed
             return batch if batch or not self._marked else await self.read()
-        except TransportError as error:
-            return failure_of(error)
-        except Malformed as error:
-            return Failure(kind="unavailable", message=f"the provider's stream can't be read: {error}")
         except Exception as error:  # noqa: BLE001 - as in open
-            return self._broken(error)
+            return self._failure(error)
 
     async def drain(self) -> None:
         """Read what is left after a stream's own end, so that the connection can be used again; give up soon."""
@@ -222,8 +193,12 @@ class Attempt:
             self._watch.cancel()
         sent = exchange is not None and exchange.sent != "none"
         if failure is not None:
-            self._estimate(failure, sent)
-        if failure is None or (sent and self.status is None):
+            try:
+                self._estimate(failure, sent)
+            except Exception as error:  # noqa: BLE001 - as in open
+                self._failure(error)
+        refused = self.status is not None and not 200 <= self.status < 300
+        if sent and not refused:
             self._reservation.settle(self.usage, now)
         else:
             self._reservation.release(now)
@@ -239,14 +214,12 @@ class Attempt:
         record.cost = None if cost is None else cost.total
         if failure is not None:
             record.kind, record.code = failure.kind, failure.code
-            if failure.hints:
-                engine.quotas.learn(self._reservation, failure.hints, now, engine.clock.now())
             if failure.kind == "rate_limited" and failure.scope not in {"endpoint", "none"}:
                 engine.quotas.shut(self._reservation, failure.retry_after, now)
             elif failure.kind == "credential_invalid":
                 engine.verify(candidate)
 
-    async def _head(self) -> HttpHead | Failure:
+    async def _head(self) -> Failure | None:
         exchange = self._exchange
         assert exchange is not None
         head = await exchange.head()
@@ -254,13 +227,13 @@ class Attempt:
         engine, provider, outgoing = self._engine, self._provider, self.outgoing
         if not 200 <= head.status < 300:
             body = await _error_body(exchange)
-            return provider.classify(outgoing, head.status, head.headers, body, engine.clock.now())
+            return self._classified(head.status, head.headers, body)
         epoch = engine.clock.now()
         hints = provider.hints(outgoing, head, epoch)
         if hints:
             engine.quotas.learn(self._reservation, hints, engine.clock.monotonic(), epoch)
         self._replies = provider.replies(outgoing, head)
-        return head
+        return None
 
     def _take(self, events: Sequence[Event]) -> list[Json]:
         """See, translate and stamp events, up to an error among them, which is kept for the next read."""
@@ -309,9 +282,33 @@ class Attempt:
             self.usage = Usage(input=self.call.facts.tokens, estimated=True)
 
     def _in_band(self, error: InBandError) -> Failure:
-        return self._provider.classify(self.outgoing, None, {}, error.raw, self._engine.clock.now())
+        return self._classified(None, {}, error.raw)
 
-    def _broken(self, error: Exception) -> Failure:
+    def _classified(self, status: int | None, headers: Headers, error: Json | str) -> Failure:
+        engine, epoch = self._engine, self._engine.clock.now()
+        failure = self._provider.classify(self.outgoing, status, headers, error, epoch)
+        if failure.kind not in POLICIES:
+            raise ValueError(f"no kind of failure: {failure.kind}")
+        if failure.hints:
+            engine.quotas.learn(self._reservation, failure.hints, engine.clock.monotonic(), epoch)
+        return failure
+
+    def _lost(self, error: TransportError) -> Failure:
+        """Say what a failed exchange means: nothing, where the call's own deadline left less time than is usual."""
+        now, failure = self._engine.clock.monotonic(), failure_of(error)
+        hasty = failure.kind == "timeout" and now >= self.call.deadline
+        if hasty and now - self._started < self._engine.health.usual(self.candidate.endpoint, now):
+            return evolve(failure, scope="none")
+        return failure
+
+    def _failure(self, error: Exception) -> Failure:
+        """Say what went wrong, by what was raised."""
+        if isinstance(error, TransportError):
+            return self._lost(error)
+        if isinstance(error, Malformed):
+            return Failure(kind="unavailable", message=f"the provider's reply can't be read: {error}")
+        if isinstance(error, Unsupported):
+            return Failure(kind="unsupported_here", message=str(error), field=error.field)
         name = self.candidate.endpoint.provider
         self._engine.log.error("provider %s: its plugin failed: %s", name, scrub(traceback.format_exc()))
         return Failure(

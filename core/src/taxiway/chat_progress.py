@@ -21,17 +21,7 @@ class ChatProgress:
     reason. Not at the finish reasons alone: usage and more have been seen after them.
     """
 
-    __slots__ = (
-        "_finished",
-        "_member",
-        "_pieces",
-        "done",
-        "finish",
-        "native_finish",
-        "started",
-        "upstream_id",
-        "usage",
-    )
+    __slots__ = tuple("_finished _member _pieces done finish native_finish started upstream_id usage".split())
 
     def __init__(self, stream: bool) -> None:
         self.started = self.done = False

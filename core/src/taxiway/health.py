@@ -11,10 +11,10 @@ from typing import Final
 
 from attrs import define, frozen
 
-from taxiway.candidate import Account, Candidate, Subject
+from taxiway.candidate import Account, Candidate, Endpoint, Subject
 from taxiway.failures import POLICIES
 from taxiway.outcome import Failure, Kind, Outcome
-from taxiway.vitals import Breaker, View, Vitals
+from taxiway.vitals import ENOUGH, Breaker, View, Vitals
 
 MINUTES: Final = 60.0
 BREAKER_PAUSES: Final = (1.0, 2.0, 4.0, 8.0)
@@ -31,6 +31,8 @@ _VERIFYING: Final = 30.0
 """How long a suspect account waits for its probe's verdict, before a live call gives one."""
 _CALM: Final = 30.0
 """A breaker that trips this long after it closed begins with the shortest pause again, and alerts again."""
+_USUAL: Final = 5.0
+"""Seconds that an attempt is reckoned with where too few have ended."""
 _SWEEP: Final = MINUTES
 _IDLE: Final = 10 * MINUTES
 _FORGOTTEN: Final = 24 * 60 * MINUTES
@@ -99,6 +101,11 @@ class Health:
     def view(self, now: float, *, peek: bool = False) -> View:
         """Return what strategies may read, at this moment. `peek`: without taking a turn."""
         return View(self._vitals, dict(self._turns) if peek else self._turns, now)
+
+    def usual(self, endpoint: Endpoint, now: float) -> float:
+        """Return the seconds that an attempt there usually takes: who waits less can't say that it failed."""
+        vitals = self._vitals.get(endpoint.key)
+        return (vitals and vitals.duration.value(now, ENOUGH)) or _USUAL
 
     def block(self, candidate: Candidate, now: float) -> Block | None:
         """Return why the candidate can't be used now, None if it can. Breakers come last: what they say alone is `breaker`."""

@@ -74,7 +74,7 @@ class Failure:
 
 @define(eq=False)
 class Outcome:
-    """How one attempt ended. Times are of the monotonic clock, in seconds; `sent`: whether the request left whole.
+    """How one attempt ended. Times are of the monotonic clock, in seconds; `sent`: whether any of the request left.
 
     `committed`: a token had reached the client. `failure` None: it served.
     """

@@ -6,6 +6,7 @@ headroom is stale by the second attempt, and ordering every candidate up front c
 
 import logging
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from math import inf
@@ -34,7 +35,10 @@ SAME_ENDPOINT: Final = 3
 
 @define(eq=False)
 class Tried:
-    """What a call has behind it: who is not to be tried again, by key. `limited` ends with a pause, `again` with a backoff."""
+    """What a call has behind it: who is not to be tried again, by key. `limited` ends with a pause, `again` with a backoff.
+
+    `failures` counts those after which an endpoint or a candidate may be tried once more.
+    """
 
     models: set[str] = Factory(set)
     endpoints: set[str] = Factory(set)
@@ -42,7 +46,7 @@ class Tried:
     candidates: set[str] = Factory(set)
     limited: set[str] = Factory(set)
     again: set[str] = Factory(set)
-    attempts: dict[str, int] = Factory(dict)
+    failures: Counter[str] = Factory(Counter)
     resorted: bool = False
 
     def has(self, candidate: Candidate) -> bool:

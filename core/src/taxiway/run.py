@@ -2,21 +2,19 @@
 
 from typing import TYPE_CHECKING, Final
 
-from attrs import evolve
-
 from taxiway.attempt import Attempt
 from taxiway.call import Call
 from taxiway.candidate import Candidate
 from taxiway.errors import SpoolUnavailable
 from taxiway.failures import POLICIES
-from taxiway.outcome import AttemptRecord, CallError, Failure, Generation, State
+from taxiway.outcome import AttemptRecord, CallError, Failure, Generation, Kind, State
 from taxiway.planner import NOTHING_TRIED, SAME_ENDPOINT, Exhausted, Pause, Plan, Tried, plan
 
 if TYPE_CHECKING:
     from taxiway.executor import Engine
 
 MOST_ATTEMPTS: Final = 8
-"""Attempts of one call after overload, unavailability and timeouts. Moves after other kinds end with the candidates."""
+"""Attempts of one call that overload, unavailability and timeouts may end. Moves after other kinds end with the candidates."""
 
 _BACKOFF: Final = 0.5
 _BACKOFF_CAP: Final = 8.0
@@ -25,33 +23,21 @@ _RETRY_HINT: Final = 60.0
 
 
 class Run:
-    """One call on its way: its plan, what was tried, and the record."""
+    """One call on its way: its plan, what was tried, and the record. A snapshot that comes meanwhile is not for it."""
 
-    __slots__ = (
-        "_afforded",
-        "_ended",
-        "_free",
-        "_number",
-        "_patience",
-        "attempt",
-        "call",
-        "engine",
-        "failures",
-        "plan",
-        "records",
-        "tried",
+    __slots__ = tuple(
+        "_afforded _ended _free _number _patience attempt call engine failures plan records snapshot tried troubles".split()
     )
 
     def __init__(self, engine: "Engine", call: Call) -> None:
-        self.engine, self.call = engine, call
+        self.engine, self.call, self.snapshot = engine, call, engine.snapshot
         self.tried = NOTHING_TRIED
         self.plan: Plan | None = None
         self.attempt: Attempt | None = None
         self.records: list[AttemptRecord] = []
         self.failures: list[tuple[Candidate, Failure]] = []
-        self._patience = engine.snapshot.routing.wait
-        self._number = 0
-        self._afforded = 0
+        self._patience = self.snapshot.routing.wait
+        self._number = self._afforded = self.troubles = 0
         self._free = self._ended = False
 
     async def next(self) -> Attempt:
@@ -59,7 +45,7 @@ class Run:
         engine, call = self.engine, self.call
         if self.plan is None:
             now = engine.clock.monotonic()
-            self.plan = plan(call, engine.snapshot, engine.health.view(now), engine.draws)
+            self.plan = plan(call, self.snapshot, engine.health.view(now), engine.draws)
             engine.budget(call.caller.workspace).called(now)
         while True:
             now = engine.clock.monotonic()
@@ -77,8 +63,8 @@ class Run:
             else:
                 self._number += 1
                 if pick.resort:
-                    self.tried = evolve(self.tried, resorted=True)
-                attempt = self.attempt = Attempt(engine, call, pick, self._number)
+                    self._marked().resorted = True
+                attempt = self.attempt = Attempt(engine, self.snapshot, call, pick, self._number)
                 failure = self._open(attempt)
                 if failure is None:
                     return attempt
@@ -91,34 +77,9 @@ class Run:
             self.attempt = None
         attempt.abort()
         self.records.append(attempt.record)
-        if self.tried is NOTHING_TRIED:
-            self.tried = Tried()
-        candidate, tried = attempt.candidate, self.tried
-        self.failures.append((candidate, failure))
-        endpoint, policy = candidate.endpoint, POLICIES[failure.kind]
-        models = () if self.plan is None else self.plan.models
-        tried.attempts[endpoint.key] = tried.attempts.get(endpoint.key, 0) + 1
-        match policy.next:
-            case "account" if failure.kind == "rate_limited":
-                tried.limited.add(candidate.key)
-            case "account":
-                tried.accounts.add(candidate.account.key)
-            case "candidate":
-                tried.candidates.add(candidate.key)
-            case "endpoint":
-                tried.endpoints.add(endpoint.key)
-                silent = failure.kind == "timeout"
-                if policy.passing and not silent and tried.attempts[endpoint.key] < SAME_ENDPOINT:
-                    tried.again.add(endpoint.key)
-            case "model":
-                tried.models.add(endpoint.model)
-            case "same":
-                if tried.attempts[endpoint.key] > 1:
-                    tried.candidates.add(candidate.key)
-            case "stop":
-                tried.models.update(model for model, _ in models)
-        if failure.kind not in self.engine.snapshot.routing.fallback_on:
-            tried.models.update(model for model, _ in models if model != endpoint.model)
+        self.failures.append((attempt.candidate, failure))
+        self.troubles += POLICIES[failure.kind].budgeted
+        self._exclude(attempt.candidate, failure.kind)
 
     def served(self, attempt: Attempt) -> None:
         """Take the attempt in that served: the generation is durable when this returns."""
@@ -147,6 +108,40 @@ class Run:
         if attempt is not None or self.records:
             self._record("cancelled", attempt, failure)
 
+    def _marked(self) -> Tried:
+        """Return what was tried, to be changed."""
+        if self.tried is NOTHING_TRIED:
+            self.tried = Tried()
+        return self.tried
+
+    def _exclude(self, candidate: Candidate, kind: Kind) -> None:
+        """Say who is not to be tried again after a failure."""
+        tried, policy, endpoint = self._marked(), POLICIES[kind], candidate.endpoint
+        match policy.next:
+            case "account" if kind == "rate_limited":
+                tried.limited.add(candidate.key)
+            case "account":
+                tried.accounts.add(candidate.account.key)
+            case "candidate":
+                tried.candidates.add(candidate.key)
+            case "endpoint":
+                tried.endpoints.add(endpoint.key)
+                tried.failures[endpoint.key] += 1
+                if policy.passing and kind != "timeout" and tried.failures[endpoint.key] < SAME_ENDPOINT:
+                    tried.again.add(endpoint.key)
+            case "same":
+                tried.failures[candidate.key] += 1
+                if tried.failures[candidate.key] > 1:
+                    tried.candidates.add(candidate.key)
+        assert self.plan is not None
+        for name, offers in self.plan.models:
+            # By the plan's own names: a call may ask by `<provider>/<id>`.
+            asked = any(offer.endpoint is endpoint for offer in offers)
+            if policy.next == "stop" or (
+                policy.next == "model" if asked else kind not in self.snapshot.routing.fallback_on
+            ):
+                tried.models.add(name)
+
     def _open(self, attempt: Attempt) -> Failure | None:
         try:
             return attempt.open(self.records[-1] if self.records else None)
@@ -157,24 +152,27 @@ class Run:
             self.engine.log.error(  # noqa: TRY400 - the cause is the message
                 "call refused: %s", error
             )
+            if self.records:
+                self._record("failed", None, failure)
             raise CallError(failure, retry_after=1.0, should_retry=True, generation=self.call.id) from None
 
     def _affordable(self, now: float) -> bool:
         """Whether a further attempt is within the limits, after a failure that counts against the retry budget.
 
-        With the budget spent one move to another endpoint stays free, so that an outage is hidden even then.
+        With the budget spent one move to an endpoint with a closed breaker stays free, so that an outage is hidden even then.
         """
         if self._afforded == self._number or not POLICIES[self.failures[-1][1].kind].budgeted:
             return True
-        if self._free or self._number >= MOST_ATTEMPTS:
+        if self._free or self.troubles >= MOST_ATTEMPTS:
             return False
         self._afforded = self._number
-        self._free = not self.engine.budget(self.call.caller.workspace).spend(now)
+        if not self.engine.budget(self.call.caller.workspace).spend(now):
+            self._free = self.tried.resorted = True
         return True
 
     def _backoff(self) -> float:
         """Full jitter, as Envoy and botocore do."""
-        most = min(_BACKOFF_CAP, _BACKOFF * 2.0 ** (self._number - 1))
+        most = min(_BACKOFF_CAP, _BACKOFF * 2.0 ** (self.troubles - 1))
         return self.engine.random.random() * most
 
     async def _sleep(self, seconds: float) -> None:
@@ -235,7 +233,7 @@ class Run:
             attempts=self.records,
             duration=engine.clock.monotonic() - call.started,
             seed=call.seed,
-            snapshot=engine.snapshot.hash,
+            snapshot=self.snapshot.hash,
             origin=call.headers.get("http-referer", ""),
         )
         if failure is not None:

@@ -10,7 +10,7 @@ from taxiway.candidate import Endpoint
 from taxiway.outcome import Outcome
 from taxiway.windows import Median, Window
 
-_ENOUGH: Final = 3
+ENOUGH: Final = 3
 """A median of fewer is no knowledge."""
 
 
@@ -49,12 +49,12 @@ class Breaker:
 class Vitals:
     """What is known of one endpoint. Times are of the last 5 minutes where nothing else is said."""
 
-    __slots__ = ("bad", "bad_30", "breaker", "good", "good_30", "in_flight", "latency", "seen", "throughput")
+    __slots__ = tuple("bad bad_30 breaker duration good good_30 in_flight latency seen throughput".split())
 
     def __init__(self) -> None:
         self.in_flight, self.seen, self.breaker = 0, 0.0, Breaker()
         self.good, self.bad, self.good_30, self.bad_30 = Window(300), Window(300), Window(30), Window(30)
-        self.latency, self.throughput = Median(300), Median(300)
+        self.latency, self.throughput, self.duration = Median(300), Median(300), Median(300)
 
     def served(self, outcome: Outcome, now: float) -> None:
         """Count an attempt that served."""
@@ -62,6 +62,7 @@ class Vitals:
         self.good_30.add(1, now)
         self.breaker.good(now)
         began = outcome.started
+        self.duration.add(outcome.ended - began, now)
         if outcome.first_token is not None:
             began = outcome.first_token
             self.latency.add(began - outcome.started, now)
@@ -91,11 +92,11 @@ class View:
 
     def latency(self, endpoint: Endpoint) -> float | None:
         """Return the median time to the first token of the last 5 minutes."""
-        return self._vitals.get(endpoint.key, _UNKNOWN).latency.value(self.now, _ENOUGH)
+        return self._vitals.get(endpoint.key, _UNKNOWN).latency.value(self.now, ENOUGH)
 
     def throughput(self, endpoint: Endpoint) -> float | None:
         """Return the median tokens per second of the last 5 minutes."""
-        return self._vitals.get(endpoint.key, _UNKNOWN).throughput.value(self.now, _ENOUGH)
+        return self._vitals.get(endpoint.key, _UNKNOWN).throughput.value(self.now, ENOUGH)
 
     def success(self, endpoint: Endpoint) -> float | None:
         """Return the share of attempts of the last 5 minutes that succeeded."""

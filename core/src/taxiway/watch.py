@@ -8,23 +8,13 @@ from taxiway.transport import Exchange
 class Watch:
     """Aborts an exchange that breaks a limit; re-armed lazily, since arming a timer for every read would cost more than reading.
 
-    `first_token` and `idle` in seconds. Without a `first_token` the call is not streamed: silence ends it only while the request
-    is being sent, since a model may think for minutes. Set `started` once a token was decoded. `waiting`: somebody is waiting
-    for bytes; while nobody is, silence is ours.
+    `first_token` and `idle` in seconds. Silence ends a call while the request is being sent, and within the body of a stream. Not
+    before the head, which is for `first_token`; and not without a `first_token`: the call is not streamed then, and a model may
+    think for minutes. Set `started` once a token was decoded. `waiting`: somebody is waiting for bytes; while nobody is, silence
+    is ours.
     """
 
-    __slots__ = (
-        "_deadline",
-        "_exchange",
-        "_first",
-        "_handle",
-        "_idle",
-        "_loop",
-        "_moved",
-        "_since",
-        "started",
-        "waiting",
-    )
+    __slots__ = tuple("_deadline _exchange _first _handle _idle _loop _moved _since started waiting".split())
 
     def __init__(
         self,
@@ -56,7 +46,8 @@ class Watch:
 
     def _check(self) -> None:
         now, moved = self._loop.time(), self._exchange.moved
-        silent = self._first is not None or self._exchange.phase == "send"
+        phase = self._exchange.phase
+        silent = phase == "send" or (phase == "body" and self._first is not None)
         if moved != self._moved or not self.waiting or not silent:
             self._moved, self._since = moved, now
         late = now >= self._deadline

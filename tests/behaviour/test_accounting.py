@@ -1,0 +1,82 @@
+"""What a call leaves behind, whichever way it ends: its reservation, its record, its endpoint's good name."""
+
+import pytest
+from simulated import BODY, EXACT, MODEL, over_sim
+
+from taxiway.errors import SpoolUnavailable
+from taxiway.outcome import CallError
+from taxiway.spool import Journal
+from taxiway.testing.virtual import virtual_time
+
+ASK = {"model": MODEL, "messages": BODY["messages"]}
+LIMITED = [{"provider": "second", "label": "limited", "limits": {"requests_per_minute": 2}}]
+ONLY_SECOND = {**ASK, "provider": {"only": ["second"]}}
+
+
+@virtual_time
+async def test_a_stream_that_was_left_counts_against_its_limits():
+    async with over_sim(pace={"first_token": "1s", "tokens_per_second": 5}, credentials=LIMITED) as bench:
+        for _ in range(2):
+            stream = bench.router.stream(**ONLY_SECOND)
+            await anext(stream)
+            await stream.aclose()
+        with pytest.raises(CallError) as caught:
+            await bench.router.chat(**ONLY_SECOND)
+        assert caught.value.failure.kind == "rate_limited"
+
+
+class FullAfter(Journal):
+    """A spool that takes so many attempts; ends are taken always."""
+
+    def __init__(self, attempts):
+        self.attempts, self.states = attempts, []
+
+    def opened(self, call, record, before):
+        self.attempts -= 1
+        if self.attempts < 0:
+            raise SpoolUnavailable("full")
+
+    def ended(self, generation):
+        self.states.append((generation.state, len(generation.attempts)))
+
+
+@virtual_time
+async def test_a_call_whose_second_attempt_can_not_be_written_down_has_an_end():
+    async with over_sim({"kind": "server_error"}) as bench:
+        journal = bench.router.engine.journal = FullAfter(1)
+        with pytest.raises(CallError) as caught:
+            await bench.router.chat(**BODY)
+        assert caught.value.should_retry
+        assert journal.states == [("failed", 1)]
+
+
+@virtual_time
+async def test_a_model_may_think_before_the_head_as_long_as_the_first_token_may_take():
+    async with over_sim(pace={"first_token": "100s", "tokens_per_second": 100}) as bench:
+        events = [event async for event in bench.router.stream(**ASK)]
+    assert "".join(e["choices"][0]["delta"].get("content") or "" for e in events if e["choices"]) == EXACT
+
+
+async def hasty(router, ask):
+    """Ask with a deadline of the caller's own, in 10 s; whether its endpoint is open after that."""
+    engine, dialect = router.engine, router.dialects["chat"]
+    call = engine.call(dialect, ask, dialect.client.facts(ask, {}, {}), headers={"x-taxiway-timeout": "10"})
+    with pytest.raises(CallError) as caught:
+        await engine.complete(call)
+    assert caught.value.failure.kind == "timeout"
+    return any(row.place for row in (await router.explain(**ask)).rows)
+
+
+@virtual_time
+async def test_callers_without_patience_give_nobody_a_bad_name():
+    async with over_sim(pace={"first_token": "20s", "tokens_per_second": 100}) as bench:
+        for _ in range(3):
+            await bench.router.chat(**ONLY_SECOND)  # from now on 20 s are known to be usual
+        assert all([await hasty(bench.router, ONLY_SECOND) for _ in range(8)])
+
+
+@virtual_time
+async def test_who_is_silent_for_longer_than_usual_has_failed_whoever_set_the_deadline():
+    async with over_sim({"kind": "hang"}) as bench:
+        ask = {**ASK, "provider": {"only": ["openai"]}}
+        assert [await hasty(bench.router, ask) for _ in range(5)] == [True] * 4 + [False]
