@@ -6,7 +6,6 @@ Without arguments it uses two simulated providers, so it needs no provider key.
 """
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -39,8 +38,6 @@ async def main(config: Path, model: str, embedding_model: str) -> None:
 if __name__ == "__main__":
     given = sys.argv[1:]
     if not given:
-        # What the simulated providers of that file accept; a real configuration finds real keys in the environment.
-        os.environ |= {f"ALPHA_KEY_{number}": f"sim-alpha-{number.lower()}" for number in ("ONE", "TWO", "THREE")}
         given = [str(SIMULATED), "demo/answers", "demo/vectors"]
     path, chat_model, embed_model = given
     asyncio.run(main(Path(path), chat_model, embed_model))

@@ -32,6 +32,7 @@ def test_python_on_the_pages_runs(python, gateway, tmp_path, code):
     program.write_text(
         code.replace("http://127.0.0.1:8787/api/v1", gateway)
         .replace("openai/gpt-4o-mini", "simulator/echo")
+        .replace("openai/gpt-4o", "simulator/words")
         .replace("openai/text-embedding-3-small", "simulator/embed")
     )
     assert python(program)

@@ -51,6 +51,13 @@ def test_a_configuration(taxiway, file):
     assert "no mistakes" in taxiway("check", "--no-keys", "--config", file)
 
 
+def test_the_simulated_configuration_needs_nothing_else(taxiway):
+    out = taxiway(
+        "explain", "--cold", "--model", "team/fast", "--config", EXAMPLES / "configurations" / "simulated.toml"
+    )
+    assert out.count("prioritised") == 4
+
+
 def test_explain_asks_the_running_gateway(taxiway, gateway):
     plan = json.loads(taxiway("explain", "--model", "simulator/echo", "--url", gateway, "--json"))
     assert plan["live"] is True

@@ -336,6 +336,6 @@ def _nothing_left(call: Call, excluded: Sequence[tuple[Offer, str]]) -> CallErro
             kind="invalid_request", message=f"{models[0]} does not serve {operation}", field="model", status=400
         )
         return CallError(failure, availability="wrong_endpoint", generation=call.id, models=models)
-    message = f"No allowed providers are available for the selected model. {'; '.join(sorted(reasons))}"
+    message = f"No allowed providers are available for the selected model: {'; '.join(sorted(reasons))}"
     failure = Failure(kind="not_found", message=message, status=404)
     return CallError(failure, availability="no_endpoints", generation=call.id, models=models)

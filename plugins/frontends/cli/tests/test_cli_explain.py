@@ -78,6 +78,7 @@ def test_a_model_that_nobody_serves_is_a_failure(explain):
     assert result.exit_code == 1
     assert "nothing can serve it" in result.stderr
     assert "demo/nothing" in result.stderr
+    assert "headroom" not in result.stdout.partition("\n")[2]  # no table without rows
 
 
 @pytest.mark.parametrize(

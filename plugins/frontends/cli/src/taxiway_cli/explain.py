@@ -63,7 +63,7 @@ def command(
         except _NotAsked as reason:
             if url:
                 raise click.ClickException(str(reason)) from None
-            click.echo(f"{reason} So this is a cold plan: nothing is known of health and learnt limits.", err=True)
+            click.echo(f"{reason} This is a cold plan: nothing is known of health and learnt limits.", err=True)
     live = told is not None
     plan = asyncio.run(_cold(config, data_dir, body)) if told is None else told
     if as_json:
@@ -168,7 +168,8 @@ def _show(plan: Json, origin: str) -> None:
     click.echo(
         f"{', '.join(plan['models'])}, {origin}: strategy {strategies}, cycle {plan['cycle']}, seed {plan['seed']}\n"
     )
-    show(_COLUMNS, [_cells(row) for row in plan["rows"]])
+    if plan["rows"]:
+        show(_COLUMNS, [_cells(row) for row in plan["rows"]])
     if plan["problem"]:
         raise click.ClickException(f"nothing can serve it: {plan['problem']}")
 
