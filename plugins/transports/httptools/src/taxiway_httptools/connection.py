@@ -115,10 +115,11 @@ class Connection(asyncio.Protocol):
         """Take the socket's transport; under TLS the dialler puts another on top of it."""
         # uvloop's are none of asyncio's classes.
         self.transport = self.wire = cast("asyncio.Transport", transport)
-        self._pool.live.add(self)
 
     def use(self, transport: asyncio.Transport) -> None:
         """Write to `transport`. It says at once when it can't pass everything on: that is how `sent` is known."""
+        # Only now: of one that is given up before, no loop says reliably that it is lost.
+        self._pool.live.add(self)
         self.transport = transport
         # TLS layers count a buffer of 0 bytes as full where the limit is 0.
         transport.set_write_buffer_limits(high=0 if transport is self.wire else 1, low=0)
