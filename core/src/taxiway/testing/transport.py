@@ -198,6 +198,32 @@ class TransportContract(ConnectionContract):
             assert came == [body, body]
             assert server.accepted == 1
 
+    @looped
+    async def test_bytes_are_counted_either_way_as_they_move(self) -> None:
+        """Silence is told from work by them: those of a long request, and each piece of a reply."""
+        body = b"x" * 1_000_000
+        further = asyncio.Semaphore(0)
+
+        async def behave(peer: Peer) -> None:
+            await peer.request()
+            for piece in (OK + b"content-length: 5\r\n\r\n", b"he", b"llo"):
+                await further.acquire()
+                await peer.write(piece)
+
+        async with serving(behave) as server, self.transport() as transport:
+            exchange = transport.open(request(server.origin, body), 5.0)
+            async with asyncio.timeout(5.0):
+                while not exchange.moved:  # noqa: ASYNC110 - nothing else tells
+                    await asyncio.sleep(0)
+            further.release()
+            await exchange.head()
+            counts = [exchange.moved]
+            for part in (b"he", b"llo"):
+                further.release()
+                assert await exchange.read() == part
+                counts.append(exchange.moved)
+            assert len(body) < counts[0] < counts[1] < counts[2]
+
     # Connections
 
     @looped
