@@ -7,9 +7,11 @@ from importlib import import_module
 from importlib.metadata import packages_distributions
 
 import pytest
+from attrs import fields
 from tree import CORE, PLUGINS, ROOT, Plugin, imports, name, nodes, toml
 
 from taxiway import hookspecs
+from taxiway.plugins import KINDS
 
 KITS = {path.stem for path in CORE.glob("testing/*.py")} - {"__init__"}
 DISTRIBUTIONS = {module: {_.lower() for _ in names} for module, names in packages_distributions().items()}
@@ -34,6 +36,17 @@ def test_a_plugin_folder_has_what_every_other_has(plugin: Plugin) -> None:
     readme = (folder / "README.md").read_text()
     assert readme.startswith(f"# {project['name']}\n")
     assert "\n```" in readme, "one example"
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=str)
+def test_a_readme_names_every_option(plugin: Plugin) -> None:
+    readme = (plugin.folder / "README.md").read_text()
+    hooks = vars(import_module(plugin.package.name)).items()
+    offered = [one for hook, offer in hooks if hook in KINDS.values() for one in offer()]
+    assert offered
+    for registration in offered:
+        missing = [field.name for field in fields(registration.options) if f"`{field.name}`" not in readme]
+        assert not missing, registration.name
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=str)

@@ -110,7 +110,7 @@ class Fault:
 
     It hits that share of the requests, drawn by the seed; only those of `key` (a key's name) or `model` (a model's id) where
     given. `after` tokens are sent before a fault of the middle of a stream. `factor`: how much slower `slow` is.
-    `retry_after`: seconds that `overloaded` and `capacity` tell the caller.
+    `retry_after`: seconds that a fault which answers with an error tells the caller.
     """
 
     kind: FaultKind
