@@ -1,8 +1,14 @@
+import asyncio
 from typing import ClassVar
 
-from taxiway.httpx_transport import taxiway_transports
+import pytest
+
+from taxiway.errors import TransportError
+from taxiway.http import HttpRequest, Origin
+from taxiway.httpx_transport import HttpxTransport, Options, taxiway_transports
 from taxiway.testing.faults import Difference
 from taxiway.testing.transport import TransportContract
+from taxiway.testing.transport_kit import rounds
 
 LENIENT = "h11 takes it, and what it means is not in doubt"
 
@@ -22,3 +28,15 @@ class TestHttpx(TransportContract):
         "a size too large": Difference("h11 takes twenty digits, and waits for the chunk until the idle limit"),
         "a space after the size": Difference(LENIENT),
     }
+
+
+async def test_who_waits_for_a_slot_of_ours_is_not_connecting():
+    transport = HttpxTransport(Options())
+    transport.slots = asyncio.Semaphore(0)
+    exchange = transport.open(HttpRequest("GET", Origin("http", "127.0.0.1", 9), "/", ()), 0.0)
+    await rounds(20)
+    exchange.abort()
+    with pytest.raises(TransportError) as caught:
+        await exchange.head()
+    assert caught.value.reason == "cancelled"
+    await transport.aclose()

@@ -125,9 +125,9 @@ class HttpxExchange:
         self._error: TransportError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
-        self._loop = loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._run())
-        self._timer = loop.call_later(connect, self._expire)
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._task = self._loop.create_task(self._run(connect))
         transport.under_way.add(self._task)
         self._task.add_done_callback(self._done)
 
@@ -158,11 +158,13 @@ class HttpxExchange:
             self._reply = None
             self._task.cancel()
 
-    async def _run(self) -> None:
+    async def _run(self, connect: float) -> None:
         transport = self._transport
         try:
             _check(self._request)
             async with transport.slots:
+                # Not before: whoever waits for a slot of ours learns nothing of the peer.
+                self._timer = self._loop.call_later(connect, self._expire)
                 try:
                     await self._exchange(transport.client)
                 except transport.httpx.TransportError:
@@ -266,7 +268,7 @@ class HttpxExchange:
         if step == "connect_tcp.started":
             self._dialled = True
         elif step == "send_request_headers.started":
-            self._timer.cancel()
+            self._cancel_timer()
             self.reused = self.reused or not self._dialled
         self.phase, self.sent = _STEPS[step]
 
@@ -283,8 +285,12 @@ class HttpxExchange:
             )
         self._wake()
 
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
     def _done(self, task: "asyncio.Task[None]") -> None:
-        self._timer.cancel()
+        self._cancel_timer()
         self._transport.under_way.discard(task)
         if task.cancelled():
             self._fail("cancelled")
