@@ -4,10 +4,12 @@ import pytest
 from attrs import evolve
 from simulated import BODY, EXACT, MODEL, over_sim
 
+from taxiway.assembly import Parts
 from taxiway.chat import CHAT
 from taxiway.outcome import CallError, Failure
 from taxiway.strategy import Ranked
 from taxiway.testing.virtual import virtual_time
+from taxiway.verify import Verifier
 
 
 class Raises:
@@ -116,3 +118,19 @@ async def test_a_body_that_is_no_json_is_the_callers_mistake(caplog):
             await bench.router.chat(**BODY, logit_bias={"1": float("nan"), "2": object()})
         assert caught.value.failure.kind == "invalid_request"
     assert not caplog.text
+
+
+@virtual_time
+async def test_whatever_fails_while_closing_the_rest_is_closed(monkeypatch):
+    closed = []
+
+    async def close(self):
+        closed.append(self)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Verifier, "aclose", close)
+    monkeypatch.setattr(Parts, "aclose", close)
+    async with over_sim() as bench:
+        with pytest.raises(ZeroDivisionError):
+            await bench.router.aclose()
+        assert [type(part) for part in closed] == [Verifier, Parts]

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -59,7 +60,7 @@ class Router:
         self._parts: Parts | None = None
         self._engine: Engine | None = None
         self._spool: Spool | None = None
-        self._verifier: Verifier | None = None
+        self._closing = AsyncExitStack()
 
     @classmethod
     def from_config(cls, path: str | Path | None = None, **around: Unpack[Around]) -> Self:
@@ -87,17 +88,9 @@ class Router:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close everything. Works after a half-failed start, and twice."""
-        verifier, self._verifier = self._verifier, None
-        spool, self._spool = self._spool, None
-        parts, self._parts = self._parts, None
-        self._engine = None
-        if verifier is not None:
-            await verifier.aclose()
-        if spool is not None:
-            await spool.aclose()
-        if parts is not None:
-            await parts.aclose()
+        """Close everything, the last started first, whatever becomes of one. Works after a half-failed start, and twice."""
+        self._engine = self._parts = self._spool = None
+        await self._closing.aclose()
 
     async def chat(self, **body: Any) -> Json:
         """Ask for a chat completion; the body is OpenAI's, with OpenRouter's additions. Returns the decoded reply.
@@ -204,6 +197,7 @@ class Router:
         built = self._built
         context = built.context
         parts = self._parts = await resolve(built)
+        self._closing.push_async_callback(parts.aclose)
         await parts.start()
         self._engine = engine = Engine(
             snapshot=parts.snapshot,
@@ -217,8 +211,9 @@ class Router:
             log=context.log,
             loop=asyncio.get_running_loop(),
         )
-        self._verifier = Verifier(engine, parts.secret, self.reload_keys)
-        engine.verify = self._verifier.verify
+        verifier = Verifier(engine, parts.secret, self.reload_keys)
+        self._closing.push_async_callback(verifier.aclose)
+        engine.verify = verifier.verify
 
     async def _journal(self) -> Journal:
         """In process nothing is written to disk unless a store, a sink or a folder was named."""
@@ -228,6 +223,7 @@ class Router:
             return Journal()
         folder = (built.context.data_dir or DEFAULT_FOLDER.expanduser()) / "spool"
         spool = self._spool = Spool(folder, sinks, built.context.clock, required=built.config.spool.required)
+        self._closing.push_async_callback(spool.aclose)
         await spool.start()
         return spool
 
