@@ -1,9 +1,12 @@
 """What a call leaves behind, whichever way it ends: its reservation, its record, its endpoint's good name."""
 
+import asyncio
+
 import pytest
 from simulated import BODY, EXACT, MODEL, over_sim
 
 from taxiway.errors import SpoolUnavailable
+from taxiway.http import HttpHead
 from taxiway.outcome import CallError
 from taxiway.spool import Journal
 from taxiway.testing.virtual import virtual_time
@@ -80,3 +83,32 @@ async def test_who_is_silent_for_longer_than_usual_has_failed_whoever_set_the_de
     async with over_sim({"kind": "hang"}) as bench:
         ask = {**ASK, "provider": {"only": ["openai"]}}
         assert [await hasty(bench.router, ask) for _ in range(5)] == [True] * 4 + [False]
+
+
+class Chatters:
+    """A transport whose streams go on and on without a token."""
+
+    schemes = frozenset({"sim"})
+    phase, sent, moved, framed, reused = "body", "whole", 1, False, False
+
+    def open(self, request, connect):
+        return self
+
+    async def head(self):
+        return HttpHead(200, {"content-type": "text/event-stream"})
+
+    async def read(self):
+        await asyncio.sleep(0.1)
+        return b'data: {"choices": [{"index": 0, "delta": {"role": "assistant"}}]}\n\n' * 100
+
+    def abort(self, reason="cancelled"): ...
+
+
+@virtual_time
+async def test_of_a_stream_without_tokens_only_so_much_is_held():
+    async with over_sim() as bench:
+        bench.router.engine.transports = {"sim": Chatters()}
+        stream = bench.router.stream(**ASK)
+        await anext(stream)
+        assert asyncio.get_running_loop().time() < 2
+        await stream.aclose()

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
@@ -157,10 +158,11 @@ class Attempt:
         exchange, _ = self._sure()
         timer = self._engine.loop.call_later(_DRAIN, exchange.abort)
         try:
-            while await exchange.read():
-                pass
-        except TransportError:
-            pass
+            with suppress(
+                Exception
+            ):  # the client has it all: whatever a transport raises now, the connection is lost, no more
+                while await exchange.read():
+                    pass
         finally:
             timer.cancel()
 

@@ -6,13 +6,16 @@ stream ends either with its dialect's own end or with an error event: never cut 
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from taxiway.codec import Json
 from taxiway.outcome import Failure
 
 if TYPE_CHECKING:
     from taxiway.run import Run
+
+MOST_HELD: Final = 1000
+"""Events without a token that are held back: who sends more is let through, so that memory is bounded."""
 
 
 class Stream:
@@ -64,7 +67,7 @@ class Stream:
                     if attempt.committed:
                         if result:
                             yield result
-                    elif progress.started or progress.finish:
+                    elif progress.started or progress.finish or len(held) >= MOST_HELD:
                         attempt.committed = True
                         yield [*held, *result]
                     else:
