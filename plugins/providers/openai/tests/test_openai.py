@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 import taxiway_openai
+from taxiway.candidate import Credential
 from taxiway.catalog import CatalogModel
 from taxiway.chat import CHAT
+from taxiway.errors import ConfigError
 from taxiway.http import HttpHead
 from taxiway.testing.provider import NOW, KnownModels, ProviderContract, Sample
 
@@ -54,6 +56,12 @@ def test_the_organization_and_the_project_are_headers():
     probe = PROVIDER.probe(SENT.candidate.account, SENT.secret, NOW)
     assert (probe.method, probe.target) == ("GET", "/v1/models")
     assert dict(probe.headers)["openai-organization"] == "org-1"
+
+
+def test_an_organization_that_can_not_be_sent_is_refused():
+    credential = Credential(id="x", provider="openai", label="x", settings={"organization": "org\n", "project": "p"})
+    with pytest.raises(ConfigError, match=r"x\.settings: openai-organization has characters"):
+        PROVIDER.accounts(credential, None)
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,15 @@ class CompatibleProvider:
         except ValueError:
             where = f"{credential.label}.settings.base_url"
             raise ConfigError([Problem("must be an address such as https://host/v1", where)]) from None
+        problems = [
+            Problem(f"{name} has characters that no header can carry", f"{credential.label}.settings")
+            for name, value in settings.headers()
+            if not sendable(value)
+        ]
         if secret is not None and not sendable(secret.reveal()):
-            raise ConfigError([Problem("has characters that no header can carry", f"{credential.label}.key")])
+            problems.append(Problem("has characters that no header can carry", f"{credential.label}.key"))
+        if problems:
+            raise ConfigError(problems)
         return [
             Account(
                 credential=credential,
