@@ -215,6 +215,9 @@ async def test_the_page_says_what_to_do(gateway) -> None:
     assert b"taxiway api-keys create" in reply.body
     for outside in (b"src=", b"@import", b"url(", b"<script", b"<link"):
         assert outside not in reply.body
+    assert b'base_url="http://test/api/v1"' in reply.body, "the address by which it was asked for"
+    odd = await gateway.client.send(b'GET / HTTP/1.1\r\nhost: "><b>\r\n\r\n')
+    assert b"<b>" not in odd.body
     wire = await gateway.client.open()
     wire.send(gateway.client.head("HEAD", "/"))
     answer = await wire.until(b"\r\n\r\n")

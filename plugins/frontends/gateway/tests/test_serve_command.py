@@ -56,6 +56,19 @@ def curl_of(text: str) -> str:
     return next(line for line in text.splitlines() if line.startswith("curl "))
 
 
+async def test_the_printed_command_makes_a_key_that_this_gateway_takes(tmp_path) -> None:
+    async with serving(tmp_path) as (text, _):
+        told = next(line for line in text.splitlines() if "api-keys create" in line).split("`")[1]
+        # PATH may be that of an activated environment or not: the command is found all the same.
+        process = await asyncio.create_subprocess_exec(
+            *shlex.split(told), cwd=tmp_path, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        key = (await process.communicate())[0].decode().strip()
+        line = curl_of(text)
+        assert (await ask(line.replace(line.split("Bearer ")[1].split('"')[0], key))).status_code == 200
+
+
 async def test_without_any_key_the_printed_line_works(tmp_path) -> None:
     async with serving(tmp_path) as (text, process):
         assert "no provider key was found" in text

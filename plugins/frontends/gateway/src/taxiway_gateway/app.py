@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from importlib.resources import files
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,8 @@ _WRONG: Final = dumps(error_body(500, "Internal error; the gateway's log has mor
 _OK: Final = dumps({"status": "ok"})
 _DRAINING: Final = dumps({"status": "draining"})
 _UNWRITABLE: Final = dumps({"status": "the spool can't be written"})
+_HOST: Final = re.compile(rb"[\w.:\[\]-]{1,255}")
+"""What may stand on the page as the gateway's address, of what the browser says."""
 _HTML: Final = (b"content-type", b"text/html; charset=utf-8")
 # The page needs nothing from anywhere, and nobody has a reason to frame it.
 _PAGE_POLICY: Final = (
@@ -110,6 +113,10 @@ class App:
 
     async def _page(self, exchange: Exchange) -> None:
         page = files("taxiway_gateway").joinpath("page.html").read_bytes()
+        scope = exchange.scope
+        for name, host in scope["headers"]:
+            if name == b"host" and _HOST.fullmatch(host):
+                page = page.replace(b"http://127.0.0.1:8787", b"%s://%s" % (scope["scheme"].encode(), host))
         await exchange.answer(200, page, _PAGE_POLICY, kind=_HTML)
 
     async def _healthz(self, exchange: Exchange) -> None:

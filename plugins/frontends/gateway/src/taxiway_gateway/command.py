@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shutil import which
 from typing import Any, Final
 
 import click
@@ -36,7 +37,7 @@ def serve(config: Path | None, data_dir: Path | None, host: str | None, port: in
         gc.collect()
         gc.freeze()
 
-    start = Start(config=config, data_dir=data_dir, host=host, port=port)
+    start = Start(config=config, data_dir=data_dir, host=host, port=port, program=_program())
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(
             run(start, say, Lines(sys.stderr) if logging.getLogger("taxiway").isEnabledFor(logging.INFO) else None)
@@ -59,3 +60,9 @@ def _log_to_stderr(level: str) -> None:
     logging.getLogger("taxiway").setLevel(level.upper())
     # Its warnings are of what clients send, and those have an answer.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+
+
+def _program() -> str:
+    """Return the name that the shell finds this program by: in a clone, without an activated environment, its path."""
+    called = sys.argv[0]
+    return called if Path(called).name == "taxiway" and which("taxiway") is None else "taxiway"

@@ -1,6 +1,7 @@
 """A gateway from its start to its end."""
 
 import logging
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -22,12 +23,19 @@ _PORT: Final = 8787
 
 @frozen(kw_only=True)
 class Start:
-    """What was said on the command line; None: as the configuration has it."""
+    """What was said on the command line; None: as the configuration has it. `program`: how it was called."""
 
     config: Path | None = None
     data_dir: Path | None = None
     host: str | None = None
     port: int | None = None
+    program: str = "taxiway"
+
+    def command(self) -> str:
+        """How other commands on the same data begin."""
+        given = (("--config", self.config), ("--data-dir", self.data_dir))
+        options = (word for option, path in given if path is not None for word in (option, str(path)))
+        return shlex.join([self.program, *options])
 
 
 async def run(start: Start, say: Callable[[str], None], lines: Lines | None = None) -> None:
@@ -56,7 +64,13 @@ async def run(start: Start, say: Callable[[str], None], lines: Lines | None = No
             )
             totals = [config.routing.timeouts.total, *(t.timeouts.total for t in config.models.values() if t.timeouts)]
             server = Server(app, config.gateway.cors, max(totals))
-            text = welcome(_url(*listener.getsockname()[:2]), shown, router.snapshot, last_resort=router.last_resort)
+            text = welcome(
+                _url(*listener.getsockname()[:2]),
+                shown,
+                router.snapshot,
+                last_resort=router.last_resort,
+                program=start.command(),
+            )
             await server.listen(listener, lambda: say(text))
     finally:
         listener.close()

@@ -33,12 +33,15 @@ class _Served:
     keys: dict[str, None] = field(factory=dict)
 
 
-def welcome(url: str, entry: Entry, snapshot: Snapshot, *, last_resort: bool = False) -> str:
-    """Return the text. `url` is the gateway's address; `last_resort`: no provider key was found."""
+def welcome(url: str, entry: Entry, snapshot: Snapshot, *, last_resort: bool = False, program: str = "taxiway") -> str:
+    """Return the text. `url` is the gateway's address; `last_resort`: no provider key was found.
+
+    `program` is how further commands begin: the program by a name that the shell finds, and the options of this start.
+    """
     blocks = [
         f"Taxiway is ready.\n\nBase URL   {url}/api/v1    (and {url}/v1)",
-        "\n".join(_key(entry)),
-        "\n".join(_providers(snapshot, last_resort=last_resort)),
+        "\n".join(_key(entry, program)),
+        "\n".join(_providers(snapshot, program, last_resort=last_resort)),
     ]
     model = _example(snapshot, priced=not last_resort)
     if model:
@@ -56,8 +59,8 @@ def curl(url: str, entry: Entry, model: str) -> str:
     )
 
 
-def _key(entry: Entry) -> Iterator[str]:
-    another = "`taxiway api-keys create --name NAME` makes another."
+def _key(entry: Entry, program: str) -> Iterator[str]:
+    another = f"`{program} api-keys create --name NAME` makes another."
     if entry.new:
         yield f"API key    shown this once, only its hash is kept; {another}\n"
         yield entry.new
@@ -72,10 +75,10 @@ def _key(entry: Entry) -> Iterator[str]:
         yield f"API key    there is none; {another}"
 
 
-def _providers(snapshot: Snapshot, *, last_resort: bool) -> Iterator[str]:
+def _providers(snapshot: Snapshot, program: str, *, last_resort: bool) -> Iterator[str]:
     if last_resort:
         yield "Providers  no provider key was found in the environment or in .env, so only the simulator answers:"
-        yield "           made-up text that costs nothing. Set OPENAI_API_KEY or the like, or run `taxiway init`."
+        yield f"           made-up text that costs nothing. Set OPENAI_API_KEY or the like, or run `{program} init`."
         return
     served: dict[str, _Served] = {}
     for offers in snapshot.models(DEFAULT_WORKSPACE).values():
@@ -85,7 +88,7 @@ def _providers(snapshot: Snapshot, *, last_resort: bool) -> Iterator[str]:
             one.models.add(endpoint.model)
             one.keys.update(dict.fromkeys(c.account.credential.key or _KEYLESS for c in offer.candidates))
     if not served:
-        yield "Providers  none serves a model; `taxiway check` says what is wrong with the configuration."
+        yield f"Providers  none serves a model; `{program} check` says what is wrong with the configuration."
     for index, one in enumerate(sorted(served.values(), key=lambda served: served.name)):
         models = f"{len(one.models)} model{'s' if len(one.models) > 1 else ''}"
         yield f"{'' if index else 'Providers':11}{one.name}: {models}, {', '.join(one.keys)}"
