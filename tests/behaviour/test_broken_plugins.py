@@ -1,15 +1,22 @@
 """A plugin that raises costs its own share of a call, and never the call."""
 
+import json
+
 import pytest
 from attrs import evolve
 from simulated import BODY, EXACT, MODEL, over_sim
+from upstream import Answer
 
+from taxiway import Router
 from taxiway.assembly import Parts
 from taxiway.chat import CHAT
 from taxiway.outcome import CallError, Failure
 from taxiway.strategy import Ranked
 from taxiway.testing.virtual import virtual_time
 from taxiway.verify import Verifier
+
+ASK = {"model": MODEL, "messages": BODY["messages"]}
+SSE = {"content-type": "text/event-stream"}
 
 
 class Raises:
@@ -134,3 +141,21 @@ async def test_whatever_fails_while_closing_the_rest_is_closed(monkeypatch):
         with pytest.raises(ZeroDivisionError):
             await bench.router.aclose()
         assert [type(part) for part in closed] == [Verifier, Parts]
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("stream", [False, True])
+async def test_replies_of_a_form_that_nobody_expects_shut_the_endpoint(monkeypatch, upstream, caplog, stream):
+    monkeypatch.setenv("OWN_KEY", "sk-upstream-test")
+    choice = {"message": {"content": "text"}, "delta": {"content": "text"}, "finish_reason": ["stop"]}
+    odd = {"id": "x", "object": "chat.completion", "model": "m", "choices": [choice]}
+    upstream.always(Answer(200, odd) if not stream else Answer(200, b"data: %b\n\n" % json.dumps(odd).encode(), SSE))
+    models = [{"id": "gpt-4o-mini", "slug": MODEL}]
+    provider = {"use": "openai-compatible", "slug": "own", "base_url": upstream.url, "models": models}
+    credential = {"provider": "own", "key": "env:OWN_KEY"}
+    async with Router.from_dict({"providers": [provider], "credentials": [credential]}) as router:
+        for _ in range(5):
+            with pytest.raises(CallError) as caught:
+                await (anext(router.stream(**ASK)) if stream else router.chat(**ASK))
+            assert caught.value.failure.kind == "unavailable"
+    assert "endpoint_out" in caplog.text

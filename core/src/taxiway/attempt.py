@@ -313,9 +313,11 @@ class Attempt:
             return Failure(kind="unsupported_here", message=str(error), field=error.field)
         name = self.candidate.endpoint.provider
         self._engine.log.error("provider %s: its plugin failed: %s", name, scrub(traceback.format_exc()))
-        return Failure(
-            kind="unavailable", scope="none", message=f"the plugin of {name} failed ({type(error).__name__})"
-        )
+        # While it reads a reply, that is most likely of a form that nobody expects: the endpoint can't be used, whoever is wrong.
+        reading = self._replies is not None
+        said = "can't read the reply" if reading else "failed"
+        message = f"the plugin of {name} {said} ({type(error).__name__})"
+        return Failure(kind="unavailable", scope=None if reading else "none", message=message)
 
     def _sure(self) -> "tuple[Exchange, Replies]":
         assert self._exchange is not None
