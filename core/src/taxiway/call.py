@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from attrs import define, evolve, frozen
 
-from taxiway.candidate import DEFAULT_WORKSPACE, Candidate, Operation
+from taxiway.candidate import DEFAULT_WORKSPACE, Candidate, Endpoint, Operation
 from taxiway.codec import Json
 from taxiway.errors import InvalidRequest
 from taxiway.secret import Secret
@@ -123,6 +123,10 @@ class Call:
     def expected_output(self) -> int:
         """Tokens that the reply is reckoned with before it is there: the call's own limit, if that is less than is usual."""
         return 0 if self.operation == "embeddings" else min(self.facts.max_output or TYPICAL_OUTPUT, TYPICAL_OUTPUT)
+
+    def expected_price(self, endpoint: Endpoint) -> float | None:
+        """Return the USD that this very call is expected to cost at an endpoint; None where a price is unknown."""
+        return endpoint.price.expected(self.facts.tokens, self.expected_output)
 
 
 @define(eq=False)

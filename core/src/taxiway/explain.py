@@ -22,7 +22,8 @@ from taxiway.strategy import Ranked
 class Row:
     """One candidate. `place` counts from 1 in the order of trying, None: it is out. `frees` in seconds from now.
 
-    `headroom` is the free share of its tightest limit (1 where none is known, 0 where the call doesn't fit); `price` the expected USD of this very call.
+    `headroom` is the free share of its tightest limit (1 where none is known, 0 where the call doesn't fit); `price` the
+    expected USD of this very call.
     """
 
     place: int | None
@@ -128,6 +129,6 @@ def _row(
         account=candidate.account.label,
         reason=reason,
         headroom=0.0 if isinstance(room, Block) else room,
-        price=endpoint.price.expected(facts.tokens, call.expected_output),
+        price=call.expected_price(endpoint),
         frees=frees,
     )

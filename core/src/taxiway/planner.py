@@ -318,7 +318,7 @@ def _rank(
 
 
 def _price(call: Call, endpoint: Endpoint) -> float:
-    price = endpoint.price.expected(call.facts.tokens, call.expected_output)
+    price = call.expected_price(endpoint)
     return inf if price is None else price
 
 

@@ -21,7 +21,7 @@ class FastEnough:
         return [self._rank(call, endpoint, view) for endpoint in endpoints]
 
     def _rank(self, call: Call, endpoint: Endpoint, view: HealthView) -> Ranked:
-        latency, price = view.latency(endpoint), endpoint.price.expected(call.facts.tokens, call.expected_output)
+        latency, price = view.latency(endpoint), call.expected_price(endpoint)
         if view.outage(endpoint):
             return Ranked(endpoint, OUTAGE, "an outage")
         if latency is not None and latency >= self._within:

@@ -28,7 +28,7 @@ class PriceStrategy:
         """Sort by price."""
         ranked = []
         for endpoint in endpoints:
-            price = endpoint.price.expected(call.facts.tokens, call.expected_output)
+            price = call.expected_price(endpoint)
             if price is None:
                 ranked.append(Ranked(endpoint, _UNKNOWN, "price unknown"))
             else:
