@@ -202,33 +202,31 @@ class Exchange:
     async def begin(self, status: int, fields: list[Field]) -> None:
         """Send the head of a reply in parts. Raises Gone, as the rest of it does."""
         self.status = status
-        connection = self.connection
-        if connection is None:
-            await self._patiently(self.send({"type": "http.response.start", "status": status, "headers": fields}))
-        else:
-            if connection.flow.write_paused:
-                await self._patiently(connection.flow.drain())
+        if (connection := await self._room()) is not None:
             connection.begin(status, fields)
+        else:
+            await self._patiently(self.send({"type": "http.response.start", "status": status, "headers": fields}))
 
     async def part(self, data: bytes) -> None:
         """Send a part; the client has `SEND_LIMIT` to take what was sent before."""
-        connection = self.connection
-        if connection is None:
-            await self._patiently(self.send({"type": "http.response.body", "body": data, "more_body": True}))
-        else:
-            if connection.flow.write_paused:
-                await self._patiently(connection.flow.drain())
+        if (connection := await self._room()) is not None:
             connection.part(data)
+        else:
+            await self._patiently(self.send({"type": "http.response.body", "body": data, "more_body": True}))
 
     async def end(self, data: bytes) -> None:
         """Send the last part."""
-        connection = self.connection
-        if connection is None:
-            await self._patiently(self.send({"type": "http.response.body", "body": data, "more_body": False}))
-        else:
-            if connection.flow.write_paused:
-                await self._patiently(connection.flow.drain())
+        if (connection := await self._room()) is not None:
             connection.end(data)
+        else:
+            await self._patiently(self.send({"type": "http.response.body", "body": data, "more_body": False}))
+
+    async def _room(self) -> Any:
+        """Wait until the client takes more. Returns the connection, which needs no messages, where there is one."""
+        connection = self.connection
+        if connection is not None and connection.flow.write_paused:
+            await self._patiently(connection.flow.drain())
+        return connection
 
     async def _patiently(self, sending: Awaitable[None]) -> None:
         try:
