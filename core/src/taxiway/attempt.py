@@ -158,9 +158,8 @@ class Attempt:
         exchange, _ = self._sure()
         timer = self._engine.loop.call_later(_DRAIN, exchange.abort)
         try:
-            with suppress(
-                Exception
-            ):  # the client has it all: whatever a transport raises now, the connection is lost, no more
+            # The client has it all: whatever a transport raises now, the connection is lost, no more.
+            with suppress(Exception):
                 while await exchange.read():
                     pass
         finally:

@@ -74,8 +74,8 @@ def in_sections(offers: Iterable[Offer]) -> list[SectionOffers]:
 class Snapshot:
     """Everything a plan is made from that is not the call. Immutable; replaced whole on a change.
 
-    `offers`: by workspace and model slug, in the order of sections. `ids`: the same by `<provider>/<id>`, where that is no
-    slug. `names`: the `[models]` tables. `hash` identifies it in records.
+    `offers`: by workspace and model slug, in the order of sections. `ids`: the same by `<provider>/<id>`; a slug
+    goes first. `names`: the `[models]` tables. `hash` identifies it in records.
     """
 
     offers: Mapping[str, Mapping[str, tuple[Offer, ...]]]

@@ -69,14 +69,12 @@ class Stream:
                             yield result
                     elif progress.started or progress.finish or len(held) >= MOST_HELD:
                         attempt.committed = True
-                        yield [*held, *result]
+                        result, held = [*held, *result], []
+                        yield result
                     else:
                         held += result
                 if result is None:
-                    if not attempt.committed:
-                        attempt.committed = True
-                    else:
-                        held = []
+                    attempt.committed = True
                     run.served(attempt)
                     self.whole = True
                     yield [*held, *attempt.last]

@@ -14,30 +14,21 @@ from taxiway.errors import ConfigError
 from taxiway.outcome import AttemptRecord, Generation
 from taxiway.registration import AnyRegistration, Closes, Context, Starts
 from taxiway.sink import Checkpoints, Sink
+from taxiway.testing.spool import done
 from taxiway.usage import Usage
 
 
 def generation(number: int = 1, **changed: Any) -> Generation:
     """Make a generation as the spool delivers it: two attempts, tokens, a cost. Its id ends in `number`."""
     usage = Usage(input=20, cache_read=100, output=7, reasoning=3)
-    attempts = [
+    attempts = (
         _attempt(1, kind="rate_limited", status=429, duration=0.1),
         _attempt(2, usage=usage, cost=0.00003, latency=0.2, duration=0.5),
-    ]
+    )
     known: dict[str, Any] = {
         "id": f"gen-1760000000-{number:020d}",
-        "state": "done",
-        "workspace": "default",
-        "api_key": "key-1",
-        "operation": "chat",
-        "dialect": "chat",
-        "requested": "author/name",
-        "created": 1_760_000_000.0 + number,
         "streamed": True,
-        "model": "author/name",
-        "provider": "somebody",
         "endpoint": "somebody:name",
-        "attempts": attempts,
         "usage": usage,
         "cost": 0.00003,
         "latency": 0.3,
@@ -47,7 +38,7 @@ def generation(number: int = 1, **changed: Any) -> Generation:
         "figures": {"somebody:name": {"latency": 0.25}},
         "dropped": ["logit_bias"],
     }
-    return Generation(**(known | changed))
+    return done(number, *changed.pop("attempts", attempts), **(known | changed))
 
 
 def _attempt(number: int, **known: Any) -> AttemptRecord:
