@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
+from taxiway.money import Price
 from taxiway.outcome import Generation
 from taxiway.records import is_ended, is_torn, read, unframed
 from taxiway.spool_files import Segment, SpoolFolder
@@ -84,8 +85,7 @@ def _estimate(lost: Generation) -> None:
         if attempt.kind is None:
             out = attempt.max_output or 0
             attempt.kind, attempt.usage = "lost", Usage(input=attempt.tokens, output=out, estimated=True)
-            if attempt.price_in is not None and (attempt.price_out is not None or not out):
-                attempt.cost = attempt.tokens * attempt.price_in + out * (attempt.price_out or 0.0)
+            attempt.cost = Price(input=attempt.price_in, output=attempt.price_out).expected(attempt.tokens, out)
     last = lost.attempts[-1]
     lost.model, lost.provider, lost.endpoint = last.model, last.provider, last.endpoint
     lost.estimated, lost.error = True, "lost"
