@@ -6,6 +6,9 @@ PYTEST_ARGS ?=
 # Two workers suit the smallest machine that CI has; tests of one file share their servers, so they stay together.
 PYTEST_WORKERS ?= 2
 
+empty :=
+space := $(empty) $(empty)
+sources := core/src $(wildcard plugins/*/*/src)
 projects := pyproject.toml core/pyproject.toml $(wildcard plugins/*/*/pyproject.toml examples/*/pyproject.toml)
 
 .PHONY: run test lint format bench wheels new requirements clean
@@ -20,7 +23,7 @@ test: .venv/.dev-stamp
 lint: .venv/.dev-stamp
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/mypy
+	MYPYPATH=$(subst $(space),:,$(sources)) .venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
 format: .venv/.dev-stamp

@@ -8,9 +8,6 @@ from string import Template
 
 SKELETONS = Path(__file__).parent / "skeletons"
 FOLDERS = {"strategy": "strategies"}
-LISTS = {"mypy_path": "src", "root_packages": "module", "forbidden_modules": "module", "modules": "module"}
-"""The lists of the checkout's pyproject.toml that name every plugin, and by what."""
-
 NEXT = """\
 Made {folder}: it works as it stands.
 
@@ -43,7 +40,6 @@ def main() -> None:
         parser.error(f"{folder} is already there")
     module = f"taxiway_{given.name.replace('-', '_')}"
     copy(SKELETONS / given.kind, given.root / folder, {"name": given.name, "module": module})
-    enter(given.root / "pyproject.toml", {"src": f"{folder.as_posix()}/src", "module": module})
     sys.stdout.write(NEXT.format(folder=folder, module=module, name=given.name))
 
 
@@ -53,18 +49,6 @@ def copy(skeleton: Path, target: Path, names: dict[str, str]) -> None:
         place = str(source.relative_to(skeleton)).replace("MODULE", names["module"]).removesuffix(".in")
         (target / place).parent.mkdir(parents=True, exist_ok=True)
         (target / place).write_text(Template(source.read_text()).substitute(names))
-
-
-def enter(project: Path, values: dict[str, str]) -> None:
-    """Enter the plugin into the lists that name every plugin."""
-    text = project.read_text()
-    for key, by in LISTS.items():
-        found = re.search(rf"(?m)^{key} = \[\n((?:  \"[^\"\n]*\",\n)*)\]", text)
-        if found is None:
-            sys.exit(f"{project}: there is no list {key}; enter {values[by]} by hand")
-        lines = sorted({*found[1].splitlines(keepends=True), f'  "{values[by]}",\n'})
-        text = f"{text[: found.start(1)]}{''.join(lines)}{text[found.end(1) :]}"
-    project.write_text(text)
 
 
 if __name__ == "__main__":

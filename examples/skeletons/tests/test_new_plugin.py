@@ -73,20 +73,12 @@ def test_a_whole_checkout_is_as_clean_as_before(tmp_path):
         ["-c", lint],
         ["-m", "pytest", "-q", "-p", "no:cacheprovider", "plugins/strategies/least-busy", *house],
     ):
-        done = run(*command, cwd=root, PYTHONPATH=path)
+        done = run(*command, cwd=root, PYTHONPATH=path, MYPYPATH=path)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_checkout_knows_the_new_plugin(checkout):
-    before = tomllib.loads((checkout / "pyproject.toml").read_text())["tool"]
+def test_it_says_what_to_do_next(checkout):
     made = new(checkout)
-    after = tomllib.loads((checkout / "pyproject.toml").read_text())["tool"]
-    assert set(after["mypy"]["mypy_path"]) - set(before["mypy"]["mypy_path"]) == {"plugins/strategies/least-busy/src"}
-    imports = after["importlinter"]
-    lists = [imports["root_packages"]]
-    lists += [row[key] for row in imports["contracts"] for key in ("forbidden_modules", "modules") if key in row]
-    assert len(lists) == 3
-    assert all("taxiway_least_busy" in names for names in lists)
     assert "plugins/strategies/least-busy/src/taxiway_least_busy/ranking.py" in made.stdout
     assert 'strategy = "least-busy"' in made.stdout
 
