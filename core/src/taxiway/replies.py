@@ -11,8 +11,9 @@ from taxiway.errors import Malformed
 from taxiway.provider import Event, InBandError
 from taxiway.sse import SseEvent, SseParser
 
-Quirk: TypeAlias = Callable[[Json], Iterable[Json]]
-"""Makes events mean what they mean in their dialect; it may change what it is given, and raise Malformed."""
+Quirk: TypeAlias = Callable[[Json], Iterable[Event]]
+"""Makes events mean what they mean in their dialect; it may change what it is given, and raise Malformed. An event that is an error
+in its dialect becomes InBandError."""
 
 MAX_REPLY: Final = 64 * 1024 * 1024
 """Bytes of one complete reply: several images as base64 fit."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import taxiway_openai_compatible
 from taxiway.candidate import Credential
+from taxiway.catalog import CatalogModel
 from taxiway.codec import loads
 from taxiway.converter import structure
 from taxiway.errors import ConfigError, Malformed
@@ -20,7 +21,15 @@ from taxiway.provider import InBandError
 from taxiway.secret import Secret
 from taxiway.testing.dialect import context
 from taxiway.testing.provider import NOW, KnownModels, ProviderContract, Sample
-from taxiway_openai_compatible import CompatibleProvider, ErrorRow, LimitRow, Shape, from_environment
+from taxiway_openai_compatible import (
+    CompatibleProvider,
+    ErrorRow,
+    LimitRow,
+    ModelRow,
+    Shape,
+    from_environment,
+    paths_of,
+)
 from taxiway_openai_compatible.errors import SHARED, failure_of, read
 from taxiway_openai_compatible.limits import go_duration, hints_of
 
@@ -359,6 +368,41 @@ def test_a_shape_with_a_path_and_a_header_of_its_own():
     assert ("api-key", "k-0123456789") in provider.prepare(sent, NOW).headers
 
 
+def test_a_model_speaks_the_dialects_of_its_operation_that_the_shape_has_paths_for_best_first():
+    shape = Shape(slug="acme", name="Acme", base_url="https://a.example/v1", paths=paths_of("responses", "chat"))
+    (endpoint,) = CompatibleProvider(shape).endpoints(KnownModels(ProviderContract.models), [])
+    assert endpoint.dialects == {"chat": ("responses", "chat")}
+
+
+def test_what_is_known_of_single_models_is_read_in_order_and_the_last_word_counts():
+    shape = Shape(
+        slug="acme",
+        name="Acme",
+        base_url="https://a.example/v1",
+        paths=paths_of("chat", "responses", "completions", "rerank"),
+        refuses=frozenset({"top_k", "seed"}),
+        models=(
+            ModelRow(ids=("*",), dialects=("responses", "chat", "rerank")),
+            ModelRow(
+                ids=("old-*",), dialects=("completions",), refuses=frozenset({"tools"}), takes=frozenset({"seed"})
+            ),
+            ModelRow(ids=("gone",), dialects=("messages",)),
+        ),
+        adds=(
+            CatalogModel(id="ranker", slug="acme/ranker", name="Ranker", operation="rerank"),
+            CatalogModel(id="new", slug="acme/other", name="The catalog knows it better"),
+        ),
+    )
+    known = [CatalogModel(id=name, slug=f"acme/{name}", name=name) for name in ("new", "old-1", "gone")]
+    endpoints = {endpoint.model: endpoint for endpoint in CompatibleProvider(shape).endpoints(KnownModels(known), [])}
+    assert {model: endpoint.dialects for model, endpoint in endpoints.items()} == {
+        "acme/ranker": {"rerank": ("rerank",)},
+        "acme/new": {"chat": ("responses", "chat")},
+        "acme/old-1": {"chat": ("completions",)},
+    }
+    assert endpoints["acme/old-1"].unsupported == {"top_k", "tools"}
+
+
 def test_a_shape_is_a_row_of_a_table():
     row = """
         slug = "acme"
@@ -384,7 +428,7 @@ def test_a_quirk_comes_before_the_checks():
     def finish(event):
         return [{**event, "choices": [{"index": 0, "message": {"content": event["text"]}}]}]
 
-    provider = CompatibleProvider(Shape(slug="acme", name="Acme", base_url="https://a.example"), quirk=finish)
+    provider = CompatibleProvider(Shape(slug="acme", name="Acme", base_url="https://a.example"), own={"chat": finish})
     replies = provider.replies(outgoing(provider), HttpHead(200, {}))
     replies.feed(b'{"text":"a"}')
     (reply,) = replies.close(framed=True)

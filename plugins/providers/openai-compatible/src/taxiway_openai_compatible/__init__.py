@@ -2,7 +2,7 @@
 
 Distributions of providers that are shaped like OpenAI's API declare theirs with what this package exports:
 
-    from taxiway_openai_compatible import CompatibleProvider, ErrorRow, LimitRow, Settings, Shape, from_environment
+    from taxiway_openai_compatible import CompatibleProvider, ErrorRow, Settings, Shape, from_environment, paths_of
 
     SHAPE = Shape(slug="acme", name="Acme", base_url="https://api.acme.example/v1", catalog="acme")
     provider = CompatibleProvider(SHAPE)
@@ -22,33 +22,73 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from taxiway.provider import Provider
-    from taxiway_openai_compatible.declaration import ErrorRow, LimitRow, Settings, Shape
+    from taxiway_openai_compatible.declaration import (
+        INSIDE,
+        PATHS,
+        ErrorRow,
+        LimitRow,
+        ModelRow,
+        Settings,
+        Shape,
+        operation_of,
+        paths_of,
+    )
     from taxiway_openai_compatible.environment import from_environment
-    from taxiway_openai_compatible.provider import CompatibleProvider
+    from taxiway_openai_compatible.errors import SHARED, Told, failure_of, read
+    from taxiway_openai_compatible.limits import go_duration, hints_of
+    from taxiway_openai_compatible.provider import Address, CompatibleProvider, sendable, split
 
 __all__ = [
+    "INSIDE",
+    "PATHS",
+    "SHARED",
     "TAXIWAY_API",
+    "Address",
     "CompatibleProvider",
     "ErrorRow",
     "LimitRow",
     "ModelPrice",
+    "ModelRow",
     "Options",
     "ServedModel",
     "Settings",
     "Shape",
+    "Told",
+    "failure_of",
     "from_environment",
+    "go_duration",
+    "hints_of",
+    "operation_of",
+    "paths_of",
+    "read",
+    "sendable",
+    "split",
     "taxiway_providers",
 ]
 
 TAXIWAY_API = (1, 0)
 
 _WHERE = {
+    "INSIDE": "declaration",
+    "PATHS": "declaration",
+    "SHARED": "errors",
+    "Address": "provider",
     "CompatibleProvider": "provider",
     "ErrorRow": "declaration",
     "LimitRow": "declaration",
+    "ModelRow": "declaration",
     "Settings": "declaration",
     "Shape": "declaration",
+    "Told": "errors",
+    "failure_of": "errors",
     "from_environment": "environment",
+    "go_duration": "limits",
+    "hints_of": "limits",
+    "operation_of": "declaration",
+    "paths_of": "declaration",
+    "read": "errors",
+    "sendable": "provider",
+    "split": "provider",
 }
 
 

@@ -1,12 +1,14 @@
 """What is declared of a provider that is shaped like OpenAI's API: addresses, headers, errors, limits. Values only."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Final, Literal, TypeAlias
 
 from attrs import field, fields, frozen
 
 from taxiway.candidate import Charge, Operation, Unit
+from taxiway.catalog import CatalogModel
 from taxiway.outcome import Kind, Scope
 
 Form: TypeAlias = Literal["go-duration", "seconds", "epoch"]
@@ -15,6 +17,27 @@ Form: TypeAlias = Literal["go-duration", "seconds", "epoch"]
 INSIDE: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details", "cache_control"})
 """OpenRouter's additions to chat that only routers take: refused unless a shape says otherwise. `reasoning` becomes
 `reasoning_effort` where that is not refused as well."""
+
+PATHS: Final[Mapping[str, str]] = {
+    "chat": "/chat/completions",
+    "responses": "/responses",
+    "completions": "/completions",
+    "embeddings": "/embeddings",
+    "rerank": "/rerank",
+}
+"""Where the dialects of this wire usually are, behind the base URL."""
+
+_NOT_CHAT: Final[tuple[Operation, ...]] = ("embeddings", "rerank", "count-tokens")
+
+
+def operation_of(dialect: str) -> Operation:
+    """Return the operation of a dialect: the one that its name ends with (`cohere-rerank`), else chat."""
+    return next((operation for operation in _NOT_CHAT if dialect.endswith(operation)), "chat")
+
+
+def paths_of(*dialects: str) -> Mapping[str, str]:
+    """Return the usual paths of some dialects, in their order: the first of an operation is its best."""
+    return {dialect: PATHS[dialect] for dialect in dialects}
 
 
 @frozen(kw_only=True)
@@ -77,12 +100,31 @@ class LimitRow:
 
 
 @frozen(kw_only=True)
+class ModelRow:
+    """What is known of some models: those whose id fits one of `ids` (shell patterns: `o1-pro*`).
+
+    `dialects`: those of the shape's that they speak, best first; None: nothing is known. `refuses`: canonical fields that they
+    answer with an error, beside the shape's; `takes`: fields that they take though the shape or an earlier row refuses them.
+    """
+
+    ids: tuple[str, ...]
+    dialects: tuple[str, ...] | None = None
+    refuses: frozenset[str] = frozenset()
+    takes: frozenset[str] = frozenset()
+
+    def matches(self, id: str) -> bool:  # noqa: A002 - it is what the provider calls it
+        """Whether a model's id is one of these."""
+        return any(fnmatchcase(id, pattern) for pattern in self.ids)
+
+
+@frozen(kw_only=True)
 class Shape:
     """One provider, as values that a row of a table can hold.
 
-    `catalog`: its name in the catalog. `paths` by operation, whose dialect has its name. `refuses`: canonical fields that the API answers with an error;
-    `reasoning_refuses`, `plain_refuses`: those that its reasoning models refuse, and those that all others refuse.
-    `errors` are asked before the rows that all such servers share.
+    `catalog`: its name in the catalog; `adds`: models that the catalog lacks. `paths` by dialect, an operation's best dialect
+    first. `refuses`: canonical fields that the API answers with an error; `reasoning_refuses`, `plain_refuses`: those that its
+    reasoning models refuse, and those that all others refuse; `models`: what is known of single ones, read in order, the last
+    word counts. `errors` are asked before the rows that all such servers share. `stream_options`: whether a stream is asked for its usage.
     """
 
     slug: str
@@ -90,14 +132,36 @@ class Shape:
     base_url: str
     auth_header: str = "authorization"
     auth_scheme: str = "Bearer "
-    paths: Mapping[Operation, str] = field(factory=lambda: {"chat": "/chat/completions", "embeddings": "/embeddings"})
+    paths: Mapping[str, str] = field(factory=lambda: paths_of("chat", "embeddings"))
     probe: str | None = "/models"
     headers: Mapping[str, str] = field(factory=dict)
     catalog: str = ""
+    adds: tuple[CatalogModel, ...] = ()
     refuses: frozenset[str] = INSIDE
     reasoning_refuses: frozenset[str] = frozenset()
     plain_refuses: frozenset[str] = frozenset()
+    models: tuple[ModelRow, ...] = ()
     stream_options: bool = True
     charges: Charge = "admission"
     errors: tuple[ErrorRow, ...] = ()
     limits: tuple[LimitRow, ...] = ()
+
+    def dialects(self, id: str, operations: Iterable[Operation]) -> Mapping[Operation, tuple[str, ...]]:  # noqa: A002
+        """Return what a model speaks for each of some operations; an operation that it speaks nothing for is left out."""
+        speaks = tuple(self.paths)
+        for row in self.models:
+            if row.dialects is not None and row.matches(id):
+                speaks = tuple(dialect for dialect in row.dialects if dialect in self.paths)
+        by_operation = {
+            operation: tuple(dialect for dialect in speaks if operation_of(dialect) == operation)
+            for operation in operations
+        }
+        return {operation: dialects for operation, dialects in by_operation.items() if dialects}
+
+    def unsupported(self, model: CatalogModel) -> frozenset[str]:
+        """Return the canonical fields that a model is known to refuse."""
+        refused = model.unsupported | self.refuses | (self.reasoning_refuses if model.reasoning else self.plain_refuses)
+        for row in self.models:
+            if row.matches(model.id):
+                refused = (refused | row.refuses) - row.takes
+        return refused

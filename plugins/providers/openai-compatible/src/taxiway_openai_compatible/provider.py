@@ -1,6 +1,7 @@
 """The provider that a shape declares: one implementation for every server that speaks OpenAI's API."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from attrs import field, frozen
@@ -13,16 +14,18 @@ from taxiway.converter import structure
 from taxiway.errors import ConfigError, Problem
 from taxiway.http import Headers, HttpHead, HttpRequest, Origin
 from taxiway.outcome import Failure, QuotaHint
-from taxiway.provider import Replies
+from taxiway.provider import Event, InBandError, Replies
 from taxiway.replies import JsonReplies, Quirk, SseReplies, no_stream
 from taxiway.secret import Secret
 from taxiway_openai_compatible import quirks
-from taxiway_openai_compatible.declaration import Settings, Shape
+from taxiway_openai_compatible.declaration import Settings, Shape, operation_of
 from taxiway_openai_compatible.errors import SHARED, failure_of
 from taxiway_openai_compatible.limits import hints_of
 
 _USAGE: Final = {"include_usage": True}
 _SCHEMES: Final = frozenset({"http", "https", "sim"})
+_ASKED: Final = frozenset({"chat", "completions"})
+"""The dialects whose streams tell their usage only when asked."""
 
 
 def split(url: str) -> tuple[Origin, str]:
@@ -52,8 +55,8 @@ def sendable(text: str) -> bool:
 class CompatibleProvider:
     """A provider as its shape declares it.
 
-    `models`: what is served instead of what the catalog says. `settings`: the class of a credential's table. `quirk` makes
-    its chat replies and chunks mean what OpenAI's mean. Raises ValueError where the shape's base URL is none.
+    `models`: what is served instead of what the catalog says. `settings`: the class of a credential's table. `own` by dialect:
+    quirks that make its replies and events mean what OpenAI's mean. Raises ValueError where the shape's base URL is none.
     """
 
     def __init__(
@@ -62,12 +65,13 @@ class CompatibleProvider:
         models: Sequence[CatalogModel] = (),
         *,
         settings: type[Settings] = Settings,
-        quirk: Quirk | None = None,
+        own: Mapping[str, Quirk] = MappingProxyType({}),
     ) -> None:
         self.slug, self.name, self.settings = shape.slug, shape.name, settings
         self._shape, self._models = shape, tuple(models)
         self._rows = (*shape.errors, *SHARED)
-        self._chunk, self._reply = _composed(quirk, quirks.chunk), _composed(quirk, quirks.reply)
+        self._events = {name: _composed(own.get(name), quirks.EVENTS.get(name)) for name in shape.paths}
+        self._replies = {name: _composed(own.get(name), quirks.REPLIES.get(name)) for name in shape.paths}
         split(shape.base_url)
 
     def accounts(self, credential: Credential, secret: Secret | None) -> Sequence[Account]:
@@ -100,14 +104,16 @@ class CompatibleProvider:
         ]
 
     def endpoints(self, catalog: Catalog, accounts: Sequence[Account]) -> Iterable[Endpoint]:
-        """Say what can be served: the models that were declared, else the catalog's."""
+        """Say what can be served: the models that were declared, else the catalog's and those that the shape adds."""
         if self._models:
+            every = tuple(dict.fromkeys(map(operation_of, self._shape.paths)))
             for model in self._models:
-                yield self._endpoint(model, tuple(self._shape.paths))
+                yield self._endpoint(model, self._shape.dialects(model.id, every))
             return
-        for model in catalog.provider(self._shape.catalog).values():
-            if model.operation in self._shape.paths:
-                yield self._endpoint(model, (model.operation,))
+        added = {model.id: model for model in self._shape.adds}
+        for model in {**added, **catalog.provider(self._shape.catalog)}.values():
+            if dialects := self._shape.dialects(model.id, (model.operation,)):
+                yield self._endpoint(model, dialects)
 
     def serves(self, endpoint: Endpoint, account: Account) -> bool:
         """Every account of the provider serves all of its models, unless it lists its own."""
@@ -119,7 +125,7 @@ class CompatibleProvider:
         body: Json = {"model": outgoing.candidate.endpoint.id, **outgoing.body}
         if outgoing.stream:
             body["stream"] = True
-            if self._shape.stream_options:
+            if self._shape.stream_options and outgoing.dialect in _ASKED:
                 body["stream_options"] = _USAGE
         headers, secret = address.headers, outgoing.secret
         if secret is not None:
@@ -130,10 +136,10 @@ class CompatibleProvider:
     def replies(self, outgoing: Outgoing, head: HttpHead) -> Replies:
         """Return the decoder: of a stream, of one JSON body, or of an error in JSON where a stream was asked for."""
         if not outgoing.stream:
-            return JsonReplies(self._reply if outgoing.dialect == "chat" else None)
+            return JsonReplies(self._replies[outgoing.dialect])
         if head.headers.get("content-type", "").startswith("application/json"):
             return JsonReplies(no_stream)
-        return SseReplies(self._chunk)
+        return SseReplies(self._events[outgoing.dialect])
 
     def classify(
         self, outgoing: Outgoing, status: int | None, headers: Headers, error: Json | str, now: float
@@ -168,17 +174,15 @@ class CompatibleProvider:
             own,
         )
 
-    def _endpoint(self, model: CatalogModel, operations: Sequence[Operation]) -> Endpoint:
+    def _endpoint(self, model: CatalogModel, dialects: Mapping[Operation, tuple[str, ...]]) -> Endpoint:
         shape = self._shape
-        by_kind = shape.reasoning_refuses if model.reasoning else shape.plain_refuses
         return Endpoint(
             model=model.slug,
             provider=shape.slug,
             provider_name=shape.name,
             id=model.id,
             tag=shape.slug,
-            # Each dialect of this wire has the name of its operation.
-            dialects={operation: (operation,) for operation in operations},
+            dialects=dialects,
             name=model.name,
             description=model.description,
             created=model.created,
@@ -186,7 +190,7 @@ class CompatibleProvider:
             context=model.context,
             max_output=model.max_output,
             parameters=model.parameters or None,
-            unsupported=model.unsupported | shape.refuses | by_kind,
+            unsupported=shape.unsupported(model),
             inputs=model.inputs,
             outputs=model.outputs,
             reasoning=model.reasoning,
@@ -194,11 +198,17 @@ class CompatibleProvider:
         )
 
 
-def _composed(own: Quirk | None, shared: Quirk) -> Quirk:
-    if own is None:
-        return shared
+def _composed(own: Quirk | None, shared: Quirk | None) -> Quirk | None:
+    if own is None or shared is None:
+        return own or shared
 
-    def both(event: Json) -> Iterable[Json]:
-        return [made for one in own(event) for made in shared(one)]
+    def both(event: Json) -> Iterable[Event]:
+        made: list[Event] = []
+        for one in own(event):
+            if isinstance(one, InBandError):
+                made.append(one)
+            else:
+                made += shared(one)
+        return made
 
     return both

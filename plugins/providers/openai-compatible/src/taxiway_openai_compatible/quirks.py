@@ -1,12 +1,15 @@
-"""What every chat event is brought to, whoever sent it: the shape that all above relies on."""
+"""What every event is brought to, whoever sent it: the shape that all above relies on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from taxiway.codec import Json
 from taxiway.errors import Malformed
+from taxiway.provider import Event
+from taxiway.replies import Quirk
 
 
-def chunk(event: Json) -> Iterable[Json]:
+def chunk(event: Json) -> Iterable[Event]:
     """Check a chunk: choices are a list of objects, each with a delta (Azure has been seen to send one without)."""
     choices = event.get("choices")
     if choices is None:
@@ -25,7 +28,7 @@ def chunk(event: Json) -> Iterable[Json]:
     return (event,)
 
 
-def reply(event: Json) -> Iterable[Json]:
+def reply(event: Json) -> Iterable[Event]:
     """Check a complete reply: choices are a list of objects, each with a message."""
     choices = event.get("choices")
     if type(choices) is not list:
@@ -34,3 +37,10 @@ def reply(event: Json) -> Iterable[Json]:
         if type(choice) is not dict or type(choice.get("message")) is not dict:
             raise Malformed("a choice has no message")
     return (event,)
+
+
+EVENTS: Final[Mapping[str, Quirk]] = {"chat": chunk}
+"""By dialect: the check of a stream's event."""
+
+REPLIES: Final[Mapping[str, Quirk]] = {"chat": reply}
+"""By dialect: the check of a complete reply."""
