@@ -1,12 +1,20 @@
-"""What every event is brought to, whoever sent it: the shape that all above relies on."""
+"""What every event is brought to, whoever sent it: the shape and the meaning that all above relies on."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from taxiway.codec import Json
 from taxiway.errors import Malformed
 from taxiway.provider import Event
 from taxiway.replies import Quirk
+
+_ELSEWHERE: Final = (
+    # Together, Moonshot; DeepSeek; SGLang (DeepSeek at Azure) and Perplexity.
+    ("cached_tokens", "prompt_tokens_details", "cached_tokens"),
+    ("prompt_cache_hit_tokens", "prompt_tokens_details", "cached_tokens"),
+    ("reasoning_tokens", "completion_tokens_details", "reasoning_tokens"),
+)
+"""Members that some servers have at the top of `usage`, and where OpenAI has them."""
 
 
 def chunk(event: Json) -> Iterable[Event]:
@@ -25,6 +33,10 @@ def chunk(event: Json) -> Iterable[Event]:
                 choice["delta"] = {}
             elif type(delta) is not dict:
                 raise Malformed("a delta is not an object")
+            elif "reasoning_content" in delta:
+                _reasoning(delta)
+    if event.get("usage"):
+        _usage(event["usage"])
     return (event,)
 
 
@@ -34,9 +46,48 @@ def reply(event: Json) -> Iterable[Event]:
     if type(choices) is not list:
         raise Malformed("choices are not a list")
     for choice in choices:
-        if type(choice) is not dict or type(choice.get("message")) is not dict:
+        message = choice.get("message") if type(choice) is dict else None
+        if type(message) is not dict:
             raise Malformed("a choice has no message")
+        if "reasoning_content" in message:
+            _reasoning(message)
+    _usage(event.get("usage"))
     return (event,)
+
+
+def _reasoning(content: Json) -> None:
+    """Say reasoning by its canonical name too: DeepSeek's name for it is what its servers and clients know."""
+    text = content["reasoning_content"]
+    if type(text) is str and text and content.get("reasoning") is None:
+        content["reasoning"] = text
+
+
+def _usage(raw: Any) -> None:
+    """Bring a `usage` to OpenAI's meaning: details are in their groups, and are parts of the two wholes."""
+    if type(raw) is not dict:
+        return
+    for name, group, member in _ELSEWHERE:
+        if name in raw and (count := _count(raw, name)):
+            details = raw.get(group)
+            if type(details) is not dict:
+                raw[group] = {member: count}
+            elif not details.get(member):
+                details[member] = count
+    prompt, completion = _count(raw, "prompt_tokens"), _count(raw, "completion_tokens")
+    details = raw.get("prompt_tokens_details")
+    if type(details) is dict and _count(details, "cached_tokens") > prompt:
+        # Grok at Azure counts a prompt of its own as cached, and not as prompt.
+        details["cached_tokens"] = prompt
+    details = raw.get("completion_tokens_details")
+    reasoning = _count(details, "reasoning_tokens") if type(details) is dict else 0
+    if reasoning and raw.get("total_tokens") == prompt + completion + reasoning:
+        # xAI counts reasoning beside the completion.
+        raw["completion_tokens"] = completion + reasoning
+
+
+def _count(raw: Json, name: str) -> int:
+    value = raw.get(name)
+    return value if type(value) is int else 0
 
 
 EVENTS: Final[Mapping[str, Quirk]] = {"chat": chunk}
