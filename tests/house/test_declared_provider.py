@@ -1,4 +1,5 @@
-"""A new provider of OpenAI's shape takes declarations: a table in TOML, or a module without any code."""
+"""A new provider of OpenAI's shape takes declarations: a table in TOML, or modules without any code. What a provider says otherwise
+than OpenAI, and no table can hold, is in a module of its own."""
 
 import ast
 import tomllib
@@ -42,9 +43,11 @@ async def test_a_table_is_a_provider(upstream: Upstream) -> None:
 
 @pytest.mark.parametrize("plugin", SHAPED, ids=str)
 def test_a_plugin_of_that_shape_only_declares(plugin: Plugin) -> None:
-    assert {path.name for path in plugin.modules} == {"__init__.py", "declaration.py"}
+    assert {path.name for path in plugin.modules} - {"quirks.py"} == {"__init__.py", "declaration.py"}
     code = ast.If | ast.For | ast.While | ast.Try | ast.With | ast.AsyncFunctionDef | ast.Lambda
     for path in plugin.modules:
+        if path.name == "quirks.py":
+            continue
         # An import that is for the type checker alone is no branch.
         found = [node for node in nodes(path) if isinstance(node, code)]
         assert all(isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" for node in found), path

@@ -219,6 +219,7 @@ def test_what_is_no_chunk_is_malformed(event):
         ({"error": {"message": "a", "code": "b", "type": "c"}}, "a", "b"),
         ({"error": "a", "code": "b"}, "a", "b"),
         ({"object": "error", "message": "a", "code": 400}, "a", "400"),
+        ({"id": "x", "message": "a", "error_type": "b"}, "a", None),
         ({"detail": "a"}, "a", None),
         ({"detail": [{"loc": ["body"]}]}, "[{'loc': ['body']}]", None),
         ("  a\n b ", "a b", None),
@@ -228,6 +229,17 @@ def test_what_is_no_chunk_is_malformed(event):
 def test_error_bodies_are_read_in_every_form(error, message, code):
     told = read(error)
     assert (told.message, told.code) == (message, code)
+
+
+def test_a_list_of_what_is_wrong_is_told_with_its_places_and_without_what_it_quotes():
+    wrong = [
+        {"type": "extra_forbidden", "loc": ["body", "messages", 0, "name"], "msg": "Extra inputs", "input": "a secret"},
+        {"loc": ["body", "n"], "msg": "Too many", "input": "a secret"},
+    ]
+    for body in ({"detail": wrong}, {"message": {"detail": wrong}}):
+        told = read(body)
+        assert told.message == "messages.0.name: Extra inputs; n: Too many"
+        assert told.param == "messages.0.name"
 
 
 def test_a_row_of_the_shape_comes_before_the_status():
@@ -433,6 +445,41 @@ def test_a_quirk_comes_before_the_checks():
     replies.feed(b'{"text":"a"}')
     (reply,) = replies.close(framed=True)
     assert reply["choices"][0]["message"] == {"content": "a"}
+
+
+def test_a_request_is_said_as_its_api_wants_it_and_the_callers_body_stays():
+    def louder(body, sent):
+        assert body["random_seed"] == 7
+        return {**body, "messages": [*body["messages"], {"role": sent.call.id}]}
+
+    shape = Shape(slug="acme", name="Acme", base_url="https://a.example", renames={"seed": "random_seed"}, prefill=True)
+    provider = CompatibleProvider(shape, requests={"chat": louder})
+    sent = outgoing(provider)
+    sent.body["seed"] = 7
+    body = loads(provider.prepare(sent, NOW).body)
+    assert body.keys() == {"model", "messages", "random_seed"}
+    assert body["messages"][-1] == {"role": "gen-1"}
+    assert sent.body.keys() == {"messages", "seed"}
+    assert sent.candidate.endpoint.prefill
+
+
+def test_a_quirk_may_be_made_for_each_reply():
+    def numbered(sent):
+        seen = []
+
+        def number(event):
+            seen.append(event)
+            return [{**event, "number": len(seen), "asked": sent.call.id}]
+
+        return number
+
+    shape = Shape(slug="acme", name="Acme", base_url="https://a.example")
+    provider = CompatibleProvider(shape, readings={"chat": numbered})
+    sent = outgoing(provider, STREAM)
+    for _ in range(2):
+        replies = provider.replies(sent, HttpHead(200, {}))
+        events = replies.feed(b'data: {"choices":[]}\n\ndata: {"choices":[]}\n\n')
+        assert [(event["number"], event["asked"]) for event in events] == [(1, "gen-1"), (2, "gen-1")]
 
 
 def test_importing_the_package_imports_nothing_heavy():

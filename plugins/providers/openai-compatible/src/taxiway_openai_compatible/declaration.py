@@ -125,6 +125,7 @@ class Shape:
     first. `refuses`: canonical fields that the API answers with an error; `reasoning_refuses`, `plain_refuses`: those that its
     reasoning models refuse, and those that all others refuse; `models`: what is known of single ones, read in order, the last
     word counts. `errors` are asked before the rows that all such servers share. `stream_options`: whether a stream is asked for its usage.
+    `renames`: top-level fields that this API knows by another name. `prefill`: it goes on where a last assistant message ends.
     """
 
     slug: str
@@ -141,6 +142,8 @@ class Shape:
     reasoning_refuses: frozenset[str] = frozenset()
     plain_refuses: frozenset[str] = frozenset()
     models: tuple[ModelRow, ...] = ()
+    renames: Mapping[str, str] = field(factory=dict)
+    prefill: bool = False
     stream_options: bool = True
     charges: Charge = "admission"
     errors: tuple[ErrorRow, ...] = ()

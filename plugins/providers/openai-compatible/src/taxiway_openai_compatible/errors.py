@@ -54,8 +54,8 @@ class Told:
 def read(error: Json | str) -> Told:
     """Read an error body in any form that such servers were seen to send.
 
-    `{"error": {"message", "type", "param", "code"}}` (OpenAI), `{"error": "text"}`, the same members at the top, `{"detail"}`
-    (FastAPI), and plain text.
+    `{"error": {"message", "type", "param", "code"}}` (OpenAI), `{"error": "text"}`, the same members at the top (`error_type`:
+    Cohere), `{"detail"}` (FastAPI: a text, or a list of what is wrong and where; Mistral has it inside `message`), and plain text.
     """
     if isinstance(error, str):
         return Told(_shown(error))
@@ -63,12 +63,12 @@ def read(error: Json | str) -> Told:
     if isinstance(inner, str):
         return Told(_shown(inner), _text(error.get("code")), _text(error.get("type")))
     body = inner if isinstance(inner, dict) else error
-    message = body.get("message") or body.get("detail") or ""
+    message, where = _said(body.get("message") or body.get("detail"))
     return Told(
-        _shown(message if isinstance(message, str) else str(message)),
+        _shown(message),
         _text(body.get("code")),
-        _text(body.get("type")),
-        _text(body.get("param")),
+        _text(body.get("type")) or _text(body.get("error_type")),
+        _text(body.get("param")) or where,
         _status(body.get("code")) or _status(body.get("status_code")),
     )
 
@@ -106,6 +106,23 @@ def _kind(rows: Iterable[ErrorRow], status: int | None, told: Told) -> tuple[Kin
         if row.matches(status, told.code, told.type, told.message):
             return row.kind, row.scope
     return ("unavailable" if status is None else kind_of(status)), None
+
+
+def _said(message: Any) -> tuple[str, str | None]:
+    """Return a message as text, and the field that it is about. A list of FastAPI's quotes the request: its `input` is not taken over."""
+    if isinstance(message, dict):
+        message = message.get("detail") or message.get("message") or message
+    listed = message if isinstance(message, list) else []
+    found = [item for item in listed if isinstance(item, dict) and isinstance(item.get("msg"), str)]
+    if not found:
+        return ("" if message is None else str(message)), None
+    places = [_place(item.get("loc")) for item in found]
+    return "; ".join(f"{place}: {item['msg']}" for place, item in zip(places, found, strict=True)), places[0] or None
+
+
+def _place(loc: Any) -> str:
+    parts = [str(part) for part in loc] if isinstance(loc, list) else []
+    return ".".join(parts[1:] if parts[:1] == ["body"] else parts)
 
 
 def _again(message: str) -> float | None:

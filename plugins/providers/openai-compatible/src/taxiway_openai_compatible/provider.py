@@ -1,8 +1,8 @@
 """The provider that a shape declares: one implementation for every server that speaks OpenAI's API."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
@@ -22,6 +22,13 @@ from taxiway_openai_compatible.declaration import Settings, Shape, operation_of
 from taxiway_openai_compatible.errors import SHARED, failure_of
 from taxiway_openai_compatible.limits import hints_of
 
+Request: TypeAlias = Callable[[Json, Outgoing], Json]
+"""Says a request as its API wants it. The body's top level is its own to change, nothing below; raises Unsupported."""
+
+Reading: TypeAlias = Callable[[Outgoing], Quirk | None]
+"""Makes the quirk of one reply, where that needs to know the request or what came before; None: this one needs none."""
+
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 _USAGE: Final = {"include_usage": True}
 _SCHEMES: Final = frozenset({"http", "https", "sim"})
 _ASKED: Final = frozenset({"chat", "completions"})
@@ -56,7 +63,8 @@ class CompatibleProvider:
     """A provider as its shape declares it.
 
     `models`: what is served instead of what the catalog says. `settings`: the class of a credential's table. `own` by dialect:
-    quirks that make its replies and events mean what OpenAI's mean. Raises ValueError where the shape's base URL is none.
+    quirks that make its replies and events mean what OpenAI's mean; `readings`: those that are made for each reply. `requests` by
+    dialect: what its requests need beyond the shape's `renames`. Raises ValueError where the shape's base URL is none.
     """
 
     def __init__(
@@ -65,11 +73,14 @@ class CompatibleProvider:
         models: Sequence[CatalogModel] = (),
         *,
         settings: type[Settings] = Settings,
-        own: Mapping[str, Quirk] = MappingProxyType({}),
+        own: Mapping[str, Quirk] = _NONE,
+        readings: Mapping[str, Reading] = _NONE,
+        requests: Mapping[str, Request] = _NONE,
     ) -> None:
         self.slug, self.name, self.settings = shape.slug, shape.name, settings
         self._shape, self._models = shape, tuple(models)
         self._rows = (*shape.errors, *SHARED)
+        self._readings, self._requests = readings, requests
         self._events = {name: _composed(own.get(name), quirks.EVENTS.get(name)) for name in shape.paths}
         self._replies = {name: _composed(own.get(name), quirks.REPLIES.get(name)) for name in shape.paths}
         split(shape.base_url)
@@ -123,6 +134,12 @@ class CompatibleProvider:
         """Make the request: model first, stream fields as the API wants them, and the key in its header."""
         address: Address = outgoing.candidate.account.settings
         body: Json = {"model": outgoing.candidate.endpoint.id, **outgoing.body}
+        for name, theirs in self._shape.renames.items():
+            if name in body:
+                body.setdefault(theirs, body.pop(name))
+        request = self._requests.get(outgoing.dialect)
+        if request is not None:
+            body = request(body, outgoing)
         if outgoing.stream:
             body["stream"] = True
             if self._shape.stream_options and outgoing.dialect in _ASKED:
@@ -135,11 +152,14 @@ class CompatibleProvider:
 
     def replies(self, outgoing: Outgoing, head: HttpHead) -> Replies:
         """Return the decoder: of a stream, of one JSON body, or of an error in JSON where a stream was asked for."""
+        dialect = outgoing.dialect
+        reading = self._readings.get(dialect)
+        own = None if reading is None else reading(outgoing)
         if not outgoing.stream:
-            return JsonReplies(self._replies[outgoing.dialect])
+            return JsonReplies(_composed(own, self._replies[dialect]))
         if head.headers.get("content-type", "").startswith("application/json"):
             return JsonReplies(no_stream)
-        return SseReplies(self._events[outgoing.dialect])
+        return SseReplies(_composed(own, self._events[dialect]))
 
     def classify(
         self, outgoing: Outgoing, status: int | None, headers: Headers, error: Json | str, now: float
@@ -194,6 +214,7 @@ class CompatibleProvider:
             inputs=model.inputs,
             outputs=model.outputs,
             reasoning=model.reasoning,
+            prefill=shape.prefill,
             charges=shape.charges,
         )
 
