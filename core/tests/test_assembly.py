@@ -555,6 +555,29 @@ async def test_models_tables_know_better(plugins):
     assert parts.warnings == [f'models."author/tow": {near}', f'models."team/fast".try[1]: {near}']
 
 
+async def test_a_models_table_pairs_a_providers_id_with_a_slug_and_knows_that_one_best(plugins):
+    tables = {
+        "alpha/two": {"slug": "other/model", "context": 2000},
+        "other/model": {"context": 1000, "max_output": 10},
+        "team/fast": {"try": ["other/model"]},
+    }
+    parts = await assemble(parse({"credentials": [first()], "models": tables}), plugins(), environment={})
+    offers = parts.snapshot.offers["default"]
+    assert sorted(offers) == ["author/one", "other/model"]
+    (offer,) = offers["other/model"]
+    assert (offer.endpoint.id, offer.endpoint.context, offer.endpoint.max_output) == ("two", 2000, 10)
+    assert parts.snapshot.ids["default"]["alpha/two"] == (offer,)
+    assert not parts.warnings
+
+
+async def test_a_provider_is_asked_who_serves_an_endpoint_as_it_made_it(plugins, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Alpha, "serves", lambda _, endpoint, __: asked.append(endpoint.model) or True)
+    tables = {"alpha/two": {"slug": "other/model"}}
+    await assemble(parse({"credentials": [first()], "models": tables}), plugins(), environment={})
+    assert set(asked) == {"author/one", "author/two"}
+
+
 async def test_the_snapshots_name_changes_with_what_is_in_it(plugins):
     async def name(**more):
         return (await assemble(parse({"credentials": [first()], **more}), plugins(), environment={})).snapshot.hash

@@ -232,8 +232,14 @@ def test_names_of_ones_own_name_models_only():
         "a/fast": {"try": ["x/y"]},
         "a/faster": {"try": ["x/y", "a/fast"]},
         "a/priced": {"try": ["x/y"], "context": 1},
+        "a/paired": {"try": ["x/y"], "slug": "x/z"},
     }
-    assert set(problems({"models": names})) == {'models."a/faster".try[1]', 'models."a/priced"'}
+    assert set(problems({"models": names})) == {'models."a/faster".try[1]', 'models."a/priced"', 'models."a/paired"'}
+
+
+@pytest.mark.parametrize("slug", ["", "model", "author/", "/model"])
+def test_a_slug_has_an_author_and_a_name(slug):
+    assert 'as in "author/name"' in problems({"models": {"alpha/two": {"slug": slug}}})['models."alpha/two".slug']
 
 
 @pytest.mark.parametrize(

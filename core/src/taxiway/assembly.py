@@ -22,7 +22,9 @@ _KEY_TIMEOUT: Final = 20.0
 """Seconds that resolving a key may take."""
 
 _Accounts: TypeAlias = Mapping[str, Sequence[Account]]
-_Endpoints: TypeAlias = Mapping[str, Sequence[Endpoint]]
+_Endpoints: TypeAlias = Mapping[str, Sequence[tuple[Endpoint, Endpoint]]]
+"""By provider: each endpoint as the provider made it, which alone it knows again, and as `[models]` has it."""
+
 _Offers: TypeAlias = Mapping[str, tuple[Offer, ...]]
 
 
@@ -58,7 +60,7 @@ class Parts:
         """
         built, accounts = self.built, await self._accounts()
         endpoints = {
-            slug: [_override(built.config, endpoint) for endpoint in provider.endpoints(built.catalog, accounts[slug])]
+            slug: [(one, _override(built.config, one)) for one in provider.endpoints(built.catalog, accounts[slug])]
             for slug, provider in built.providers.items()
         }
         self.snapshot = _snapshot(built, endpoints, accounts)
@@ -145,8 +147,17 @@ def _of_credential(problem: Problem, credential: Credential, path: str) -> Probl
 
 
 def _override(config: Config, endpoint: Endpoint) -> Endpoint:
-    """`[models]` knows better than catalog and provider."""
-    table = config.models.get(endpoint.model) or config.models.get(_id(endpoint)) or ModelTable()
+    """`[models]` knows better than catalog and provider, and best what it says of one provider's id."""
+    own = config.models.get(_id(endpoint))
+    if own is not None and own.slug is not None:
+        endpoint = evolve(endpoint, model=own.slug)
+    for table in (config.models.get(endpoint.model), own):
+        if table is not None:
+            endpoint = _known(table, endpoint)
+    return endpoint
+
+
+def _known(table: ModelTable, endpoint: Endpoint) -> Endpoint:
     given: dict[str, Any] = {"context": table.context, "max_output": table.max_output, "parameters": table.parameters}
     if table.price is not None:
         given["price"] = table.price.price()
@@ -183,8 +194,8 @@ def _offers(built: Composition, endpoints: _Endpoints, accounts: _Accounts, work
             serves = built.providers[slug].serves
             theirs = [one for one in accounts[slug] if _is_in(one.credential, section, workspace)]
             theirs.sort(key=lambda one: (one.credential.sort_order, one.rank))
-            for endpoint in some:
-                able = [one for one in theirs if _allowed(endpoint, one) and serves(endpoint, one)]
+            for made, endpoint in some:
+                able = [one for one in theirs if _allowed(endpoint, one) and serves(made, one)]
                 if able:
                     candidates = (Candidate(endpoint=endpoint, account=one, section=section) for one in able)
                     yield Offer(endpoint, section, tuple(candidates))
@@ -221,7 +232,7 @@ def _hash(config: Config, offers: Mapping[str, _Offers]) -> str:
 
 def _doubts(config: Config, snapshot: Snapshot, endpoints: _Endpoints) -> Iterator[str]:
     """Names of models that nothing serves: no mistake for sure (a catalog changes), but likely one."""
-    served = [endpoint for some in endpoints.values() for endpoint in some]
+    served = [endpoint for some in endpoints.values() for _, endpoint in some]
     known = {name for endpoint in served for name in (endpoint.model, _id(endpoint))}
     for name, table in config.models.items():
         path = join("models", name)

@@ -158,12 +158,17 @@ class PriceTable:
         return Price(request=given.pop("request"), **{name: value / _MILLION for name, value in given.items()})
 
 
+def _slug(_: object, __: object, value: str | None) -> None:
+    if value is not None and not all(value.partition("/")):
+        raise Wrong('must be the slug of a model, as in "author/name"')
+
+
 @frozen(kw_only=True)
 class ModelTable(ModelRouting):
     """A `[models."name"]` table: for a name of your own, the models that it tries; for a model, what you know better.
 
     `price` in USD per million tokens; `context` and `max_output` in tokens; `parameters`: those that work, by their names in
-    requests.
+    requests; `slug`, of a `<provider>/<id>`: the model that it is.
     """
 
     not_built: ClassVar = {"on_interrupted"}
@@ -172,7 +177,9 @@ class ModelTable(ModelRouting):
     context: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
     max_output: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
     parameters: frozenset[str] | None = None
+    slug: str | None = field(default=None, validator=_slug)
 
     def __attrs_post_init__(self) -> None:
-        if self.try_ and (self.price or self.context or self.max_output or self.parameters is not None):
+        known = self.price or self.context or self.max_output or self.slug
+        if self.try_ and (known or self.parameters is not None):
             raise Wrong("a name with `try` has no price, limits or parameters: its models have")
