@@ -14,8 +14,8 @@ from taxiway.errors import InvalidRequest
 Check: TypeAlias = Callable[[str, Any], None]
 """Takes a field's place and its value; raises InvalidRequest."""
 
-# Near what is charged at admission for an image of ordinary size.
-_IMAGE_TOKENS: Final = 765
+IMAGE_TOKENS: Final = 765
+"""Near what is charged at admission for an image of ordinary size."""
 _CHARACTERS_A_TOKEN: Final = 4
 
 _ROLES: Final = ("user", "assistant", "system", "developer", "tool", "function")
@@ -46,7 +46,7 @@ def facts(body: Json) -> Facts:
         raise InvalidRequest("messages", "must be a list of at least one message")
     given: list[str] = []
     for name, value in body.items():
-        check = _FIELDS.get(name)
+        check = FIELDS.get(name)
         if check is not None and value is not None:
             check(name, value)
             given.append(name)
@@ -61,7 +61,7 @@ def facts(body: Json) -> Facts:
         models_of(body),
         parameters,
         _TEXT.union(inputs) if inputs else _TEXT,
-        tokens_of(characters) + _IMAGE_TOKENS * inputs.count("image"),
+        tokens_of(characters) + IMAGE_TOKENS * inputs.count("image"),
         body.get("max_completion_tokens") or body.get("max_tokens"),
         body.get("stream") is True,
     )
@@ -93,17 +93,17 @@ def tokens_of(characters: int) -> int:
 def read_parts(where: str, parts: Any, inputs: list[str]) -> int:
     """Check content parts; return how many characters of text they have, and put other parts' modalities into `inputs`."""
     characters = 0
-    for place, part in _objects(where, parts):
-        kind = _member(place, part, "type")
+    for place, part in objects(where, parts):
+        kind = member(place, part, "type")
         if kind not in _PARTS:
             raise InvalidRequest(f"{place}.type", f"must be one of {', '.join(_PARTS)}")
-        modality, member, needed = _PARTS[kind]
+        modality, name, needed = _PARTS[kind]
         if modality == "text":
-            characters += len(_member(place, part, member))
+            characters += len(member(place, part, name))
             continue
-        inner = _member(place, part, member, dict)
+        inner = member(place, part, name, dict)
         if needed:
-            _member(f"{place}.{member}", inner, needed)
+            member(f"{place}.{name}", inner, needed)
         inputs.append(modality)
     return characters
 
@@ -111,7 +111,7 @@ def read_parts(where: str, parts: Any, inputs: list[str]) -> int:
 def _read_messages(messages: Any, inputs: list[str]) -> int:
     """Check messages; return how many characters of text they have, and put other parts' modalities into `inputs`."""
     characters = 0
-    for where, message in _objects("messages", messages):
+    for where, message in objects("messages", messages):
         role, content = message.get("role"), message.get("content")
         if role not in _ROLES:
             raise InvalidRequest(f"{where}.role", f"must be one of {', '.join(_ROLES)}")
@@ -124,17 +124,17 @@ def _read_messages(messages: Any, inputs: list[str]) -> int:
         if message.get("tool_calls") is not None:
             characters += _read_tool_calls(f"{where}.tool_calls", message["tool_calls"])
         if role == "tool":
-            _member(where, message, "tool_call_id")
+            member(where, message, "tool_call_id")
     return characters
 
 
 def _read_tool_calls(where: str, calls: Any) -> int:
     characters = 0
-    for place, call in _objects(where, calls):
-        _member(place, call, "id")
+    for place, call in objects(where, calls):
+        member(place, call, "id")
         if call.get("function") is None and call.get("type", "function") != "function":
             continue
-        characters += len(_member(place, call, "function.name")) + len(_member(place, call, "function.arguments"))
+        characters += len(member(place, call, "function.name")) + len(member(place, call, "function.arguments"))
     return characters
 
 
@@ -148,7 +148,7 @@ def _read_parameters(body: Json, given: list[str]) -> frozenset[str]:
     return PARAMETERS.intersection(given)
 
 
-def _objects(where: str, items: Any) -> Iterator[tuple[str, Json]]:
+def objects(where: str, items: Any) -> Iterator[tuple[str, Json]]:
     """Give a list's objects, each with its place. Raises InvalidRequest where it is no list, or has something else in it."""
     if type(items) is not list:
         raise InvalidRequest(where, "must be a list")
@@ -158,7 +158,7 @@ def _objects(where: str, items: Any) -> Iterator[tuple[str, Json]]:
         yield f"{where}[{index}]", item
 
 
-def _member(where: str, value: Any, path: str, kind: type = str) -> Any:
+def member(where: str, value: Any, path: str, kind: type = str) -> Any:
     """Return a member, any number of levels down. Raises InvalidRequest, naming it, where it is absent or something else."""
     for name in path.split("."):
         value = value.get(name) if type(value) is dict else None
@@ -202,13 +202,13 @@ def _are_texts(value: Any) -> bool:
 
 
 def _tools(where: str, value: Any) -> None:
-    for place, tool in _objects(where, value):
-        if _member(place, tool, "type") == "function":
-            _member(place, tool, "function.name")
+    for place, tool in objects(where, value):
+        if member(place, tool, "type") == "function":
+            member(place, tool, "function.name")
 
 
 def _plugins(where: str, value: Any) -> None:
-    for place, plugin in _objects(where, value):
+    for place, plugin in objects(where, value):
         # Switched off, it asks for nothing.
         if plugin.get("enabled") is not False:
             raise InvalidRequest(place, _LATER)
@@ -223,7 +223,7 @@ def _response_format(where: str, value: Any) -> None:
     _DICT(where, value)
     _FORMATS(f"{where}.type", value.get("type"))
     if value["type"] == "json_schema":
-        _member(where, value, "json_schema.name")
+        member(where, value, "json_schema.name")
 
 
 def _reasoning(where: str, value: Any) -> None:
@@ -269,7 +269,7 @@ _PARAMETERS: Final[dict[str, Check]] = {
     "reasoning": _reasoning,
     "reasoning_effort": _EFFORT,
 }
-_FIELDS: Final[dict[str, Check]] = {
+FIELDS: Final[dict[str, Check]] = {
     **_PARAMETERS,
     "n": integer(1, 128),
     "stream": _BOOL,
@@ -279,6 +279,7 @@ _FIELDS: Final[dict[str, Check]] = {
     **dict.fromkeys(("metadata", "stream_options"), _DICT),
     **dict.fromkeys(("service_tier", "user", "session_id", "prompt_cache_key"), _STR),
 }
+"""The check of each field; dialects that have some of these fields too check them alike."""
 
 PARAMETERS: Final = frozenset(_PARAMETERS) | {"structured_outputs"}
 """OpenRouter's names of parameters (`supported_parameters`); `structured_outputs` is read from `response_format`."""
