@@ -25,6 +25,7 @@ from taxiway_openai_compatible import quirks
         # Grok at Azure.
         ({"prompt_tokens_details": {"cached_tokens": 192}}, {"prompt_tokens_details": {"cached_tokens": 10}}),
         ({"cached_tokens": "4", "total_tokens": None}, {}),
+        ({"cost_in_usd_ticks": 37_756_000}, {"cost": 0.0037756}),
     ],
 )
 def test_usage_means_what_openais_means(sent, meant):

@@ -16,6 +16,12 @@ _ELSEWHERE: Final = (
 )
 """Members that some servers have at the top of `usage`, and where OpenAI has them."""
 
+_COSTS: Final = (
+    # xAI's cost tracking: 10^10 ticks are a USD.
+    ("cost_in_usd_ticks", 1e10),
+)
+"""Members of `usage` that say what a call cost, and how many of their unit are a USD."""
+
 
 def chunk(event: Json) -> Iterable[Event]:
     """Check a chunk: choices are a list of objects, each with a delta (Azure has been seen to send one without)."""
@@ -63,7 +69,7 @@ def _reasoning(content: Json) -> None:
 
 
 def _usage(raw: Any) -> None:
-    """Bring a `usage` to OpenAI's meaning: details are in their groups, and are parts of the two wholes."""
+    """Bring a `usage` to OpenAI's meaning: details are in their groups, and are parts of the two wholes. `cost` is OpenRouter's."""
     if type(raw) is not dict:
         return
     for name, group, member in _ELSEWHERE:
@@ -83,6 +89,9 @@ def _usage(raw: Any) -> None:
     if reasoning and raw.get("total_tokens") == prompt + completion + reasoning:
         # xAI counts reasoning beside the completion.
         raw["completion_tokens"] = completion + reasoning
+    for name, units in _COSTS:
+        if name in raw:
+            raw.setdefault("cost", _count(raw, name) / units)
 
 
 def _count(raw: Json, name: str) -> int:
