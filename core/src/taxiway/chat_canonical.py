@@ -26,7 +26,9 @@ def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
     dropped: list[str] = []
     if not refused.isdisjoint(body):
         body = _renamed(body, endpoint, dropped)
-    return Translated(_without(body, refused, dropped), tuple(dropped))
+    # As a parameter it asks for reasoning; in a message it is what was reasoned, whose other form is `reasoning_details`.
+    inside = refused if "reasoning_details" in refused else refused - {"reasoning"}
+    return Translated(_without(body, refused, inside, dropped), tuple(dropped))
 
 
 def _renamed(body: Json, endpoint: Endpoint, dropped: list[str]) -> Json:
@@ -61,10 +63,10 @@ def _effort(reasoning: Json, most: int | None) -> str | None:
     return min(_SHARES, key=lambda name: abs(_SHARES[name] - share))
 
 
-def _without(item: Any, refused: frozenset[str], dropped: list[str]) -> Any:
-    """Leave out what is refused wherever it stands: in the body, a message, a part or a tool. The same object without any.
+def _without(item: Any, refused: frozenset[str], inside: frozenset[str], dropped: list[str]) -> Any:
+    """Leave out what is refused wherever it stands: in the body, and `inside` a message, a part or a tool. The same object without any.
 
-    No member of a message or tool has the name of a parameter, but for `reasoning`, where both are meant.
+    No member of a message or tool has the name of a parameter, but for `reasoning`.
     """
     if type(item) is not dict:
         return item
@@ -75,7 +77,7 @@ def _without(item: Any, refused: frozenset[str], dropped: list[str]) -> Any:
     for name in _LISTS:
         inner = item.get(name)
         if type(inner) is list:
-            kept = [_without(piece, refused, dropped) for piece in inner]
+            kept = [_without(piece, inside, inside, dropped) for piece in inner]
             if any(map(is_not, kept, inner)):
                 item = {**item, name: kept}
     return item

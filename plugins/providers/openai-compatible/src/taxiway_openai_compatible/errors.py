@@ -36,6 +36,9 @@ SHARED: Final = (
 )
 """Rows that every such server shares; those that a shape declares come first."""
 
+_STATUSES: Final = ("code", "status_code", "raw_status_code")
+"""Where an error in a stream tells the status that it would have had: OpenRouter, Groq, Mistral."""
+
 _LONGEST: Final = 2000
 _AGAIN: Final = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+)", re.IGNORECASE)
 
@@ -69,7 +72,7 @@ def read(error: Json | str) -> Told:
         _text(body.get("code")),
         _text(body.get("type")) or _text(body.get("error_type")),
         _text(body.get("param")) or where,
-        _status(body.get("code")) or _status(body.get("status_code")),
+        next((status for name in _STATUSES if (status := _status(body.get(name)))), None),
     )
 
 
@@ -136,7 +139,7 @@ def _shown(message: str) -> str:
 
 
 def _status(value: Any) -> int | None:
-    """A status that an error in a stream gives: its code is a number, or Groq's `status_code`."""
+    """A status that an error in a stream gives: as a number, or as its text."""
     return int(value) if re.fullmatch(r"[45][0-9]{2}", str(value)) else None
 
 

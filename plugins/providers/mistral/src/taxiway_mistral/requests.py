@@ -1,0 +1,179 @@
+"""What Mistral wants otherwise in a request than OpenAI: tool ids, parts, reasoning that is sent back, a last message to go on from.
+
+Every change is of form. What can't be said raises Unsupported; fields that it refuses are gone before (the declaration's `refuses`).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+from taxiway.call import Outgoing
+from taxiway.codec import Json
+from taxiway.errors import Unsupported
+from taxiway_mistral.declaration import EFFORTS
+
+_ID: Final = re.compile(r"[A-Za-z0-9]{9}")
+_LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ORDER: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_ANY_OBJECT: Final[Json] = {"type": "object", "properties": {}}
+_THOUGHTS: Final = ("reasoning", "reasoning_content", "reasoning_details")
+
+
+def request(body: Json, outgoing: Outgoing) -> Json:
+    """Say a chat request as Mistral wants it. Raises Unsupported."""
+    messages = body["messages"]
+    body["messages"] = [_message(f"messages[{index}]", message) for index, message in enumerate(messages)]
+    last = body["messages"][-1]
+    if last.get("role") == "assistant" and not last.get("tool_calls"):
+        # Only so marked may an assistant's message be the last: the answer goes on from it.
+        body["messages"][-1] = {"prefix": True, **last}
+    if body.get("tool_choice") == "required":
+        body["tool_choice"] = "any"
+    if body.get("tools"):
+        body["tools"] = [_tool(tool) for tool in body["tools"]]
+    effort = body.get("reasoning_effort")
+    if effort is not None:
+        body["reasoning_effort"] = _effort(effort, outgoing.candidate.endpoint.id)
+    return body
+
+
+def tool_id(id_: str) -> str:
+    """Return the id that Mistral knows a tool call by: nine letters and digits. Its own stay; any other's is always the same.
+
+    The way back needs nothing: ids that Mistral makes are good for every client, and a conversation has no other's in its reply.
+    """
+    if _ID.fullmatch(id_):
+        return id_
+    number = int.from_bytes(blake2b(id_.encode("utf-8", "replace"), digest_size=8).digest())
+    letters = ""
+    for _ in range(9):
+        number, place = divmod(number, len(_LETTERS))
+        letters += _LETTERS[place]
+    return letters
+
+
+def prefix_of(body: Json) -> str:
+    """Return the text that the answer is to go on from: Mistral says it again at its beginning."""
+    messages = body.get("messages") or ()
+    last = messages[-1] if messages else {}
+    if last.get("role") != "assistant" or last.get("tool_calls"):
+        return ""
+    content = last.get("content")
+    if type(content) is list:
+        return "".join(part.get("text") or "" for part in content if part.get("type") == "text")
+    return content or ""
+
+
+def _effort(asked: str, model: str) -> str:
+    """Return the nearest effort that a model knows, of two the greater."""
+    known = next(efforts for begins, efforts in EFFORTS if model.startswith(begins))
+    if asked in known or asked not in _ORDER:
+        return asked
+    place = _ORDER.index(asked)
+    return min(known, key=lambda effort: (abs(_ORDER.index(effort) - place), -_ORDER.index(effort)))
+
+
+def _tool(tool: Json) -> Json:
+    function = tool.get("function")
+    if type(function) is dict and function.get("parameters") is None:
+        return {**tool, "function": {**function, "parameters": _ANY_OBJECT}}
+    return tool
+
+
+def _message(where: str, message: Json) -> Json:
+    role = message["role"]
+    if role == "function" or message.get("function_call") is not None:
+        raise Unsupported(where, "Mistral knows tools, not functions as they were before")
+    message = dict(message)
+    content = message.get("content")
+    if type(content) is list:
+        message["content"] = content = [_part(f"{where}.content", part) for part in content]
+    if role == "developer":
+        message["role"] = "system"
+    if role == "tool":
+        message["tool_call_id"] = tool_id(message["tool_call_id"])
+        return message
+    name = message.pop("name", None)
+    if name:
+        # Only a tool's message may have a name. OpenRouter tells it in the text.
+        message["content"] = _named(name, content)
+    if role == "assistant":
+        _assistant(message)
+    return message
+
+
+def _named(name: str, content: Any) -> Any:
+    if type(content) is list:
+        return [{"type": "text", "text": f"{name}: "}, *content]
+    return f"{name}: {content}" if content else content
+
+
+def _assistant(message: Json) -> None:
+    """Put what was reasoned where Mistral has it, in the content, and give tool calls ids that it knows."""
+    told, text = message.pop("reasoning_details", None), message.pop("reasoning", None)
+    other = message.pop("reasoning_content", None)
+    thoughts = [thought for detail in told or () if (thought := _thought(detail)) is not None]
+    if not thoughts and (text or other):
+        thoughts = [{"type": "thinking", "thinking": [{"type": "text", "text": text or other}]}]
+    if thoughts:
+        content = message.get("content")
+        texts = [{"type": "text", "text": content}] if type(content) is str and content else content or []
+        message["content"] = [*thoughts, *texts]
+    calls = message.get("tool_calls")
+    if calls:
+        message["tool_calls"] = [{**call, "id": tool_id(call["id"])} for call in calls]
+
+
+def _thought(detail: Json) -> Json | None:
+    """Return the thinking chunk of one of `reasoning_details`; None for what only who made it can read."""
+    text = detail.get("text") or detail.get("summary")
+    pieces = [{"type": "text", "text": text}] if text else []
+    pieces += detail.get("chunks") or ()
+    if not pieces:
+        return None
+    thought: Json = {"type": "thinking", "thinking": pieces}
+    if detail.get("signature") and detail.get("format", "unknown") == "unknown":
+        # Another's signature means nothing to Mistral.
+        thought["signature"] = detail["signature"]
+    return thought
+
+
+def _part(where: str, part: Json) -> Json:
+    make = _PARTS.get(part.get("type", ""))
+    return part if make is None else make(where, part)
+
+
+def _audio(where: str, part: Json) -> Json:
+    return {"type": "input_audio", "input_audio": part["audio_url"]["url"]}
+
+
+def _file(where: str, part: Json) -> Json:
+    file = part["file"]
+    if file.get("file_id"):
+        return {"type": "file", "file_id": file["file_id"]}
+    data = file.get("file_data")
+    if not data:
+        raise Unsupported(f"{where}.file", "it has neither data nor an id")
+    if data.startswith("data:image/"):
+        return {"type": "image_url", "image_url": {"url": data}}
+    document = {"type": "document_url", "document_url": data}
+    return {**document, "document_name": file["filename"]} if file.get("filename") else document
+
+
+def _refusal(where: str, part: Json) -> Json:
+    return {"type": "text", "text": part["refusal"]}
+
+
+def _video(where: str, part: Json) -> Json:
+    raise Unsupported(where, "Mistral takes no video")
+
+
+_PARTS: Final[Mapping[str, Callable[[str, Json], Json]]] = {
+    "audio_url": _audio,
+    "file": _file,
+    "refusal": _refusal,
+    "video_url": _video,
+    "input_video": _video,
+}
+"""Parts that Mistral has in another form. Text, images and `input_audio` are as OpenAI's."""
