@@ -11,7 +11,7 @@ space := $(empty) $(empty)
 sources := core/src $(wildcard plugins/*/*/src)
 projects := pyproject.toml core/pyproject.toml $(wildcard plugins/*/*/pyproject.toml examples/*/pyproject.toml)
 
-.PHONY: run test lint format bench wheels new requirements clean
+.PHONY: run test conformance lint format bench wheels new requirements clean
 .DEFAULT_GOAL := test
 
 run: .venv/.run-stamp
@@ -19,6 +19,10 @@ run: .venv/.run-stamp
 
 test: .venv/.dev-stamp
 	.venv/bin/pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+# Recorded traffic of providers, and how much of it holds.
+conformance: .venv/.dev-stamp
+	.venv/bin/pytest -q -n $(PYTEST_WORKERS) tests/conformance $(PYTEST_ARGS)
 
 lint: .venv/.dev-stamp
 	.venv/bin/ruff check

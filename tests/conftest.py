@@ -3,7 +3,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from conformance.score import pytest_runtest_logreport, pytest_terminal_summary
 from upstream import Upstream
+
+__all__ = ["pytest_runtest_logreport", "pytest_terminal_summary", "upstream"]
 
 
 @pytest.fixture

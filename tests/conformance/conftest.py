@@ -1,61 +1,40 @@
-"""Recorded traffic of providers, as test cases. It lies beside the checkout, in shared/cassettes; without it they are skipped."""
+"""Recorded traffic of providers, as test cases: `@pytest.mark.recorded(which=...)` runs a test once for each exchange that `which` says."""
 
-import json
-from pathlib import Path
+from functools import cache
 
 import pytest
-from attrs import frozen
+from conformance import corpus
+from conformance.replay import replay as made
 
-_REASON = "recorded traffic (shared/cassettes beside the checkout) is not here"
 
-
-@frozen(repr=False)
-class Cassette:
-    """One recorded exchange: see the README beside the recordings."""
-
-    name: str
-    endpoint: str
-    request: dict
-    response: dict
-    tags: tuple
-
-    def __repr__(self):
-        return self.name
-
-    @property
-    def streamed(self):
-        return "body_text" in self.response and self.response["body_text"].lstrip().startswith(("data:", "event:", ":"))
-
-    @property
-    def body(self):
-        """The reply's bytes, as they came or as they would come."""
-        if "body_text" in self.response:
-            return self.response["body_text"].encode()
-        return json.dumps(self.response["body"]).encode()
+@cache
+def _recorded():
+    return list(corpus.recorded())
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "cassettes(provider, *endpoints): run once for each recorded exchange")
+    config.addinivalue_line("markers", "recorded(which): run once for each recorded exchange that `which` says")
 
 
 def pytest_generate_tests(metafunc):
-    mark = metafunc.definition.get_closest_marker("cassettes")
+    mark = metafunc.definition.get_closest_marker("recorded")
     if mark is None:
         return
-    found = list(_recorded(*mark.args))
-    if found:
-        metafunc.parametrize("cassette", found, ids=repr)
-    else:
-        metafunc.parametrize("cassette", [pytest.param(None, marks=pytest.mark.skip(reason=_REASON))])
+    which = mark.kwargs["which"]
+    found = [cassette for cassette in _recorded() if which(cassette)]
+    missing = [pytest.param(None, marks=pytest.mark.skip(reason=corpus.MISSING))]
+    metafunc.parametrize("cassette", found or missing, ids=repr)
 
 
-def _recorded(provider, *endpoints):
-    for folder in Path(__file__).resolve().parents:
-        for path in sorted((folder.parent / "shared" / "cassettes" / provider).glob("*.json")):
-            raw = json.loads(path.read_text("utf-8"))
-            if raw.get("endpoint") in endpoints:
-                yield Cassette(
-                    path.stem, raw["endpoint"], raw["request"], raw["response"], tuple(raw.get("tags") or ())
-                )
-        if (folder / ".git").exists():
-            return
+def pytest_collection_modifyitems(items):
+    """Tell the score of each test which recording it is of."""
+    for item in items:
+        cassette = item.callspec.params.get("cassette") if hasattr(item, "callspec") else None
+        if isinstance(cassette, corpus.Cassette):
+            item.user_properties.append(("recording", [cassette.folder, cassette.kind, cassette.name]))
+
+
+@pytest.fixture
+def replay(cassette):
+    """What serves the recording. Skips where it is outside of what is served, or a plugin is not installed."""
+    return made(cassette)

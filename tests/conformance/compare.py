@@ -1,0 +1,71 @@
+"""Comparing JSON: in meaning, place by place, each difference one line; and what of a reply is lost."""
+
+import json
+import re
+from collections import Counter
+
+from conformance.rows import EXEMPTIONS, STATED
+
+
+def differences(recorded, ours, place):
+    """What differs. A member that is null means the same as none; 1 and 1.0 are one number."""
+    if isinstance(recorded, dict) and isinstance(ours, dict):
+        for name in {**recorded, **ours}:
+            yield from differences(recorded.get(name), ours.get(name), f"{place}.{name}")
+    elif isinstance(recorded, list) and isinstance(ours, list) and len(recorded) == len(ours):
+        for index, (left, right) in enumerate(zip(recorded, ours, strict=True)):
+            yield from differences(left, right, f"{place}[{index}]")
+    elif recorded != ours or (isinstance(recorded, bool) is not isinstance(ours, bool)):
+        yield f"{place}: recorded {shown(recorded)}, ours {shown(ours)}"
+
+
+def leaves(value, place=""):
+    """Every value that holds no others, with its place; places in lists are not told apart."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, f"{place}.{name}" if place else name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from leaves(inner, f"{place}[]")
+    elif value is not None:
+        yield place, json.dumps(value)
+
+
+def lost(recorded, ours, moved=()):
+    """What recorded events have that ours have not, each place with its value.
+
+    What every chunk of a stream repeats at its top need not be repeated. `moved`: places, and where their values may be instead.
+    """
+    ours = Counter(leaves(ours))
+    for (place, value), times in (Counter(leaves(recorded)) - ours).items():
+        once = not place.removeprefix("[].").strip("abcdefghijklmnopqrstuvwxyz_")
+        if not (once and ours[place, value]) and not ours[f"[].{dict(moved).get(place.removeprefix('[].'))}", value]:
+            yield f"{place.removeprefix('[].')}: lost {shown(json.loads(value))}" + (
+                f" ({times} times)" if times > 1 else ""
+            )
+
+
+def shown(value):
+    """A JSON value, short enough to be read in a failure."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 200 else f"{text[:150]}... ({len(text)} characters)"
+
+
+def settle(check, replay, found, record_property):
+    """Fail for every difference that is neither stated nor an exemption, and for every exemption that is not needed any more."""
+    name = repr(replay.cassette)
+    stated = [
+        one
+        for one in STATED
+        if re.fullmatch(one.check, check)
+        and re.fullmatch(one.dialect or ".*", replay.dialect.name if replay.dialect else "")
+        and re.fullmatch(one.plugin or ".*", replay.row.plugin)
+    ]
+    found = [line for line in found if not any(re.search(one.difference, line) for one in stated)]
+    exemptions = [one for one in EXEMPTIONS if one.file == name and one.check == check]
+    for one in exemptions:
+        record_property("exemption", f"{check}: {one.why}")
+    unneeded = [one.difference for one in exemptions if not any(re.search(one.difference, line) for line in found)]
+    left = [line for line in found if not any(re.search(one.difference, line) for one in exemptions)]
+    assert not left, f"{name}, {check}:\n  " + "\n  ".join(left[:20])
+    assert not unneeded, f"{name}, {check}: differences.toml names what is not there any more: {unneeded}"

@@ -1,0 +1,81 @@
+"""A recorded reply, translated for clients of other dialects, is what their official SDKs read, and says the same."""
+
+import pytest
+from attrs import asdict
+from conformance.compare import differences, settle
+from conformance.reading import read
+
+pytest.importorskip("anthropic")
+
+from conformance.validity import faults
+
+CLIENTS = ("chat", "messages", "responses")
+
+
+def chats(cassette):
+    return cassette.answers and cassette.endpoint not in {"models", "count", "embeddings"}
+
+
+@pytest.mark.recorded(which=chats)
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_reply_translated_is_valid_and_says_the_same(replay, client, record_property):
+    _installed(replay, client)
+    settle(f"to {client}", replay, _translated(replay, client), record_property)
+
+
+def _translated(replay, client):
+    served = replay.serve(replay.foreign(client))
+    streamed = replay.stream
+    native = replay.dialect.name == client
+    # What passes untouched is no better than the provider's own.
+    excused = faults(client, replay.cassette.events, streamed=streamed) if native else ()
+    yield from (fault for fault in faults(client, served.events, streamed=streamed) if fault not in excused)
+    yield from differences(_expected(replay.told(), client), _said(served.events, client, streamed), "reply")
+    if client == "responses" and streamed:
+        last = served.events[-1]
+        yield from differences(
+            _said(served.events, client, True), _said([last["response"]], client, False), "last event"
+        )
+
+
+def _said(events, client, streamed):
+    return _plain(read(client, events, streamed=streamed))
+
+
+def _expected(told, client):
+    """What a client of a dialect can be told: chat has many choices, and the others one."""
+    if client != "chat":
+        told.answers = told.answers[:1]
+        for answer in told.answers:
+            # Those clients know by the calls that tools are to be used, and not by what the provider calls its end.
+            if answer.calls and answer.finish == "stop":
+                answer.finish = "tool_calls"
+    return _plain(told)
+
+
+def _plain(told):
+    """As JSON, but for the white space between pieces of reasoning: some dialects have it in parts."""
+    value = asdict(told)
+    for answer in value["answers"]:
+        answer["reasoning"] = "".join(answer["reasoning"].split())
+    return value
+
+
+@pytest.mark.recorded(which=lambda cassette: chats(cassette) and cassette.streamed)
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_translated_stream_folds_into_the_translated_reply(replay, client, record_property):
+    _installed(replay, client)
+    call = replay.foreign(client)
+    if not call.facts.stream:
+        return
+    fold = replay.dialects[client].upstream.fold()
+    for event in replay.serve(call).events:
+        fold.feed(event)
+    complete = replay.folded(replay.foreign(client, stream=False))
+    found = differences(complete, fold.reply(), "reply")
+    settle(f"fold to {client}", replay, found, record_property)
+
+
+def _installed(replay, client):
+    if client not in replay.dialects:
+        pytest.skip(f"dialect {client} is not installed")
