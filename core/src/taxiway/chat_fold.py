@@ -31,7 +31,10 @@ class ChatFold:
             piece = {"message" if name == "delta" else name: value for name, value in choice.items()}
             self._choices[index] = _merged("", known, piece)
         for name, value in event.items():
-            if name not in {"choices", _PADDING} and (value is not None or name not in self._reply):
+            # A reply was made when it began, whatever its later chunks say.
+            if name in {"choices", _PADDING} or (name == "created" and self._reply.get(name)):
+                continue
+            if value is not None or name not in self._reply:
                 self._reply[name] = value
 
     def reply(self) -> Json:
