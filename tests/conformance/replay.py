@@ -91,17 +91,27 @@ class Replay:
     def body(self):
         """The recorded request's body, as its dialect's clients send it; a plain one where none was recorded."""
         if not self.cassette.has_request:
-            return {"model": self.candidate.endpoint.model, **asking.plain(self.dialect.name), "stream": self.stream}
-        return copy.deepcopy(self.cassette.request["body"])
+            return {"model": self.candidate.endpoint.model, **asking.plain(self.client.name), "stream": self.stream}
+        return {"model": self.candidate.endpoint.model, **copy.deepcopy(self.cassette.request["body"])}
 
     def told(self):
         """What the recorded reply says, read apart from Taxiway."""
         return read(self.dialect.name, self.cassette.events, streamed=self.cassette.streamed)
 
+    @property
+    def form(self):
+        """The form of the recorded request, where clients of ours have another."""
+        return self.row.asks.get(self.cassette.endpoint)
+
+    @property
+    def client(self):
+        """The dialect that the recorded request is taken in as."""
+        return self._middle() if self.form else self.dialect
+
     def canonical(self):
         """The recorded request as a client of the operation's canonical dialect would make it."""
-        if self.dialect.client is None:
-            return asking.canonical(self.dialect.name, self.body)
+        if self.form:
+            return asking.READERS[self.form](self.body) if self.cassette.has_request else self.body
         call = self.call(self.dialect, self.body)
         return self.dialect.client.to_canonical(copy.deepcopy(call.body)).body
 
@@ -117,15 +127,12 @@ class Replay:
         return call
 
     def plain(self):
-        """A call that says next to nothing, in the recorded dialect."""
-        dialect = self._middle() if self.dialect.client is None else self.dialect
-        return self.call(dialect, {"model": self.candidate.endpoint.model, **asking.plain(dialect.name)})
+        """A call that says next to nothing, in the dialect of its client."""
+        return self.call(self.client, {"model": self.candidate.endpoint.model, **asking.plain(self.client.name)})
 
     def native(self):
-        """The call as it was recorded: in the recorded dialect, or in the canonical one where it has no clients."""
-        if self.dialect.client is not None:
-            return self.call(self.dialect, self.body)
-        return self.call(self._middle(), {"model": self.candidate.endpoint.model, **self.canonical()})
+        """The call as it was recorded."""
+        return self.call(self.client, self.canonical() if self.form else self.body)
 
     def foreign(self, name, *, stream=None):
         """The call as a client of another dialect would make it; a plain one, where that can't express what was asked."""

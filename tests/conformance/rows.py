@@ -37,6 +37,7 @@ class Row:
     catalog: str = ""
     reasons: str = ""
     speaks: dict = field(factory=dict)
+    asks: dict = field(factory=dict)
 
     def dialect(self, endpoint):
         return self.speaks.get(endpoint) or DIALECTS.get(endpoint)

@@ -50,8 +50,8 @@ def _sent(replay):
     for name in replay.native().headers:
         yield from differences(recorded["headers"][name], given.get(name), f"headers.{name}")
     theirs, ours = recorded["body"], loads(request.body)
-    if replay.dialect.client is None:
-        theirs, ours = meaning(replay.dialect.name, theirs), meaning(replay.dialect.name, ours)
+    if replay.form:
+        theirs, ours = meaning(replay.form, theirs), meaning(replay.form, ours)
     yield from differences(theirs, ours, "body")
 
 
@@ -68,8 +68,8 @@ def _path(parts):
 
 @pytest.mark.recorded(which=asked)
 def test_a_request_survives_the_way_through_the_canonical_form(replay, record_property):
-    if replay.dialect.client is None or replay.dialect.upstream is None:
-        return
+    if replay.form:
+        return  # The test above goes that way.
     settle("round trip", replay, _through(replay), record_property)
 
 

@@ -58,6 +58,9 @@ def used(usage: dict | None) -> Used | None:
     if reasoning and usage.get("total_tokens") == prompt + completion + reasoning:
         # xAI counts reasoning beside the completion; everybody else as a part of it.
         completion += reasoning
+    elif usage.get("prompt_audio_seconds"):
+        # Mistral counts only text as the prompt, and all in the total.
+        prompt = usage["total_tokens"] - completion
     cached = count(
         usage,
         "prompt_tokens_details.cached_tokens",

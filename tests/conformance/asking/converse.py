@@ -1,42 +1,16 @@
-"""Recorded requests as clients send them: where ours have no dialect for clients, read into the canonical form by this."""
+"""Requests to Bedrock's Converse, as canonical chat."""
 
 import json
 
-KEPT = ("anthropic-beta", "anthropic-version", "x-anthropic-beta")
-HELLO = [{"role": "user", "content": "Say hello."}]
-PLAIN = {
-    "chat": {"messages": HELLO},
-    "completions": {"prompt": "Say hello."},
-    "messages": {"messages": HELLO, "max_tokens": 1000},
-    "responses": {"input": "Say hello."},
-    "gemini": {"contents": [{"role": "user", "parts": [{"text": "Say hello."}]}]},
-    "cohere-chat": {"messages": HELLO},
-    "embeddings": {"input": "hello"},
-    "count-tokens": {"messages": HELLO},
-}
-"""A body of each dialect, for what was not recorded."""
+from conformance.asking.names import named
 
 
-def plain(dialect):
-    return json.loads(json.dumps(PLAIN[dialect]))
-
-
-def kept(cassette):
-    """The header fields of a recorded request that a call keeps."""
-    return [name for name in KEPT if name in cassette.request["headers"]]
-
-
-def canonical(dialect, body):
-    """The canonical request that a body of a dialect without clients stands for."""
-    return _READERS[dialect](body)
-
-
-def _converse(body):
+def canonical(body):
     inference, more = body.get("inferenceConfig", {}), body.get("additionalModelRequestFields", {})
     messages = [{"role": "system", "content": _parts(body["system"])}] if body.get("system") else []
     for message in body["messages"]:
         messages += _turn(message)
-    made = {"messages": messages} | _named(
+    made = {"messages": messages} | named(
         inference, maxTokens="max_tokens", temperature="temperature", topP="top_p", stopSequences="stop"
     )
     tools = body.get("toolConfig", {})
@@ -134,47 +108,8 @@ def _tools(tools):
     for tool in tools:
         if spec := tool.get("toolSpec"):
             function = {"name": spec["name"], "parameters": spec["inputSchema"]["json"]}
-            function |= _named(spec, description="description", strict="strict")
+            function |= named(spec, description="description", strict="strict")
             made.append({"type": "function", "function": function})
         elif "cachePoint" in tool and made:
             made[-1]["cache_control"] = {"type": "ephemeral"}
     return made
-
-
-def _cohere(body):
-    body = dict(body)
-    made = {"messages": [_cohere_message(message) for message in body.pop("messages")]}
-    made |= _named(body, take=True, stop_sequences="stop", p="top_p", k="top_k")
-    if choice := body.pop("tool_choice", None):
-        made["tool_choice"] = choice.lower()
-    if (form := body.pop("response_format", None)) and "json_schema" in form:
-        form = {"type": "json_schema", "json_schema": {"name": "response", "schema": form["json_schema"]}}
-    if form:
-        made["response_format"] = form
-    body.pop("model", None)
-    body.pop("stream", None)
-    return made | body
-
-
-def _cohere_message(message):
-    message = dict(message)
-    if plan := message.pop("tool_plan", None):
-        message["content"] = plan
-    if isinstance(message.get("content"), list):
-        thoughts = [part["thinking"] for part in message["content"] if part["type"] == "thinking"]
-        message["content"] = [part for part in message["content"] if part["type"] != "thinking"]
-        if thoughts:
-            message["reasoning"] = "".join(thoughts)
-    return message
-
-
-def _named(given, *, take=False, **names):
-    """Members under their other names; taken out of what is given, where they are to be."""
-    return {
-        ours: given.pop(theirs) if take else given[theirs]
-        for theirs, ours in names.items()
-        if given.get(theirs) is not None
-    }
-
-
-_READERS = {"converse": _converse, "cohere-chat": _cohere}
