@@ -118,8 +118,6 @@ def test_what_openai_and_openrouter_take_is_taken(changes):
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"plugins": [{"id": "web"}]}, "plugins[0]"),
-        ({"plugins": [{"id": "web", "enabled": False}, {"id": "file-parser", "enabled": True}]}, "plugins[1]"),
         ({"preset": "support"}, "preset"),
         ({"model": "@preset/support"}, "model"),
         ({"model": "a/b@preset/support"}, "model"),

@@ -85,10 +85,14 @@ class Parts:
         self._started.clear()
 
     def _everything(self) -> list[object]:
-        """Key stores, transports, then the store, then the sinks. A transport of two schemes is there once."""
+        """Key stores, transports, then the store, the sinks and all others. A transport of two schemes is there once."""
         built = self.built
         carriers = {id(transport): transport for transport in built.transports.values()}
-        return [*built.key_stores.values(), *carriers.values(), built.store, *built.sinks.values(), built.catalog]
+        transforms = [transform for _, transform in built.transforms]
+        return [
+            *(*built.key_stores.values(), *carriers.values(), built.store, *built.sinks.values(), built.catalog),
+            *(*built.providers.values(), *transforms),
+        ]
 
     async def _accounts(self) -> dict[str, list[Account]]:
         """Resolve every key, at the same time, and make the accounts by provider."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
-from taxiway.call import Call, Outgoing
+from taxiway.call import Call, Outgoing, Translated
 from taxiway.codec import Json, loads
 from taxiway.errors import Malformed, TransportError, Unsupported
 from taxiway.failures import POLICIES
@@ -15,6 +15,7 @@ from taxiway.http import Headers
 from taxiway.outcome import AttemptRecord, Bill, Failure, Outcome
 from taxiway.planner import Pick
 from taxiway.provider import Event, InBandError
+from taxiway.retry_after import epoch_of
 from taxiway.secret import scrub
 from taxiway.snapshot import Snapshot
 from taxiway.translation import Translation
@@ -34,11 +35,16 @@ _DRAIN: Final = 1.0
 
 
 class Attempt:
-    """One try. `record` is what is kept of it; `usage` is what is known so far, `last` the events that end a stream which is whole."""
+    """One try. `record` is what is kept of it; `usage` is what is known so far, `last` the events that end a stream which is whole.
+
+    `secret` is what it is sent with, `shaped` the canonical body, where something was changed for its endpoint: both before
+    `open`. `opened`: it was translated, so that there is a `progress`.
+    """
 
     __slots__ = tuple(
         "_bill _closed _ended _engine _exchange _late _marked _provider _replies _reservation _started _timeouts "
-        "_translation _watch call candidate committed first_token last outgoing progress record stamp status usage".split()
+        "_translation _watch call candidate committed first_token last opened outgoing progress record secret shaped stamp "
+        "status usage".split()
     )
 
     def __init__(self, engine: "Engine", snapshot: Snapshot, call: Call, pick: Pick, number: int) -> None:
@@ -54,7 +60,9 @@ class Attempt:
         self._replies: Replies | None = None
         self._late: Failure | None = None
         self._bill: Bill | None = None
-        self._marked = self._closed = self._ended = self.committed = False
+        self._marked = self._closed = self._ended = self.committed = self.opened = False
+        self.secret = account.secret
+        self.shaped: Translated | None = None
         self.last: list[Json] = []
         self.first_token: float | None = None
         self.status: int | None = None
@@ -73,30 +81,31 @@ class Attempt:
             endpoint.price.output,
             headroom=pick.headroom,
         )
+        engine.health.opened(candidate, self._started)
 
     def open(self, before: AttemptRecord | None) -> Failure | None:
         """Translate, prepare, account, send. Raises SpoolUnavailable: nothing was sent then."""
         engine, call, candidate = self._engine, self.call, self.candidate
-        engine.health.opened(candidate, self._started)
         try:
-            self._translation = translation = Translation(engine.dialects, call, candidate.endpoint)
+            self._translation = translation = Translation(engine.dialects, call, candidate.endpoint, self.shaped)
             self.progress, self.stamp = translation.progress(), translation.stamp(self.bill)
+            self.opened = True
             self.outgoing = Outgoing(
-                call, translation.spoken, translation.body, candidate, candidate.account.secret, call.facts.stream
+                call, translation.spoken, translation.body, candidate, self.secret, call.facts.stream
             )
-            request = self._provider.prepare(self.outgoing, engine.clock.now())
+            request = self._provider.prepare(self.outgoing, engine.now(candidate.endpoint.provider))
             transport = engine.transports[request.origin.scheme]
         except Malformed as error:
             return Failure(kind="invalid_request", message=f"the request {error}")
         except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
-            return self._failure(error)
+            return self.failure_of(error)
         engine.journal.opened(call, self.record, before)
         timeouts = self._timeouts
         connect = min(timeouts.connect, call.deadline - self._started)
         try:
             self._exchange = transport.open(request, connect)
         except Exception as error:  # noqa: BLE001 - as above
-            return self._failure(error)
+            return self.failure_of(error)
         first_token = timeouts.first_token if call.facts.stream else None
         self._watch = Watch(engine.loop, self._exchange, self._started, call.deadline, first_token, timeouts.idle)
         return None
@@ -120,14 +129,14 @@ class Attempt:
                 return self.stamp.reply(self._translation.reply(event))
             return Failure(kind="unavailable", message="the provider's reply was empty")
         except Exception as error:  # noqa: BLE001 - as in open
-            return self._failure(error)
+            return self.failure_of(error)
 
     async def begin(self) -> Failure | None:
         """Wait for the head of a stream."""
         try:
             return await self._head()
         except Exception as error:  # noqa: BLE001 - as in open
-            return self._failure(error)
+            return self.failure_of(error)
 
     async def read(self) -> list[Json] | Failure | None:
         """Wait for more of a stream: stamped events in the client's dialect; None: it is whole."""
@@ -149,7 +158,7 @@ class Attempt:
             self._marked = replies.mark or self._closed
             return batch if batch or not self._marked else await self.read()
         except Exception as error:  # noqa: BLE001 - as in open
-            return self._failure(error)
+            return self.failure_of(error)
 
     async def drain(self) -> None:
         """Read what is left after a stream's own end, so that the connection can be used again; give up soon."""
@@ -169,6 +178,11 @@ class Attempt:
     def dropped(self) -> tuple[str, ...]:
         """What the endpoint's dialect could not express."""
         return self._translation.dropped
+
+    @property
+    def applied(self) -> tuple[str, ...]:
+        """What stood in for something that it could not express."""
+        return self._translation.applied
 
     def abort(self) -> None:
         """Close the connection at once."""
@@ -197,7 +211,7 @@ class Attempt:
             try:
                 self._estimate(failure, sent)
             except Exception as error:  # noqa: BLE001 - as in open
-                self._failure(error)
+                self.failure_of(error)
         refused = self.status is not None and not 200 <= self.status < 300
         if sent and not refused:
             self._reservation.settle(self.usage, now)
@@ -229,7 +243,7 @@ class Attempt:
         if not 200 <= head.status < 300:
             body = await _error_body(exchange)
             return self._classified(head.status, head.headers, body)
-        epoch = engine.clock.now()
+        epoch = engine.now(self.candidate.endpoint.provider)
         hints = provider.hints(outgoing, head, epoch)
         if hints:
             engine.quotas.learn(self._reservation, hints, engine.clock.monotonic(), epoch)
@@ -286,23 +300,26 @@ class Attempt:
         return self._classified(None, {}, error.raw)
 
     def _classified(self, status: int | None, headers: Headers, error: Json | str) -> Failure:
-        engine, epoch = self._engine, self._engine.clock.now()
+        engine, slug = self._engine, self.candidate.endpoint.provider
+        epoch = engine.now(slug)
         failure = self._provider.classify(self.outgoing, status, headers, error, epoch)
         if failure.kind not in POLICIES:
             raise ValueError(f"no kind of failure: {failure.kind}")
+        if failure.kind == "clock_skewed" and (date := epoch_of(headers.get("date", ""))) is not None:
+            engine.offsets[slug] = date - engine.clock.now()
         if failure.hints:
             engine.quotas.learn(self._reservation, failure.hints, engine.clock.monotonic(), epoch)
         return failure
 
     def _lost(self, error: TransportError) -> Failure:
         """Say what a failed exchange means: nothing, where the call's own deadline left less time than is usual."""
-        now, failure = self._engine.clock.monotonic(), failure_of(error)
+        now, failure = self._engine.clock.monotonic(), lost(error)
         hasty = failure.kind == "timeout" and now >= self.call.deadline
         if hasty and now - self._started < self._engine.health.usual(self.candidate.endpoint, now):
             return evolve(failure, scope="none")
         return failure
 
-    def _failure(self, error: Exception) -> Failure:
+    def failure_of(self, error: Exception) -> Failure:
         """Say what went wrong, by what was raised."""
         if isinstance(error, TransportError):
             return self._lost(error)
@@ -324,7 +341,7 @@ class Attempt:
         return self._exchange, self._replies
 
 
-def failure_of(error: TransportError) -> Failure:
+def lost(error: TransportError) -> Failure:
     """Say what a failed exchange means (reliability: which phase and reason is whose fault)."""
     message = scrub(
         f"the provider could not be reached: {error}" if error.sent == "none" else f"the connection failed: {error}"

@@ -42,6 +42,8 @@ class Preferences:
 
 NO_PREFERENCES = Preferences()
 
+NOTHING: Final[Mapping[str, Any]] = {}
+
 _NAMES = ("order", "only", "ignore")
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "require_parameters": (False,),
@@ -103,7 +105,8 @@ class Call:
     """What a client asked for. `body` is in `dialect`, without the fields that are Taxiway's own (model, provider, ...).
 
     `id` is the generation's. `created` is in seconds since the epoch, `deadline` in seconds of the monotonic clock.
-    `seed` begins the draws of its plan, so that a decision can be replayed.
+    `seed` begins the draws of its plan, so that a decision can be replayed. `path` is what the route said besides the body,
+    `plugins` are the transforms that the call asks for, each with what it says of them.
     """
 
     id: str
@@ -118,6 +121,8 @@ class Call:
     started: float
     deadline: float
     headers: Mapping[str, str]
+    path: Mapping[str, str] = NOTHING
+    plugins: Mapping[str, Json] = NOTHING
 
     @property
     def expected_output(self) -> int:

@@ -88,7 +88,8 @@ class Endpoint:
 
     `id` is what the provider calls the model; `tag` what `order` and `only` may name (`openai`, `google-vertex/us-east5`).
     `dialects` lists what it speaks for each operation, best first. `parameters` are those known to work (None: nothing is
-    known), by OpenRouter's names. Tokens in `context` and `max_output`; seconds since the epoch in `created`.
+    known), by OpenRouter's names. Tokens in `context` and `max_output`; seconds since the epoch in `created`. `fetches`: the
+    modalities that it takes as bytes only, so that what is given by URL is fetched for it.
     """
 
     model: str
@@ -109,6 +110,7 @@ class Endpoint:
     outputs: frozenset[str] = frozenset({"text"})
     reasoning: bool = False
     prefill: bool = False
+    fetches: frozenset[str] = frozenset()
     charges: Charge = "admission"
     quota_group: str = field()
     key: str = field(init=False)

@@ -10,12 +10,12 @@ from taxiway import chat_facts
 from taxiway.call import Call, Facts, Translated
 from taxiway.candidate import Endpoint
 from taxiway.chat_canonical import from_canonical
-from taxiway.chat_errors import error_reply
+from taxiway.chat_errors import error_reply, refusal
 from taxiway.chat_fold import ChatFold
 from taxiway.chat_progress import ChatProgress
 from taxiway.chat_stamp import ChatStamp, SseWriter
 from taxiway.codec import Json
-from taxiway.dialect import Dialect, Fold, Progress, Stamp, Translator, Writer
+from taxiway.dialect import Dialect, Fold, Progress, Stamp, Translator, Writer, under_bases
 from taxiway.hookspecs import hookimpl
 from taxiway.http import Headers
 from taxiway.outcome import Bill, CallError
@@ -97,6 +97,10 @@ class ChatClient:
         """Return status and body for a call that failed before anything was sent."""
         return error_reply(error)
 
+    def refused(self, status: int, error_type: str, message: str) -> Json:
+        """Return the body of what a front end refuses."""
+        return refusal(status, error_type, message)
+
 
 def offer(dialect: Dialect, summary: str) -> Iterable[Registration[NoOptions, Dialect]]:
     """Make the registration of a dialect that has no options."""
@@ -109,7 +113,13 @@ def offer(dialect: Dialect, summary: str) -> Iterable[Registration[NoOptions, Di
 
 _WRITER: Final = SseWriter()
 
-CHAT: Final = Dialect(name="chat", operation="chat", upstream=ChatUpstream(), client=ChatClient())
+CHAT: Final = Dialect(
+    name="chat",
+    operation="chat",
+    upstream=ChatUpstream(),
+    client=ChatClient(),
+    routes=under_bases("/chat/completions"),
+)
 
 
 @hookimpl

@@ -22,6 +22,11 @@ def error_reply(error: CallError) -> tuple[int, Json]:
     return value["code"], {"error": value}
 
 
+def refusal(status: int, error_type: str, message: str) -> Json:
+    """Return the body of what a front end refuses before there is a call."""
+    return {"error": {"code": status, "message": message, "metadata": {"error_type": error_type}}}
+
+
 def error_value(error: CallError) -> Json:
     """Return the `error` object: a number as `code` (official clients insist), the rest in `metadata`."""
     failure, availability = error.failure, error.availability

@@ -1,7 +1,7 @@
 """What planning may know of a chat body, read while the body is checked.
 
 Fields and ranges: OpenRouter's request schema, and OpenAI's where it allows more. Unknown fields pass; null is as absent.
-What asks for something of OpenRouter's that is not built (plugins, presets) is refused: to ignore it would change the answer.
+What asks for something of OpenRouter's that is not built (presets) is refused: to ignore it would change the answer.
 """
 
 from collections.abc import Callable, Iterator
@@ -209,9 +209,7 @@ def _tools(where: str, value: Any) -> None:
 
 def _plugins(where: str, value: Any) -> None:
     for place, plugin in objects(where, value):
-        # Switched off, it asks for nothing.
-        if plugin.get("enabled") is not False:
-            raise InvalidRequest(place, _LATER)
+        member(place, plugin, "id")
 
 
 def _preset(where: str, value: Any) -> None:

@@ -28,6 +28,7 @@ from taxiway.secret import scrub
 from taxiway.sink import Sink
 from taxiway.store import Store
 from taxiway.strategy import Strategy
+from taxiway.transform import Transform
 from taxiway.transport import Transport
 
 DEFAULT_STRATEGY: Final = "balanced"
@@ -65,6 +66,7 @@ class Composition(Builder):
     catalog: Catalog = field(factory=NoCatalog)
     store: Store | None = None
     sinks: dict[str, Sink] = field(factory=dict)
+    transforms: list[tuple[str, Transform]] = field(factory=list)
     found: list[str] = field(factory=list)
     last_resort: bool = False
     warnings: list[str] = field(factory=list)
@@ -108,6 +110,7 @@ def compose(
         made.catalog = made.make("catalog", catalog, "catalog") or made.catalog
     if config.store is not None or (gateway and made.plugins.has(f"store-{DEFAULT_STORE.partition(':')[0]}")):
         made.store = made.build_store(config.store or {})
+    _transforms(made)
     for path, raw in config.telemetry.items():
         if (sink := made.make("sink", raw, path)) is not None:
             made.sinks[path if raw["use"] in made.sinks else raw["use"]] = sink
@@ -283,3 +286,20 @@ def _transports(made: Composition) -> None:
     own = [provider.transport for provider in made.providers.values() if isinstance(provider, Carries)]
     if (common := made.make("transport", {"use": "httptools" if fast else "httpx", **raw}, "transport")) is not None:
         made.transports = {scheme: one for one in (common, *reversed(own)) for scheme in one.schemes}
+        made.context.door.transports = made.transports
+
+
+def _transforms(made: Composition) -> None:
+    """Those of `[[transforms]]`, in that order, then whatever else is installed."""
+    tables = {path: (raw, None) for path, raw in made.config.transforms.items()}
+    named = {raw.get("use") for raw, _ in tables.values()}
+    others: dict[str, tuple[Raw, str]] = {
+        join("transforms", name): ({}, name) for name in made.plugins.names("transform") if name not in named
+    }
+    for path, (raw, use) in {**tables, **others}.items():
+        name = use or raw.get("use")
+        if (transform := made.make("transform", raw, path, use)) is None:
+            continue
+        if any(name == other for other, _ in made.transforms):
+            made.problem(f'"{name}" is there already', f"{path}.use")
+        made.transforms.append((str(name), transform))

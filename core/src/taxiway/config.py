@@ -17,7 +17,15 @@ from taxiway.converter import NOT_BUILT, collect, join, nearest, structure
 from taxiway.errors import ConfigError, Problem
 from taxiway.routing import Routing
 from taxiway.secret import scrub
-from taxiway.tables import CredentialTable, Gateway, ModelTable, PluginsTable, RoutingTable, SpoolTable
+from taxiway.tables import (
+    CredentialTable,
+    Gateway,
+    MediaTable,
+    ModelTable,
+    PluginsTable,
+    RoutingTable,
+    SpoolTable,
+)
 
 Raw: TypeAlias = Mapping[str, Any]
 
@@ -31,15 +39,21 @@ TABLES: Final[Mapping[str, Any]] = {
     "plugins": PluginsTable,
     "data_dir": Path,
     "models": dict[str, ModelTable],
+    "media": MediaTable,
     "strategies": dict[str, Raw],
     "keystores": dict[str, Raw],
 }
 """What may stand once, and what it becomes."""
 
-LISTS: Final[Mapping[str, Any]] = {"credentials": CredentialTable, "providers": Raw, "telemetry": Raw}
+LISTS: Final[Mapping[str, Any]] = {
+    "credentials": CredentialTable,
+    "providers": Raw,
+    "telemetry": Raw,
+    "transforms": Raw,
+}
 """Tables that may be written more than once (`[[credentials]]`)."""
 
-LATER: Final = frozenset({"state", "transforms", "guards", "media"})
+LATER: Final = frozenset({"state", "guards"})
 """Tables that are known, but not built yet."""
 
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -50,7 +64,7 @@ _FILE: Final = re.compile(r"[\w.-]{1,32}")
 class Config:
     """A whole configuration. `paths` says where each credential was written; `others` are tables that no part of core knows.
 
-    Tables that become a plugin's options are as they were written; those of `providers` and `telemetry` by their place.
+    Tables that become a plugin's options are as they were written; those of `providers`, `telemetry` and `transforms` by their place.
     `data_dir` None: the gateway's `~/.taxiway`; a library writes nothing. `problems`: what is wrong, and therefore left out.
     """
 
@@ -63,6 +77,8 @@ class Config:
     paths: Mapping[str, str] = field(factory=dict)
     providers: Mapping[str, Raw] = field(factory=dict)
     telemetry: Mapping[str, Raw] = field(factory=dict)
+    transforms: Mapping[str, Raw] = field(factory=dict)
+    media: MediaTable = field(factory=MediaTable)
     models: Mapping[str, ModelTable] = field(factory=dict)
     strategies: Mapping[str, Raw] = field(factory=dict)
     keystores: Mapping[str, Raw] = field(factory=dict)

@@ -169,12 +169,26 @@ class Client(Protocol):
         """Return status and body for a call that failed before anything was sent."""
         ...
 
+    def refused(self, status: int, error_type: str, message: str) -> Json:
+        """Return the body of what a front end refuses before there is a call (no key, too large); `error_type` is OpenRouter's."""
+        ...
+
 
 @frozen
 class Dialect:
-    """A wire format of one operation: its name, and one or both halves."""
+    """A wire format of one operation: its name, and one or both halves.
+
+    `routes`: where the gateway serves it to clients, as paths; one with a group (`(?P<model>.+)`) is a regular expression of a whole
+    path, and its groups, with the query's members, are what `Client.facts` gets as `path`.
+    """
 
     name: str
     operation: Operation
     upstream: Upstream | None = None
     client: Client | None = None
+    routes: tuple[str, ...] = ()
+
+
+def under_bases(path: str) -> tuple[str, ...]:
+    """Return a route under OpenRouter's base path, and under OpenAI's and Anthropic's as its alias."""
+    return f"/api/v1{path}", f"/v1{path}"

@@ -16,7 +16,7 @@ from taxiway.chat_progress import ChatProgress
 from taxiway.chat_stamp import ChatStamp
 from taxiway.chat_usage import charged, usage_of
 from taxiway.codec import Json
-from taxiway.dialect import Dialect, Progress, Stamp
+from taxiway.dialect import Dialect, Progress, Stamp, under_bases
 from taxiway.errors import InvalidRequest, Malformed
 from taxiway.hookspecs import hookimpl
 from taxiway.http import Headers
@@ -136,7 +136,11 @@ class EmbeddingsClient(ChatClient):
 
 
 EMBEDDINGS: Final = Dialect(
-    name="embeddings", operation="embeddings", upstream=EmbeddingsUpstream(), client=EmbeddingsClient()
+    name="embeddings",
+    operation="embeddings",
+    upstream=EmbeddingsUpstream(),
+    client=EmbeddingsClient(),
+    routes=under_bases("/embeddings"),
 )
 
 

@@ -7,35 +7,44 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final
 
-from attrs import Factory, define
+from attrs import Factory, define, field
 
 from taxiway.budget import Budget
-from taxiway.call import LIBRARY, Call, Caller, Facts, preferences_of
+from taxiway.call import LIBRARY, NOTHING, Call, Caller, Facts, preferences_of
 from taxiway.candidate import Candidate
 from taxiway.clock import Clock
 from taxiway.codec import Json
+from taxiway.converter import nearest
 from taxiway.dialect import Dialect
 from taxiway.draws import Draws
 from taxiway.errors import InvalidRequest
 from taxiway.health import Alert, Health
 from taxiway.http import Headers
+from taxiway.media import Media
 from taxiway.outcome import Failure
 from taxiway.quota import Quotas
 from taxiway.run import Run
+from taxiway.secret import Secret
+from taxiway.shaping import Shaper
 from taxiway.snapshot import Snapshot
 from taxiway.spool import Journal
 from taxiway.stream import Stream
+from taxiway.tokens import Tokens
 from taxiway.transport import Transport
 
 _NO_HEADERS: Final[Headers] = {}
-_KEPT: Final = ("http-referer", "referer", "x-title", "x-openrouter-title", "x-session-id", "user-agent")
+_KEPT: Final = tuple(
+    "http-referer referer x-title x-openrouter-title x-session-id user-agent anthropic-beta anthropic-version "
+    "x-anthropic-beta".split()
+)
 
 
 @define(eq=False)
 class Engine:
     """Runs calls. `snapshot` may be replaced at any time: a call goes on with the one that it began with.
 
-    `verify` is told of a candidate whose key was refused. Everything is built and started by who makes an engine.
+    `verify` is told of a candidate whose key was refused. `offsets`: how many seconds a provider's clock is ahead of ours, where
+    one was learnt. Everything is built and started by who makes an engine.
     """
 
     snapshot: Snapshot
@@ -49,11 +58,34 @@ class Engine:
     log: logging.Logger
     loop: asyncio.AbstractEventLoop
     verify: Callable[[Candidate], None] = lambda _: None
+    shaper: Shaper = Factory(lambda self: Shaper(self.dialects, (), Media()), takes_self=True)
+    offsets: dict[str, float] = Factory(dict)
+    tokens: Tokens = field(init=False)
     budgets: dict[str, Budget] = Factory(dict)
     draws: Draws = Factory(Draws)
 
+    def __attrs_post_init__(self) -> None:
+        self.tokens = Tokens(self.now, self.log.warning)
+
+    def now(self, provider: str) -> float:
+        """Return the time as a provider has it, in seconds since the epoch."""
+        return self.clock.now() + self.offsets.get(provider, 0.0)
+
+    async def secret(self, candidate: Candidate) -> Secret | None:
+        """Return what a candidate's requests are sent with. Raises RefreshFailed."""
+        slug, account = candidate.endpoint.provider, candidate.account
+        provider = self.snapshot.refreshes.get(slug)
+        return account.secret if provider is None else await self.tokens.fresh(slug, provider, account)
+
     def call(
-        self, dialect: Dialect, body: Json, facts: Facts, *, caller: Caller = LIBRARY, headers: Headers | None = None
+        self,
+        dialect: Dialect,
+        body: Json,
+        facts: Facts,
+        *,
+        caller: Caller = LIBRARY,
+        headers: Headers | None = None,
+        path: Mapping[str, str] = NOTHING,
     ) -> Call:
         """Make a call of a body that its dialect has read. Raises InvalidRequest."""
         client = dialect.client
@@ -63,6 +95,7 @@ class Engine:
         headers = headers or _NO_HEADERS
         now, epoch, bits = self.clock.monotonic(), self.clock.now(), self.random.getrandbits
         own = client.own
+        plugins = self._plugins(body["plugins"]) if body.get("plugins") and "plugins" in own else NOTHING
         return Call(
             f"gen-{int(epoch)}-{bits(96):024x}",
             bits(48),
@@ -76,6 +109,8 @@ class Engine:
             now,
             now + self._total(facts, headers),
             {name: headers[name] for name in _KEPT if name in headers} if headers else headers,
+            path,
+            plugins,
         )
 
     async def complete(self, call: Call) -> Json:
@@ -111,6 +146,18 @@ class Engine:
         if budget is None:
             budget = self.budgets[workspace] = Budget(self.snapshot.routing.retry_budget)
         return budget
+
+    def _plugins(self, asked: Sequence[Json]) -> Mapping[str, Json]:
+        """Say which transforms a request asks for. Raises InvalidRequest for one that is not here: to ignore it would change the answer."""
+        installed = [name for name, _ in self.shaper.transforms]
+        wanted: dict[str, Json] = {}
+        for index, one in enumerate(asked):
+            name, where = one["id"], f"plugins[{index}].id"
+            # Switched off, it asks for nothing.
+            if name not in installed and one.get("enabled") is not False:
+                raise InvalidRequest(where, f"names no transform that is installed here{nearest(name, installed)}")
+            wanted[name] = one
+        return wanted
 
     def _total(self, facts: Facts, headers: Headers) -> float:
         given = headers.get("x-taxiway-timeout")

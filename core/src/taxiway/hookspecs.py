@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from taxiway.sink import Sink
     from taxiway.store import Store
     from taxiway.strategy import Strategy
+    from taxiway.transform import Transform
     from taxiway.transport import Transport
 
 API: Final = (1, 0)
@@ -66,6 +67,11 @@ def taxiway_transports() -> "Iterable[Registration[Any, Transport]]":  # type: i
 @hookspec
 def taxiway_catalogs() -> "Iterable[Registration[Any, Catalog]]":  # type: ignore[empty-body]
     """Offer catalogs: models and prices. Entry points `catalog-<name>`."""
+
+
+@hookspec
+def taxiway_transforms() -> "Iterable[Registration[Any, Transform]]":  # type: ignore[empty-body]
+    """Offer transforms: changes of a request for one candidate. Entry points `transform-<name>`."""
 
 
 @hookspec

@@ -134,7 +134,7 @@ class Generation:
     """The whole of one call: the unit of telemetry and billing. A new field is the last: see `taxiway.records`.
 
     Times in seconds, `created` since the epoch. `latency` is the time to the first token. `seed` and `snapshot` replay the
-    decision; `figures` are those it read.
+    decision; `figures` are those it read. `dropped`: what the endpoint's dialect could not express, `applied`: what stood in for it.
     """
 
     id: str
@@ -165,6 +165,15 @@ class Generation:
     figures: dict[str, Any] = field(factory=dict)
     dropped: list[str] = field(factory=list)
     origin: str = ""
+    applied: list[str] = field(factory=list)
+
+
+class RefreshFailed(TaxiwayError):
+    """No secret could be derived from an account's own (see `taxiway.provider.Refreshes`). `failure` says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(failure.message)
 
 
 class CallError(TaxiwayError):

@@ -30,6 +30,7 @@ KINDS: Final = {
     "store": "taxiway_stores",
     "transport": "taxiway_transports",
     "catalog": "taxiway_catalogs",
+    "transform": "taxiway_transforms",
     "command": "taxiway_commands",
 }
 """What a plugin can be, and the hook by which it says so."""

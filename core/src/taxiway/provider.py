@@ -93,6 +93,27 @@ class Provider(Protocol):
         ...
 
 
+@frozen
+class Derived:
+    """What a request is sent with, derived from an account's secret. `expires`: seconds since the epoch, None: never."""
+
+    secret: Secret
+    expires: float | None = None
+
+
+@runtime_checkable
+class Refreshes(Protocol):
+    """Optional: what is sent is derived from the secret (Google's and Entra's tokens, AWS roles), and expires.
+
+    What comes of it is `Outgoing.secret`, and the secret of `probe`. The engine keeps it, renews it ahead of its end, and asks
+    once at a time for each account. An account whose secret is sent as it is has it derived once, without `expires`.
+    """
+
+    async def refresh(self, account: Account, now: float) -> Derived:
+        """Derive a secret; requests go by `Context.door`. Raises RefreshFailed, and TransportError where nobody answers."""
+        ...
+
+
 @runtime_checkable
 class Carries(Protocol):
     """Optional: a provider with a transport of its own (the simulator's `sim:`)."""

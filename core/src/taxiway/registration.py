@@ -11,6 +11,7 @@ from attrs import field, frozen
 from taxiway.candidate import Credential
 from taxiway.clock import Clock
 from taxiway.dialect import Dialect
+from taxiway.door import Door
 
 O = TypeVar("O")  # noqa: E741 - the options' class
 T = TypeVar("T")
@@ -26,7 +27,7 @@ class Context:
     """What a build may lean on; grows only by adding.
 
     `data_dir` is None where nothing may be written to disk. `dialects` are those that its `requires` named, by name.
-    `environment` are the program's variables.
+    `environment` are the program's variables. The `door` sends requests that are no calls; it is open once the router runs.
     """
 
     clock: Clock
@@ -35,6 +36,7 @@ class Context:
     dialects: Mapping[str, Dialect] = field(factory=dict)
     data_dir: Path | None = None
     environment: Mapping[str, str] = field(factory=dict)
+    door: Door = field(factory=Door)
 
 
 @frozen(kw_only=True)

@@ -37,16 +37,17 @@ def _number(text: str) -> float | None:
 
 
 def _until(text: str, date: str, now: float) -> float | None:
-    then = _epoch(text)
+    then = epoch_of(text)
     if then is None:
         return None
     # Compared with the same reply's date: both are the provider's clock.
-    here = _epoch(date)
+    here = epoch_of(date)
     wait = then - (now if here is None else here)
     return wait + _ROUNDING if wait > 0 else None
 
 
-def _epoch(text: str) -> float | None:
+def epoch_of(text: str) -> float | None:
+    """Read an HTTP date (RFC 9110, 5.6.7), as seconds since the epoch; None where it is none."""
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -20,7 +20,9 @@ from taxiway.dialect import Dialect
 from taxiway.executor import Engine
 from taxiway.explain import Explanation, explain
 from taxiway.health import Health
+from taxiway.media import Media
 from taxiway.quota import Quotas
+from taxiway.shaping import Shaper
 from taxiway.snapshot import Snapshot
 from taxiway.spool import Journal, Spool
 from taxiway.store import Store
@@ -199,6 +201,8 @@ class Router:
         parts = self._parts = await resolve(built)
         self._closing.push_async_callback(parts.aclose)
         await parts.start()
+        media = Media(built.config.media.fetch)
+        self._closing.push_async_callback(media.aclose)
         self._engine = engine = Engine(
             snapshot=parts.snapshot,
             dialects=built.dialects,
@@ -210,8 +214,10 @@ class Router:
             journal=await self._journal(),
             log=context.log,
             loop=asyncio.get_running_loop(),
+            shaper=Shaper(built.dialects, built.transforms, media),
         )
-        verifier = Verifier(engine, parts.secret, self.reload_keys)
+        self._closing.push_async_callback(engine.tokens.aclose)
+        verifier = Verifier(engine, context.door, parts.secret, self.reload_keys)
         self._closing.push_async_callback(verifier.aclose)
         engine.verify = verifier.verify
 

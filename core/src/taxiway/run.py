@@ -1,14 +1,16 @@
 """One call on its way through its plan: what was tried, what may be tried yet, and the record of it."""
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from taxiway.attempt import Attempt
-from taxiway.call import Call
+from taxiway.call import Call, Translated
 from taxiway.candidate import Candidate
-from taxiway.errors import SpoolUnavailable
+from taxiway.errors import InvalidRequest, SpoolUnavailable
 from taxiway.failures import POLICIES
-from taxiway.outcome import AttemptRecord, CallError, Failure, Generation, Kind, State
+from taxiway.outcome import AttemptRecord, CallError, Failure, Generation, Kind, RefreshFailed, State
 from taxiway.planner import NOTHING_TRIED, SAME_ENDPOINT, Exhausted, Pause, Plan, Tried, plan
+from taxiway.shaping import Wanted
 
 if TYPE_CHECKING:
     from taxiway.executor import Engine
@@ -26,7 +28,8 @@ class Run:
     """One call on its way: its plan, what was tried, and the record. A snapshot that comes meanwhile is not for it."""
 
     __slots__ = tuple(
-        "_afforded _ended _free _number _patience attempt call engine failures plan records snapshot tried troubles".split()
+        "_afforded _ended _fetched _free _number _patience _shaped attempt call engine failures plan records snapshot tried "
+        "troubles".split()
     )
 
     def __init__(self, engine: "Engine", call: Call) -> None:
@@ -39,6 +42,8 @@ class Run:
         self._patience = self.snapshot.routing.wait
         self._number = self._afforded = self.troubles = 0
         self._free = self._ended = False
+        self._shaped: dict[Wanted, Translated] = {}
+        self._fetched: dict[str, str] = {}
 
     async def next(self) -> Attempt:
         """Open the next attempt. Raises CallError when nothing is left, InvalidRequest for an unknown model."""
@@ -65,10 +70,41 @@ class Run:
                 if pick.resort:
                     self._marked().resorted = True
                 attempt = self.attempt = Attempt(engine, self.snapshot, call, pick, self._number)
-                failure = self._open(attempt)
+                wanted = engine.shaper.wanted(call, pick.candidate.endpoint)
+                failure = None
+                if wanted is not None or pick.candidate.endpoint.provider in self.snapshot.refreshes:
+                    failure = await self._ready(attempt, wanted)
+                failure = failure or self._open(attempt)
                 if failure is None:
                     return attempt
                 self.failed(attempt, failure)
+
+    async def _ready(self, attempt: Attempt, wanted: Wanted | None) -> Failure | None:
+        """Get what an attempt needs before it can be opened: a token, a body that is shaped for its endpoint. Raises InvalidRequest."""
+        engine, call, endpoint = self.engine, self.call, attempt.candidate.endpoint
+        try:
+            async with asyncio.timeout(max(0.0, call.deadline - engine.clock.monotonic())):
+                if wanted is not None and wanted not in self._shaped:
+                    self._shaped[wanted] = await engine.shaper.shape(call, endpoint, wanted, self._fetched)
+                attempt.secret = await engine.secret(attempt.candidate)
+        except RefreshFailed as error:
+            return error.failure
+        except TimeoutError:
+            return Failure(kind="timeout", message="the call's time was over before it could be sent", scope="none")
+        except InvalidRequest as error:
+            self.refused(attempt, str(error))
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
+            return attempt.failure_of(error)
+        if wanted is not None:
+            attempt.shaped = self._shaped[wanted]
+        return None
+
+    def refused(self, attempt: Attempt, message: str) -> None:
+        """The request turned out to be wrong before anything was sent: account what was tried before."""
+        failure = Failure(kind="invalid_request", message=message, scope="none")
+        self.failed(attempt, failure)
+        self._record("failed", None, failure)
 
     def failed(self, attempt: Attempt, failure: Failure) -> None:
         """Take a failed attempt in: end it, and say who is not to be tried again."""
@@ -79,6 +115,8 @@ class Run:
         self.records.append(attempt.record)
         self.failures.append((attempt.candidate, failure))
         self.troubles += POLICIES[failure.kind].budgeted
+        if failure.kind == "token_expired":
+            self.engine.tokens.forget(attempt.candidate.account)
         self._exclude(attempt.candidate, failure.kind)
 
     def served(self, attempt: Attempt) -> None:
@@ -106,7 +144,7 @@ class Run:
             attempt.end(failure)
             self.records.append(attempt.record)
         if attempt is not None or self.records:
-            self._record("cancelled", attempt, failure)
+            self._record("cancelled", attempt if attempt is not None and attempt.opened else None, failure)
 
     def _marked(self) -> Tried:
         """Return what was tried, to be changed."""
@@ -247,7 +285,7 @@ class Run:
                 generation.latency = attempt.first_token - call.started
             generation.finish_reason, generation.native_finish_reason = progress.finish, progress.native_finish
             generation.upstream_id = progress.upstream_id
-            generation.dropped = list(attempt.dropped)
+            generation.dropped, generation.applied = list(attempt.dropped), list(attempt.applied)
         generation.estimated = any(r.usage is not None and r.usage.estimated for r in self.records)
         engine.journal.ended(generation)
 

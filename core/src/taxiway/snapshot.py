@@ -9,7 +9,7 @@ from attrs import Factory, field, frozen
 
 from taxiway.candidate import Candidate, Endpoint, Operation, Section
 from taxiway.errors import InvalidRequest
-from taxiway.provider import Provider
+from taxiway.provider import Provider, Refreshes
 from taxiway.routing import ModelRouting, Routing, Timeouts
 from taxiway.strategy import Strategy
 
@@ -75,7 +75,7 @@ class Snapshot:
     """Everything a plan is made from that is not the call. Immutable; replaced whole on a change.
 
     `offers`: by workspace and model slug, in the order of sections. `ids`: the same by `<provider>/<id>`; a slug
-    goes first. `names`: the `[models]` tables. `hash` identifies it in records.
+    goes first. `names`: the `[models]` tables. `hash` identifies it in records. `refreshes`: the providers that derive secrets.
     """
 
     offers: Mapping[str, Mapping[str, tuple[Offer, ...]]]
@@ -85,7 +85,12 @@ class Snapshot:
     strategies: tuple[tuple[str, Strategy], ...] = ()
     routing: Routing = Factory(Routing)
     hash: str = ""
+    refreshes: Mapping[str, Refreshes] = field(init=False)
     _models: dict[tuple[str, str], ModelOffers] = field(factory=dict, init=False)
+
+    @refreshes.default
+    def _refreshes(self) -> Mapping[str, Refreshes]:
+        return {slug: one for slug, one in self.providers.items() if isinstance(one, Refreshes)}
 
     def models(self, workspace: str) -> Mapping[str, tuple[Offer, ...]]:
         """Return what a workspace can be served."""

@@ -43,6 +43,13 @@ class SpoolTable:
 
 
 @frozen(kw_only=True)
+class MediaTable:
+    """The `[media]` table. `fetch`: images and files given by URL are fetched for endpoints that take bytes only."""
+
+    fetch: bool = True
+
+
+@frozen(kw_only=True)
 class PluginsTable:
     """The `[plugins]` table. `disabled`: full names (`strategy-x`) of what is installed and not to be used."""
 

@@ -3,46 +3,59 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from taxiway.call import Call
+from taxiway.call import Call, Translated
 from taxiway.candidate import Endpoint
 from taxiway.codec import Json
 from taxiway.dialect import Dialect, Progress, Stamp, Translator
 from taxiway.outcome import Bill
 
-CANONICAL: Final = {"chat": "chat", "embeddings": "embeddings", "rerank": "rerank", "count-tokens": "messages"}
+CANONICAL: Final = {"chat": "chat", "embeddings": "embeddings", "rerank": "rerank", "count-tokens": "count-tokens"}
 """The canonical dialect of each operation: what every other one translates to and from."""
+
+
+def canonical(dialects: Mapping[str, Dialect], call: Call) -> Translated:
+    """Return a call's body in the canonical dialect of its operation."""
+    client = dialects[call.dialect].client
+    assert client is not None
+    return client.to_canonical(call.body)
 
 
 class Translation:
     """How one call speaks to one endpoint. `spoken` is the endpoint's dialect, `body` the request in it.
 
     A canonical body passes through the canonical dialect's own `from_canonical` too: it has additions that not every endpoint
-    takes. Raises Unsupported where the endpoint can't express the request.
+    takes. `shaped`: the canonical body, where something was changed in it for this endpoint; it does not pass untouched then.
+    Raises Unsupported where the endpoint can't express the request.
     """
 
-    __slots__ = ("_call", "_ours", "_state", "_theirs", "_translators", "_two", "body", "dropped", "spoken")
+    __slots__ = ("_call", "_ours", "_state", "_theirs", "_translators", "_two", "applied", "body", "dropped", "spoken")
 
-    def __init__(self, dialects: Mapping[str, Dialect], call: Call, endpoint: Endpoint) -> None:
+    def __init__(
+        self, dialects: Mapping[str, Dialect], call: Call, endpoint: Endpoint, shaped: Translated | None = None
+    ) -> None:
         choice = endpoint.dialects[call.operation]
         self.spoken = spoken = call.dialect if call.dialect in choice else choice[0]
         ours, theirs = dialects[call.dialect].client, dialects[spoken].upstream
         assert ours is not None
         assert theirs is not None
         self._call, self._ours, self._theirs = call, ours, theirs
-        canonical = CANONICAL[call.operation]
-        self._two = (spoken not in {call.dialect, canonical}, call.dialect not in {spoken, canonical})
+        middle = CANONICAL[call.operation]
+        crosses = call.dialect != spoken or shaped is not None
+        self._two = (crosses and spoken != middle, crosses and call.dialect != middle)
         self.body: Json = call.body
         self.dropped: tuple[str, ...] = ()
+        self.applied: tuple[str, ...] = ()
         self._state: Any = None
-        if self._two[1]:
-            translated = ours.to_canonical(call.body)
-            self.body, self.dropped = translated.body, translated.dropped
-        if self._two[0] or spoken == canonical:
+        if shaped is not None or self._two[1]:
+            translated = ours.to_canonical(call.body) if shaped is None else shaped
+            self.body, self.dropped, self.applied = translated.body, translated.dropped, translated.applied
+        if self._two[0] or spoken == middle:
             translated = theirs.from_canonical(self.body, endpoint)
             self.body, self._state = translated.body, translated.state
             self.dropped += translated.dropped
+            self.applied += translated.applied
         self._translators: tuple[Translator, ...] = ()
-        if call.facts.stream and call.dialect != spoken:
+        if call.facts.stream and crosses:
             first = (theirs.events_to_canonical(self._state),) if self._two[0] else ()
             second = (ours.events_from_canonical(call),) if self._two[1] else ()
             self._translators = first + second

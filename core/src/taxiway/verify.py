@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 from attrs import Factory, define
 
 from taxiway.candidate import Candidate
+from taxiway.door import Door
 from taxiway.errors import ConfigError, KeyStoreError, TransportError
+from taxiway.outcome import RefreshFailed
 from taxiway.secret import Secret, scrub
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Verifier:
     """
 
     engine: "Engine"
+    door: Door
     read: Callable[[str], Awaitable[Secret]]
     rotate: Callable[[], Awaitable[None]]
     _running: dict[str, asyncio.Task[None]] = Factory(dict)
@@ -83,16 +86,13 @@ class Verifier:
         """Whether the provider refuses the key. Without a probe its first answer stands; one that fails on the way says nothing."""
         engine, account = self.engine, candidate.account
         provider = engine.snapshot.providers[candidate.endpoint.provider]
-        request = provider.probe(account, account.secret, engine.clock.now())
-        if request is None:
-            return True
-        exchange = engine.transports[request.origin.scheme].open(request, _PROBE)
-        timer = engine.loop.call_later(_PROBE, exchange.abort, "timeout")
         try:
-            head = await exchange.head()
+            request = provider.probe(account, await engine.secret(candidate), engine.now(provider.slug))
+            if request is None:
+                return True
+            reply = await self.door.send(request, _PROBE)
+        except RefreshFailed as error:
+            return error.failure.kind == "credential_invalid"
         except TransportError:
             return False
-        finally:
-            timer.cancel()
-            exchange.abort()
-        return head.status in REFUSED
+        return reply.status in REFUSED

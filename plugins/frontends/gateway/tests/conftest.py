@@ -113,13 +113,13 @@ class FakeEngine:
     closed: int = 0
     cancelled: int = 0
 
-    def call(self, dialect, body, facts, *, caller, headers) -> Call:
+    def call(self, dialect, body, facts, *, caller, headers, path) -> Call:
         from taxiway.call import preferences_of
 
         preferences = preferences_of(body.get("provider"))
         call = Call(
             f"gen-{len(self.calls)}", 1, dialect.operation, dialect.name, body, facts, preferences, caller, 0.0, 0.0, 600.0,
-            dict(headers),
+            dict(headers), path,
         )  # fmt: skip
         self.calls.append(call)
         return call

@@ -8,6 +8,7 @@ import re
 from importlib.resources import files
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
 
 from taxiway.codec import dumps
 from taxiway_gateway import access
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 BASES: Final = ("/api/v1", "/v1")
 """OpenRouter's base path, and OpenAI's as its alias."""
-
-ROUTES: Final = {"/chat/completions": "chat", "/embeddings": "embeddings"}
-"""Inference routes and the dialects that serve them."""
 
 _LOG: Final = logging.getLogger("taxiway.gateway")
 _WRONG: Final = dumps(error_body(500, "Internal error; the gateway's log has more.", "server"))
@@ -52,11 +50,16 @@ class App:
         self._router, self._keys, self._lines = router, keys, lines
         self._body_limit = body_limit
         load = Load(max_calls)
-        self._inference = {
-            base + path: Inference(router.dialects[dialect], router, keys, load, body_limit)
-            for base in BASES
-            for path, dialect in ROUTES.items()
-        }
+        self._inference: dict[str, Inference] = {}
+        self._patterns: list[tuple[re.Pattern[str], Inference]] = []
+        for dialect in router.dialects.values():
+            if dialect.client is not None:
+                inference = Inference(dialect, router, keys, load, body_limit)
+                for route in dialect.routes:
+                    if "(" in route:
+                        self._patterns.append((re.compile(route), inference))
+                    else:
+                        self._inference[route] = inference
         self._plain: dict[str, Callable[[Exchange], Awaitable[None]]] = {
             "/": self._page,
             "/healthz": self._healthz,
@@ -101,6 +104,11 @@ class App:
                 raise Refused(405, "This route takes GET.", "invalid_request", (b"allow", b"GET"))
             await plain(exchange)
             return
+        for pattern, inference in self._patterns:
+            if (match := pattern.fullmatch(scope["path"])) is not None:
+                query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+                await inference.serve(exchange, {**query, **match.groupdict()})
+                return
         if self._management is None:
             # In a thread: importing takes 80 ms, in which streams must not stand still.
             self._management = await asyncio.to_thread(self._make_management)

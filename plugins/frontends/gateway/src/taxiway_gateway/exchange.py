@@ -35,6 +35,9 @@ _READ: Final[Mapping[bytes, str]] = {
     name.encode(): name
     for name in (
         "authorization",
+        "anthropic-beta",
+        "anthropic-version",
+        "x-anthropic-beta",
         "x-api-key",
         "x-goog-api-key",
         "content-encoding",
@@ -63,7 +66,7 @@ class Refused(Exception):
     """The gateway itself refuses a request. `error_type` is OpenRouter's; `fields` are further header fields."""
 
     def __init__(self, status: int, message: str, error_type: str, *fields: Field, **metadata: Any) -> None:
-        self.status, self.fields = status, fields
+        self.status, self.error_type, self.fields = status, error_type, fields
         self.body: Json = error_body(status, message, error_type, **metadata)
         super().__init__(message)
 

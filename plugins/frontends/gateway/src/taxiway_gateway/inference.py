@@ -6,14 +6,15 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from taxiway.call import NOTHING
 from taxiway.codec import dumps, loads_bounded
 from taxiway.errors import InvalidRequest, Malformed
 from taxiway.outcome import CallError, Failure
-from taxiway_gateway.exchange import Gone, Refused, error_body
+from taxiway_gateway.exchange import Gone, Refused
 
 if TYPE_CHECKING:
     from asyncio import Task, TimerHandle
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from taxiway.call import Call, Caller
     from taxiway.codec import Json
@@ -26,9 +27,7 @@ QUIET: Final = 10.0
 """Seconds of silence after which a stream gets a ping."""
 
 _NO_RETRY_ABOVE: Final = 60
-_BUSY: Final = dumps(error_body(503, "Too many calls are under way ([gateway] max_calls).", "provider_overloaded"))
 _BUSY_FIELDS: Final = ((b"retry-after", b"1"), (b"x-should-retry", b"true"))
-_NO_PATH: Final[dict[str, str]] = {}
 
 
 class Load:
@@ -47,14 +46,23 @@ class Inference:
         assert dialect.client is not None, f"the dialect {dialect.name} serves no clients"
         self._dialect, self._client, self._engine = dialect, dialect.client, router.engine
         self._keys, self._load, self._body_limit = keys, load, body_limit
+        busy = "Too many calls are under way ([gateway] max_calls)."
+        self._busy = dumps(self._client.refused(503, "provider_overloaded", busy))
 
-    async def serve(self, exchange: Exchange) -> None:
-        """Serve one call. Raises Refused, Gone, and CancelledError where the client went away."""
+    async def serve(self, exchange: Exchange, path: Mapping[str, str] = NOTHING) -> None:
+        """Serve one call; `path` is what the route says besides. Raises Refused, Gone, and CancelledError where the client went away."""
+        try:
+            await self._serve(exchange, path)
+        except Refused as refusal:
+            refusal.body = self._client.refused(refusal.status, refusal.error_type, str(refusal))
+            raise
+
+    async def _serve(self, exchange: Exchange, path: Mapping[str, str]) -> None:
         load, fields = self._load, exchange.fields
         if exchange.scope["method"] != "POST":
             raise Refused(405, "This route takes POST.", "invalid_request", (b"allow", b"POST"))
         if load.calls >= load.most:
-            await exchange.answer(503, _BUSY, *_BUSY_FIELDS)
+            await exchange.answer(503, self._busy, *_BUSY_FIELDS)
             return
         caller = await self._keys.caller(fields)
         if fields.get("content-encoding", "identity").lower() != "identity":
@@ -63,7 +71,7 @@ class Inference:
         try:
             body = decode(await exchange.body(self._body_limit))
             try:
-                await self._call(exchange, body, caller)
+                await self._call(exchange, body, caller, path)
             except (CallError, InvalidRequest) as error:
                 told = as_call_error(error)
                 exchange.provider = told.provider
@@ -71,11 +79,11 @@ class Inference:
         finally:
             load.calls -= 1
 
-    async def _call(self, exchange: Exchange, body: Json, caller: Caller) -> None:
+    async def _call(self, exchange: Exchange, body: Json, caller: Caller, path: Mapping[str, str]) -> None:
         fields = exchange.fields
-        facts = self._client.facts(body, _NO_PATH, fields)
+        facts = self._client.facts(body, path, fields)
         exchange.model = facts.models[0]
-        call = self._engine.call(self._dialect, body, facts, caller=caller, headers=fields)
+        call = self._engine.call(self._dialect, body, facts, caller=caller, headers=fields, path=path)
         exchange.generation = call.id
         if facts.stream:
             await self._stream(exchange, call)

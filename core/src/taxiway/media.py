@@ -1,0 +1,163 @@
+"""Images and files that are given by URL, fetched for endpoints that take bytes only.
+
+A URL in a request is a stranger's wish: only https, only to public addresses (looked at after the name was resolved, and the
+connection goes to the address that was looked at), no redirects, bounded in size and time.
+"""
+
+import asyncio
+import base64
+import importlib
+import ipaddress
+import ssl
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from attrs import define, field
+
+from taxiway.codec import Json
+from taxiway.errors import InvalidRequest, Unsupported
+
+MOST: Final = 20 * 1024 * 1024
+WITHIN: Final = 10.0
+AT_ONCE: Final = 4
+"""Bytes of one file, seconds for each, and how many of a call's are fetched at the same time."""
+
+Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Gives the addresses of a name."""
+
+_PLACES: Final = {
+    "image_url": ("image", "image_url", "url"),
+    "file": ("file", "file", "file_data"),
+    "audio_url": ("audio", "audio_url", "url"),
+    "video_url": ("video", "video_url", "url"),
+    "input_video": ("video", "video_url", "url"),
+}
+"""Parts of canonical chat that may hold a URL, by type: the modality, and where it is."""
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """Look a name up, as the machine does."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, proto=6)
+    return [str(row[4][0]) for row in found]
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one that everybody can reach: not this machine, this network, or a cloud's metadata."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if inner is not None:
+            return inner.is_global and not inner.is_multicast
+        # NAT64 leads to whatever IPv4 address is inside.
+        if ip in _NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+    return ip.is_global and not ip.is_multicast
+
+
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+
+@define(eq=False)
+class Media:
+    """Fetches media. `allowed` False: never ([media] fetch = false)."""
+
+    allowed: bool = True
+    resolve: Resolve = resolve
+    is_public: Callable[[str], bool] = is_public
+    verify: ssl.SSLContext | bool = True
+    _client: Any = field(default=None, init=False)
+
+    async def inlined(self, body: Json, modalities: frozenset[str], fetched: dict[str, str]) -> Json:
+        """Return a canonical chat body with its URLs of these modalities replaced by data URLs; the same where there are none.
+
+        `fetched` keeps what the call has fetched so far, by URL. Raises InvalidRequest where one can't be fetched, naming its
+        place, and Unsupported where none may be.
+        """
+        places = dict(_urls(body, modalities))
+        if not places:
+            return body
+        where, url = next(iter(places.items()))
+        if not self.allowed:
+            raise Unsupported(_path(*where), "is a URL, and this endpoint takes bytes only ([media] fetch = false)")
+        slots = asyncio.Semaphore(AT_ONCE)
+        missing = {url: where for where, url in reversed(places.items()) if url not in fetched}
+        found = await asyncio.gather(*(self._fetch(url, _path(*where), slots) for url, where in missing.items()))
+        fetched.update(zip(missing, found, strict=True))
+        messages = list(body["messages"])
+        for (message, part), url in places.items():
+            content = list(messages[message]["content"])
+            one = content[part]
+            _, member, name = _PLACES[one["type"]]
+            content[part] = {**one, member: {**one[member], name: fetched[url]}}
+            messages[message] = {**messages[message], "content": content}
+        return {**body, "messages": messages}
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _fetch(self, url: str, where: str, slots: asyncio.Semaphore) -> str:
+        try:
+            async with slots, asyncio.timeout(WITHIN):
+                return await self._get(url, where)
+        except TimeoutError:
+            raise InvalidRequest(where, f"could not be fetched within {WITHIN:.0f} s") from None
+        except (OSError, ValueError) as error:
+            # What came of the name or the connection is not told to strangers in detail.
+            raise InvalidRequest(where, f"could not be fetched ({type(error).__name__})") from None
+
+    async def _get(self, url: str, where: str) -> str:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 443
+        if parts.scheme != "https" or not host or parts.username:
+            raise InvalidRequest(where, "must be an https URL, since it has to be fetched")
+        addresses = await self.resolve(host, port)
+        if not addresses or not all(map(self.is_public, addresses)):
+            raise InvalidRequest(where, "is not at a public address")
+        # 100 ms to import, in which streams must not stand still.
+        httpx = await asyncio.to_thread(importlib.import_module, "httpx")
+        if self._client is None:
+            self._client = httpx.AsyncClient(verify=self.verify, trust_env=False, timeout=WITHIN)
+        literal = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+        target = f"https://{literal}:{port}{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+        headers = {"host": parts.netloc, "accept-encoding": "identity"}
+        request = self._client.build_request("GET", target, headers=headers, extensions={"sni_hostname": host})
+        try:
+            return await self._read(request, where)
+        except httpx.HTTPError as error:
+            raise InvalidRequest(where, f"could not be fetched ({type(error).__name__})") from None
+
+    async def _read(self, request: Any, where: str) -> str:
+        response = await self._client.send(request, stream=True)
+        try:
+            if response.status_code != 200:
+                raise InvalidRequest(where, f"could not be fetched: its server answered {response.status_code}")
+            data = bytearray()
+            async for piece in response.aiter_raw():
+                data += piece
+                if len(data) > MOST:
+                    raise InvalidRequest(where, f"has more than {MOST} bytes")
+        finally:
+            await response.aclose()
+        kind = response.headers.get("content-type", "").partition(";")[0].strip() or "application/octet-stream"
+        return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _urls(body: Json, modalities: frozenset[str]) -> Iterator[tuple[tuple[int, int], str]]:
+    """Give the URLs of some modalities with their places: message and part."""
+    for index, message in enumerate(body.get("messages") or ()):
+        content = message.get("content")
+        for place, part in enumerate(content if type(content) is list else ()):
+            modality, member, name = _PLACES.get(part.get("type"), ("", "", ""))
+            if modality not in modalities:
+                continue
+            url = (part.get(member) or {}).get(name)
+            if type(url) is str and url[:5].lower() in {"http:", "https"}:
+                yield (index, place), url
+
+
+def _path(message: int, part: int) -> str:
+    return f"messages[{message}].content[{part}]"

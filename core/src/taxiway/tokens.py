@@ -1,0 +1,108 @@
+"""Secrets that are derived from others and expire: access tokens, temporary keys.
+
+One is renewed ahead of its end while it goes on being used, so that a call waits for one only where there is none.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Callable
+from typing import Final
+
+from attrs import Factory, define
+
+from taxiway.candidate import Account
+from taxiway.errors import TransportError
+from taxiway.outcome import Failure, RefreshFailed
+from taxiway.provider import Derived, Refreshes
+from taxiway.secret import Secret, scrub
+
+AHEAD: Final = 300.0
+"""Seconds before its end at which a secret is renewed; a fifth of its life, where that is less."""
+
+LAST: Final = 10.0
+"""Seconds before its end at which it is used no more: a request needs some time to arrive."""
+
+PATIENCE: Final = 30.0
+"""Seconds that one refresh may take."""
+
+PAUSE: Final = 5.0
+"""Seconds after a failed refresh during which a secret that still holds is not asked for again."""
+
+
+@define(eq=False)
+class _Held:
+    account: Account
+    derived: Derived
+    renew: float
+
+
+@define(eq=False)
+class Tokens:
+    """The derived secrets of all accounts. `now` gives a provider's time (seconds since the epoch) by its slug."""
+
+    now: Callable[[str], float]
+    warn: Callable[[str], None]
+    _held: dict[str, _Held] = Factory(dict)
+    _running: dict[str, asyncio.Task[Secret]] = Factory(dict)
+
+    def current(self, slug: str, provider: Refreshes, account: Account) -> Secret | None:
+        """Return a secret that still holds, and begin to renew it where that is due; None where one must be waited for."""
+        held = self._held.get(account.key)
+        if held is None or (held.account is not account and held.account != account):
+            return None
+        expires = held.derived.expires
+        if expires is not None:
+            now = self.now(slug)
+            if now >= expires - LAST:
+                return None
+            if now >= held.renew:
+                held.renew = now + PAUSE
+                self._begin(slug, provider, account)
+        return held.derived.secret
+
+    async def fresh(self, slug: str, provider: Refreshes, account: Account) -> Secret:
+        """Wait for a secret: one refresh serves all who wait. Raises RefreshFailed."""
+        held = self.current(slug, provider, account)
+        return held if held is not None else await asyncio.shield(self._begin(slug, provider, account))
+
+    def forget(self, account: Account) -> None:
+        """The provider refuses it: the next call waits for another."""
+        self._held.pop(account.key, None)
+
+    async def aclose(self) -> None:
+        """Stop what is under way."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _begin(self, slug: str, provider: Refreshes, account: Account) -> asyncio.Task[Secret]:
+        task = self._running.get(account.key)
+        if task is None:
+            task = self._running[account.key] = asyncio.create_task(self._refresh(slug, provider, account))
+            task.add_done_callback(lambda done: self._done(account, done))
+        return task
+
+    def _done(self, account: Account, task: asyncio.Task[Secret]) -> None:
+        self._running.pop(account.key, None)
+        # Whoever waits raises it too; where nobody does, it was ahead of time and the old secret still holds.
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.warn(f"credential {account.label}: its token can't be refreshed: {error}")
+
+    async def _refresh(self, slug: str, provider: Refreshes, account: Account) -> Secret:
+        now = self.now(slug)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                derived = await provider.refresh(account, now)
+        except RefreshFailed:
+            raise
+        except (TransportError, TimeoutError) as error:
+            said = scrub(f"no token could be had: {error}" if str(error) else f"no token within {PATIENCE:.0f} s")
+            raise RefreshFailed(Failure(kind="unavailable", message=said, scope="account")) from None
+        except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
+            self.warn(f"provider {slug}: its plugin failed: {scrub(traceback.format_exc())}")
+            said = f"the plugin of {slug} failed to derive a token ({type(error).__name__})"
+            raise RefreshFailed(Failure(kind="unavailable", message=said, scope="none")) from None
+        life = 0.0 if derived.expires is None else derived.expires - now
+        self._held[account.key] = _Held(account, derived, now + life - min(AHEAD, life / 5))
+        return derived.secret
