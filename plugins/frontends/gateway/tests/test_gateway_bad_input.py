@@ -61,7 +61,7 @@ embeddings = st.fixed_dictionaries(
 class Engine:
     """Takes every call that a dialect lets through."""
 
-    def call(self, dialect, body, facts, *, caller, headers) -> Any:
+    def call(self, dialect, body, facts, *, caller, headers, path) -> Any:
         from taxiway.call import preferences_of
 
         preferences_of(body.get("provider"))
