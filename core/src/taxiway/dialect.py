@@ -18,18 +18,37 @@ from taxiway.usage import Usage
 
 
 class Progress(Protocol):
-    """How far one reply has come, read from its own events, before any translation.
+    """How far one reply has come, read from its own events, before any translation. Its members are read only."""
 
-    `started`: a first token (text, reasoning, a tool call, ...) was seen. `done`: the dialect's own end was seen, so the
-    reply is whole. `finish` and `native_finish` are the canonical and the provider's finish reason of the first choice.
-    """
+    @property
+    def started(self) -> bool:
+        """Whether a first token (text, reasoning, a tool call, ...) was seen."""
+        ...
 
-    started: bool
-    done: bool
-    finish: str | None
-    native_finish: str | None
-    usage: Usage | None
-    upstream_id: str | None
+    @property
+    def done(self) -> bool:
+        """Whether the dialect's own end was seen, so that the reply is whole."""
+        ...
+
+    @property
+    def finish(self) -> str | None:
+        """The canonical finish reason of the first choice."""
+        ...
+
+    @property
+    def native_finish(self) -> str | None:
+        """The provider's own finish reason of the first choice."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider says that was used, so far."""
+        ...
+
+    @property
+    def upstream_id(self) -> str | None:
+        """The provider's id of the reply."""
+        ...
 
     def see(self, event: Json) -> None:
         """Take one event of a stream, or the one complete reply."""
