@@ -30,6 +30,8 @@ class ChatStamp:
             endpoint = self._bill().candidate.endpoint
             self._model, self._provider = endpoint.model, endpoint.provider_name
             self._created = event.get("created") or self._created
+        # A translator has no clock, and not every provider tells the time.
+        event.setdefault("created", self._created)
         event["id"] = self._call.id
         event["model"] = self._model
         event["provider"] = self._provider
