@@ -53,7 +53,7 @@ def charged(raw: Any, bill: Bill) -> Json | None:
     `cost_details.upstream_inference_cost`). OpenRouter's clients insist on both parts in `cost_details`.
     """
     told: Json | None = raw if type(raw) is dict else None
-    usage, cost = bill.usage, bill.cost
+    usage = bill.usage
     if usage is None:
         return told
     told = {} if told is None else told
@@ -61,16 +61,24 @@ def charged(raw: Any, bill: Bill) -> Json | None:
     told["total_tokens"] = usage.total
     told.pop("cost", None)
     told.pop("cost_details", None)
+    told |= costs(bill)
+    if usage.estimated:
+        told["estimated"] = True
+    return told
+
+
+def costs(bill: Bill) -> Json:
+    """Return what a call costs as members of a `usage`: `cost` and its parts are absent where it is unknown."""
+    usage, cost = bill.usage, bill.cost
+    told: Json = {"is_byok": bill.is_byok}
     if cost is not None:
+        reported = None if usage is None else usage.reported_cost
         told["cost"] = cost.total
         told["cost_details"] = {
-            "upstream_inference_cost": cost.total if usage.reported_cost is None else usage.reported_cost,
+            "upstream_inference_cost": cost.total if reported is None else reported,
             "upstream_inference_prompt_cost": cost.prompt,
             "upstream_inference_completions_cost": cost.completion,
         }
-    told["is_byok"] = bill.is_byok
-    if usage.estimated:
-        told["estimated"] = True
     return told
 
 
