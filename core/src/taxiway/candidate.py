@@ -89,7 +89,8 @@ class Endpoint:
     `id` is what the provider calls the model; `tag` what `order` and `only` may name (`openai`, `google-vertex/us-east5`).
     `dialects` lists what it speaks for each operation, best first. `parameters` are those known to work (None: nothing is
     known), by OpenRouter's names. Tokens in `context` and `max_output`; seconds since the epoch in `created`. `fetches`: the
-    modalities that it takes as bytes only, so that what is given by URL is fetched for it.
+    modalities that it takes as bytes only, so that what is given by URL is fetched for it. `echoes`: the name under which the text
+    of an assistant's reasoning is sent back (empty: it is not, or as the client says it).
     """
 
     model: str
@@ -111,6 +112,7 @@ class Endpoint:
     reasoning: bool = False
     prefill: bool = False
     fetches: frozenset[str] = frozenset()
+    echoes: str = ""
     charges: Charge = "admission"
     quota_group: str = field()
     key: str = field(init=False)

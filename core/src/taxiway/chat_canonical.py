@@ -13,6 +13,9 @@ _SHARES: Final = {"high": 0.8, "medium": 0.5, "low": 0.2, "minimal": 0.1}
 _SAID: Final = frozenset({"effort", "enabled", "max_tokens"})
 _TWINS: Final = (("max_tokens", "max_completion_tokens"), ("max_completion_tokens", "max_tokens"))
 _LISTS: Final = ("messages", "tools", "content")
+_THOUGHTS: Final = ("reasoning_content", "reasoning")
+# What of `reasoning_details` is text.
+_SPOKEN: Final = ("text", "summary")
 
 
 def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
@@ -20,7 +23,9 @@ def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
 
     The same object where nothing applies.
     """
-    refused = endpoint.unsupported
+    refused, echoes = endpoint.unsupported, endpoint.echoes
+    if echoes:
+        body = _echoed(body, echoes)
     if not refused:
         return Translated(body)
     dropped: list[str] = []
@@ -28,7 +33,37 @@ def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
         body = _renamed(body, endpoint, dropped)
     # As a parameter it asks for reasoning; in a message it is what was reasoned, whose other form is `reasoning_details`.
     inside = refused if "reasoning_details" in refused else refused - {"reasoning"}
-    return Translated(_without(body, refused, inside, dropped), tuple(dropped))
+    return Translated(_without(body, refused, inside - {echoes}, dropped), tuple(dropped))
+
+
+def _echoed(body: Json, name: str) -> Json:
+    """Send an assistant's reasoning back under the name that the endpoint knows; the same object where there is none."""
+    messages = body.get("messages")
+    if type(messages) is not list:
+        return body
+    said = [_thinking(message, name) for message in messages]
+    return {**body, "messages": said} if any(map(is_not, said, messages)) else body
+
+
+def _thinking(message: Any, name: str) -> Any:
+    if type(message) is not dict or message.get("role") != "assistant":
+        return message
+    details = message.get("reasoning_details")
+    spoken = [_spoken(detail) for detail in details] if type(details) is list else []
+    said = [text for text in map(message.get, _THOUGHTS) if text and type(text) is str]
+    text = said[0] if said else "".join(filter(None, spoken))
+    if not text:
+        return message
+    # Details that are more than text stay, and are named as dropped where they are refused.
+    gone = _THOUGHTS if None in spoken else (*_THOUGHTS, "reasoning_details")
+    return {**{member: value for member, value in message.items() if member not in gone}, name: text}
+
+
+def _spoken(detail: Any) -> str | None:
+    """Return the text of one of `reasoning_details`; None for what is encrypted, or signed."""
+    if type(detail) is not dict or detail.get("signature"):
+        return None
+    return next((detail[name] for name in _SPOKEN if type(detail.get(name)) is str), None)
 
 
 def _renamed(body: Json, endpoint: Endpoint, dropped: list[str]) -> Json:
