@@ -162,3 +162,11 @@ def test_the_most_that_may_come_out():
 def test_stream_is_read():
     assert facts(stream=True).stream
     assert not facts(stream=None).stream
+
+
+def test_parts_and_choices_that_providers_have_of_their_own_pass():
+    file = {"type": "file_url", "file_url": {"url": "https://a.example/x.pdf"}}
+    told = facts(**parts({"type": "text", "text": "a"}, file), tool_choice={"function": {"name": "f"}})
+    assert told.inputs == {"text", "file"}
+    with pytest.raises(InvalidRequest, match="tool_choice"):
+        facts(tool_choice={"name": "f"})

@@ -308,3 +308,10 @@ def test_the_client_half_changes_no_body():
     body = {"messages": [], "reasoning": {"effort": "low"}}
     assert CHAT.client.to_canonical(body).body is body
     assert CHAT.upstream.from_canonical(body, ENDPOINT).body is body
+
+
+def test_the_tier_that_only_the_chunk_of_usage_tells_is_told_with_it():
+    made = stamp()
+    assert made.event(chunk(usage={"prompt_tokens": 1}, service_tier="on_demand")) is None
+    (last,) = made.last()
+    assert last["service_tier"] == "on_demand"

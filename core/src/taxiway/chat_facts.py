@@ -35,6 +35,8 @@ _PARTS: Final = {
     "video_url": ("video", "video_url", "url"),
     "input_video": ("video", "video_url", "url"),
     "file": ("file", "file", ""),
+    # Perplexity's and Z.AI's own.
+    "file_url": ("file", "file_url", "url"),
 }
 """Content parts by type: the modality, the member that holds it (a text, else an object), and a text that the object needs."""
 
@@ -207,6 +209,11 @@ def _tools(where: str, value: Any) -> None:
             member(place, tool, "function.name")
 
 
+def _names_a_tool(choice: Json) -> bool:
+    # Hugging Face's client leaves the type out.
+    return type(choice.get("type")) is str or ("type" not in choice and type(choice.get("function")) is dict)
+
+
 def _plugins(where: str, value: Any) -> None:
     for place, plugin in objects(where, value):
         member(place, plugin, "id")
@@ -242,7 +249,7 @@ _STOP: Final = check(
     lambda value: type(value) is str or (_are_texts(value) and len(value) <= 4), "a text or a list of at most 4 texts"
 )
 _TOOL_CHOICE: Final = check(
-    lambda value: value in ("none", "auto", "required") or (type(value) is dict and type(value.get("type")) is str),
+    lambda value: value in ("none", "auto", "required") or (type(value) is dict and _names_a_tool(value)),
     "none, auto, required or an object with a type",
 )
 

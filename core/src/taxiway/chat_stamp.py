@@ -16,12 +16,13 @@ _PLAIN = frozenset("id object created model provider choices usage service_tier 
 class ChatStamp:
     """Writes id, model, provider, finish reasons, usage and cost into chat replies and chunks. Every other field stays."""
 
-    __slots__ = ("_bill", "_call", "_created", "_model", "_provider", "_usage")
+    __slots__ = ("_bill", "_call", "_created", "_model", "_provider", "_tier", "_usage")
 
     def __init__(self, call: Call, bill: Callable[[], Bill]) -> None:
         self._call, self._bill = call, bill
         self._model = self._provider = ""
         self._created: Any = int(call.created)
+        self._tier: Any = None
         self._usage: Json | None = None
 
     def event(self, event: Json) -> Json | None:
@@ -44,6 +45,7 @@ class ChatStamp:
             for choice in choices:
                 _finish(choice)
         elif _PLAIN.issuperset(event):
+            self._tier = event.get("service_tier")
             return None
         else:
             event["choices"] = []
@@ -53,7 +55,8 @@ class ChatStamp:
         """Give the chunk with usage and cost, the only one that has them."""
         usage = billed(self._usage, self._bill())
         if usage is not None:
-            yield {**self._chunk(), "choices": [], "usage": usage}
+            tier = {} if self._tier is None else {"service_tier": self._tier}
+            yield {**self._chunk(), "choices": [], "usage": usage, **tier}
 
     def reply(self, reply: Json) -> Json:
         """Stamp a complete reply."""
