@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
@@ -12,7 +12,9 @@ from taxiway.candidate import SECTIONS, Account, Candidate, Credential, Endpoint
 from taxiway.composition import Composition
 from taxiway.config import Config
 from taxiway.converter import below, join, nearest
+from taxiway.discovery import Discovery
 from taxiway.errors import ConfigError, KeyStoreError, Problem
+from taxiway.provider import Discovers
 from taxiway.registration import Closes, Starts
 from taxiway.secret import Secret, scrub
 from taxiway.snapshot import Offer, Snapshot
@@ -37,6 +39,13 @@ class Parts:
     warnings: list[str] = field(factory=list)
     _started: set[int] = field(factory=set)
     _secrets: dict[str, Secret] = field(factory=dict)
+    _made: _Accounts = field(factory=dict)
+    _discovery: Discovery = field()
+    _asking: asyncio.Task[None] | None = None
+
+    @_discovery.default
+    def _undiscovered(self) -> Discovery:
+        return Discovery(self.built.context)
 
     async def secret(self, reference: str) -> Secret:
         """Return the value of a reference (`env:NAME`). Raises KeyStoreError, also for a key store that fails or hangs."""
@@ -58,7 +67,8 @@ class Parts:
 
         A key that was read before and can't be now keeps its value: one store's bad moment stops no rotation of others.
         """
-        built, accounts = self.built, await self._accounts()
+        built, self._made = self.built, await self._accounts()
+        accounts = {slug: [self._discovery.known(one) for one in some] for slug, some in self._made.items()}
         endpoints = {
             slug: [(one, _override(built.config, one)) for one in provider.endpoints(built.catalog, accounts[slug])]
             for slug, provider in built.providers.items()
@@ -74,8 +84,28 @@ class Parts:
                 self._started.add(id(part))
                 await part.start()
 
+    async def discover(self, changed: Callable[[], Awaitable[None]]) -> None:
+        """Ask servers for their models, now and from then on. `changed` is awaited whenever they list others than before."""
+        if await self._discovery.ask(self.built.providers, self._made):
+            await changed()
+        if any(isinstance(provider, Discovers) for provider in self.built.providers.values()):
+            self._asking = asyncio.get_running_loop().create_task(self._ask_again(changed))
+
+    async def _ask_again(self, changed: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await self.built.context.clock.sleep(self._discovery.pause)
+            if await self._discovery.ask(self.built.providers, self._made):
+                try:
+                    await changed()
+                except ConfigError as error:
+                    self.built.context.log.warning("the models that servers list can't be taken over: %s", error)
+
     async def aclose(self) -> None:
         """Close everything, the last started first. One that fails keeps no other from being closed."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+            self._asking = None
         for part in reversed(self._everything()):
             if isinstance(part, Closes):
                 try:
@@ -238,14 +268,17 @@ def _doubts(config: Config, snapshot: Snapshot, endpoints: _Endpoints) -> Iterat
     """Names of models that nothing serves: no mistake for sure (a catalog changes), but likely one."""
     served = [endpoint for some in endpoints.values() for _, endpoint in some]
     known = {name for endpoint in served for name in (endpoint.model, _id(endpoint))}
+    silent = [slug for slug, some in endpoints.items() if not some]
+    # Some are yet to be asked for their models: until then nothing is known of these.
+    unasked = {slug for slug in silent if isinstance(snapshot.providers[slug], Discovers)}
     for name, table in config.models.items():
         path = join("models", name)
         named = {f"{path}.try[{index}]": target for index, target in enumerate(table.try_)} or {path: name}
         for where, model in named.items():
-            if model not in known:
+            if model not in known and not unasked:
                 yield f'{where}: no provider of this configuration serves "{model}"{nearest(model, known)}'
-    for slug, some in endpoints.items():
-        if not some:
+    for slug in silent:
+        if slug not in unasked:
             yield f"{slug}: serves no model: the catalog knows none of it, and none is listed in its table"
-    if not snapshot.offers:
+    if not snapshot.offers and not unasked:
         yield "no provider can be used: set a provider's key in the environment, or write [[credentials]]"

@@ -93,6 +93,22 @@ class Provider(Protocol):
         ...
 
 
+@runtime_checkable
+class Discovers(Protocol):
+    """Optional: its models are asked for, at start and every hour; what an account lists arrives as `Account.models`.
+
+    An id with an author (`author/name`) is also the slug, another is called `<provider>/<id>`.
+    """
+
+    def discovery(self, account: Account, secret: Secret | None, now: float) -> HttpRequest | None:
+        """Return the request that lists an account's models; None where it is not asked, because they are declared."""
+        ...
+
+    def discovered(self, body: bytes) -> Iterable[str]:
+        """Return the ids that a good answer lists. Raises Malformed."""
+        ...
+
+
 @frozen
 class Derived:
     """What a request is sent with, derived from an account's secret. `expires`: seconds since the epoch, None: never."""

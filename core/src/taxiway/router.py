@@ -220,6 +220,7 @@ class Router:
         verifier = Verifier(engine, context.door, parts.secret, self.reload_keys)
         self._closing.push_async_callback(verifier.aclose)
         engine.verify = verifier.verify
+        await parts.discover(self.reload_keys)
 
     async def _journal(self) -> Journal:
         """In process nothing is written to disk unless a store, a sink or a folder was named."""

@@ -1,0 +1,69 @@
+"""Servers that say themselves which models they have: each account is asked, at start and then every hour."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from attrs import define, evolve, field
+
+from taxiway.candidate import Account
+from taxiway.errors import Malformed
+from taxiway.provider import Discovers, Provider
+from taxiway.registration import Context
+from taxiway.secret import scrub
+
+EVERY: Final = 3600.0
+"""Seconds until an account that answered is asked again."""
+
+SOON: Final = 30.0
+"""Seconds until accounts are asked again where one did not answer: a server of one's own may be starting too."""
+
+_WITHIN: Final = 10.0
+"""Seconds for one answer."""
+
+_GOOD: Final = 200
+
+
+@define(eq=False)
+class Discovery:
+    """What accounts list, by their keys: slugs, and the ids that the server has. A failure keeps what was listed before."""
+
+    context: Context
+    listed: dict[str, Mapping[str, str]] = field(factory=dict)
+    _failed: set[str] = field(factory=set)
+
+    async def ask(self, providers: Mapping[str, Provider], accounts: Mapping[str, Sequence[Account]]) -> bool:
+        """Ask all accounts that can be asked. Whether anything is listed that was not, or no more."""
+        before = dict(self.listed)
+        able = [(slug, provider) for slug, provider in providers.items() if isinstance(provider, Discovers)]
+        await asyncio.gather(*(self._ask(provider, slug, one) for slug, provider in able for one in accounts[slug]))
+        return self.listed != before
+
+    @property
+    def pause(self) -> float:
+        """Seconds until it is time to ask again."""
+        return SOON if self._failed else EVERY
+
+    def known(self, account: Account) -> Account:
+        """Return the account with what it lists."""
+        listed = self.listed.get(account.key)
+        return account if listed is None or account.models is not None else evolve(account, models=listed)
+
+    async def _ask(self, provider: Discovers, slug: str, account: Account) -> None:
+        try:
+            request = provider.discovery(account, account.secret, self.context.clock.now())
+            if request is None:
+                return
+            reply = await self.context.door.send(request, _WITHIN)
+            if reply.status != _GOOD:
+                raise Malformed(f"status {reply.status}")  # noqa: TRY301 - one place tells of all that is wrong
+            ids = list(provider.discovered(reply.body))
+        except Exception as error:  # noqa: BLE001 - nobody's mistake keeps another account from being asked
+            # Told once, and not with every try.
+            if account.key not in self._failed:
+                self._failed.add(account.key)
+                why = scrub(f"{type(error).__name__}: {error}")
+                self.context.log.warning("%s: its models can't be listed: %s", account.label, why)
+            return
+        self._failed.discard(account.key)
+        self.listed[account.key] = {id_ if "/" in id_ else f"{slug}/{id_}": id_ for id_ in ids}

@@ -1,0 +1,115 @@
+"""Servers that are asked for their models: at start, every hour, and sooner where one does not answer."""
+
+import asyncio
+import logging
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+
+from taxiway.candidate import Account, Credential
+from taxiway.discovery import EVERY, SOON, Discovery
+from taxiway.door import DoorReply
+from taxiway.errors import Malformed, TransportError
+from taxiway.registration import Context
+from taxiway.secret import Secret
+from taxiway.virtual import VirtualClock
+
+
+class Lists:
+    """A provider that is asked for its models: one a line."""
+
+    def __init__(self, asked=True):
+        self.asked = asked
+
+    def discovery(self, account, secret, now):
+        assert secret is account.secret
+        return SimpleNamespace(account=account.key) if self.asked else None
+
+    def discovered(self, body):
+        if body == b"?":
+            raise Malformed("no list")
+        return body.decode().split()
+
+
+class Door:
+    """Answers by account; what is an exception is raised."""
+
+    def __init__(self, **answers):
+        self.answers, self.sent = answers, []
+
+    async def send(self, request, within):
+        self.sent.append(request.account)
+        answer = self.answers[request.account]
+        if isinstance(answer, Exception):
+            raise answer
+        return DoorReply(*answer)
+
+
+def account(name, **more):
+    return Account(
+        credential=Credential(id=name, provider="acme", label=f"label-{name}"), label=f"label-{name}", **more
+    )
+
+
+def discovery(door):
+    log = logging.getLogger("taxiway.test")
+    return Discovery(Context(clock=VirtualClock(), random=Random(1), log=log, door=door))
+
+
+async def test_each_account_has_what_it_lists_by_slugs():
+    door = Door(a=(200, {}, b"llama acme/m"), b=(200, {}, b""))
+    found, a, b = discovery(door), account("a", secret=Secret("sk-planted")), account("b")
+    assert await found.ask({"local": Lists()}, {"local": [a, b]})
+    assert found.known(a).models == {"local/llama": "llama", "acme/m": "acme/m"}
+    assert found.known(b).models == {}
+    assert found.pause == EVERY
+    assert not await found.ask({"local": Lists()}, {"local": [a, b]})
+
+
+async def test_nobody_is_asked_that_knows_its_models():
+    door = Door()
+    found = discovery(door)
+    declared = account("a", models={"x/y": "y"})
+    assert not await found.ask(
+        {"local": Lists(asked=False), "other": object()}, {"local": [declared], "other": [declared]}
+    )
+    assert door.sent == []
+    assert found.known(declared) is declared
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (500, {}, b"llama"),
+        (200, {}, b"?"),
+        TransportError("connect", "refused", "none"),
+        ZeroDivisionError("a plugin's mistake"),
+    ],
+)
+async def test_a_failure_is_told_once_and_keeps_what_was_known(caplog, answer):
+    door = Door(a=(200, {}, b"llama"), b=answer)
+    found, a, b = discovery(door), account("a"), account("b")
+    await found.ask({"local": Lists()}, {"local": [a, b]})
+    assert found.pause == SOON
+    door.answers["a"] = answer
+    for _ in range(3):
+        assert not await found.ask({"local": Lists()}, {"local": [a, b]})
+    assert found.known(a).models == {"local/llama": "llama"}
+    assert found.known(b) is b
+    assert len([line for line in caplog.messages if "label-b: its models can't be listed" in line]) == 1
+    door.answers |= {"a": (200, {}, b"llama"), "b": (200, {}, b"new")}
+    assert await found.ask({"local": Lists()}, {"local": [a, b]})
+    assert found.pause == EVERY
+
+
+async def test_accounts_are_asked_at_the_same_time():
+    both = asyncio.Barrier(2)
+
+    class Slow(Door):
+        async def send(self, request, within):
+            await both.wait()
+            return await super().send(request, within)
+
+    found = discovery(Slow(a=(200, {}, b"x"), b=(200, {}, b"x")))
+    assert await asyncio.wait_for(found.ask({"l": Lists()}, {"l": [account("a"), account("b")]}), 5)
