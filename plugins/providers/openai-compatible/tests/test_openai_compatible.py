@@ -106,8 +106,8 @@ def test_prices_are_per_million_tokens_and_else_unknown():
 
 def test_every_wrong_option_is_said_at_once():
     with pytest.raises(ConfigError) as raised:
-        build(models=[], base_url="localhost:8000")
-    assert [problem.path for problem in raised.value.problems] == ["models", "base_url"]
+        build(base_url="localhost:8000", headers={"x-team": "a\nb"})
+    assert [problem.path for problem in raised.value.problems] == ["base_url", "headers.x-team"]
 
 
 def test_header_fields_that_every_request_has_or_that_none_can_carry_are_refused():

@@ -10,6 +10,7 @@ Distributions of providers that are shaped like OpenAI's API declare theirs with
 Nothing else is public, and nothing is imported before it is asked for.
 """
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,9 @@ from taxiway.hookspecs import hookimpl
 from taxiway.registration import Context, Registration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from taxiway.candidate import Credential
     from taxiway.provider import Provider
     from taxiway_openai_compatible.declaration import (
         INSIDE,
@@ -50,6 +52,7 @@ __all__ = [
     "ModelPrice",
     "ModelRow",
     "Options",
+    "RowOptions",
     "ServedModel",
     "Settings",
     "Shape",
@@ -114,33 +117,78 @@ class ServedModel:
 
 @frozen(kw_only=True)
 class Options:
-    """A `[[providers]]` table. `headers` are sent with every request; they are no place for keys."""
+    """A `[[providers]]` table. `headers` are sent with every request; they are no place for keys.
+
+    Without `models` the server is asked for them.
+    """
 
     slug: str
     base_url: str
-    models: tuple[str | ServedModel, ...]
+    models: tuple[str | ServedModel, ...] = ()
     name: str = ""
     headers: dict[str, str] = field(factory=dict)
 
 
+@frozen(kw_only=True)
+class RowOptions:
+    """The table of a provider that is a row here. `models`: those that the catalog lacks; of a server of one's own, all of them."""
+
+    base_url: str | None = None
+    models: tuple[str | ServedModel, ...] = ()
+
+
 @hookimpl
-def taxiway_providers() -> "Iterable[Registration[Options, Provider]]":
-    """Offer the provider of `[[providers]] use = "openai-compatible"`."""
+def taxiway_providers() -> "Iterable[Registration[Any, Provider]]":
+    """Offer the provider of `[[providers]] use = "openai-compatible"`, and every row of providers.toml by its name and its slug."""
+    from taxiway_openai_compatible.table import raw
 
     def build(options: Options, context: Context) -> "Provider":
         from taxiway_openai_compatible.server import server
 
         return server(options)
 
-    return [
-        Registration(
-            name="openai-compatible",
-            summary="any server that speaks OpenAI's chat completions and embeddings",
-            options=Options,
-            build=build,
-            requires=("dialect-chat", "dialect-embeddings"),
-        )
-    ]
+    server_of_ones_own = Registration(
+        name="openai-compatible",
+        summary="any server that speaks OpenAI's chat completions and embeddings",
+        options=Options,
+        build=build,
+        requires=("dialect-chat", "dialect-embeddings"),
+    )
+    rows = (_row(name, known, row) for name, row in raw().items() for known in {name: 0, row.get("slug", name): 0})
+    return [server_of_ones_own, *rows]
+
+
+def _row(name: str, known: str, row: "Mapping[str, Any]") -> "Registration[RowOptions, Provider]":
+    def build(options: RowOptions, context: Context) -> "Provider":
+        from taxiway_openai_compatible.rows import provider
+
+        return provider(name, options)
+
+    return Registration(
+        name=known,
+        summary=f"{row['name']}: {row['summary']}",
+        options=RowOptions,
+        build=build,
+        requires=tuple(f"dialect-{dialect}" for dialect in row.get("speaks", ("chat",))),
+        environment=_environment(name),
+    )
+
+
+@cache
+def _environment(name: str) -> "Callable[[Mapping[str, str]], Iterable[Credential]]":
+    """One function for each row, by whatever name it is known."""
+
+    def environment(variables: "Mapping[str, str]") -> "Iterable[Credential]":
+        from taxiway_openai_compatible.environment import from_address, from_environment
+        from taxiway_openai_compatible.table import raw
+
+        row = raw()[name]
+        slug = row.get("slug", name)
+        if "address" in row:
+            return from_address(slug, row["address"], row["base_url"])(variables)
+        return from_environment(slug, row["keys"])(variables)
+
+    return environment
 
 
 def __getattr__(name: str) -> Any:

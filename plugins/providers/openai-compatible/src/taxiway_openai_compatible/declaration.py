@@ -84,14 +84,14 @@ class ErrorRow:
 
 @frozen(kw_only=True)
 class LimitRow:
-    """The headers that tell one limit, by name.
+    """The headers that tell one limit, by name. `limit` empty: only what is left is told.
 
     `refills`: it is a bucket that refills evenly, and `reset` says when it is full again; else it is a window that begins anew
     then. `window` in seconds; None, of a bucket: to be inferred from its limit, what is left, and when it is full again.
     """
 
     unit: Unit
-    limit: str
+    limit: str = ""
     remaining: str
     reset: str = ""
     form: Form = "go-duration"
@@ -105,12 +105,14 @@ class ModelRow:
 
     `dialects`: those of the shape's that they speak, best first; None: nothing is known. `refuses`: canonical fields that they
     answer with an error, beside the shape's; `takes`: fields that they take though the shape or an earlier row refuses them.
+    `efforts`: instead of the shape's.
     """
 
     ids: tuple[str, ...]
     dialects: tuple[str, ...] | None = None
     refuses: frozenset[str] = frozenset()
     takes: frozenset[str] = frozenset()
+    efforts: Mapping[str, str] | None = None
 
     def matches(self, id: str) -> bool:  # noqa: A002 - it is what the provider calls it
         """Whether a model's id is one of these."""
@@ -126,6 +128,9 @@ class Shape:
     reasoning models refuse, and those that all others refuse; `models`: what is known of single ones, read in order, the last
     word counts. `errors` are asked before the rows that all such servers share. `stream_options`: whether a stream is asked for its usage.
     `renames`: top-level fields that this API knows by another name. `prefill`: it goes on where a last assistant message ends.
+    `echoes`: the name under which reasoning is sent back (empty: it is not). `efforts`: what it calls a `reasoning_effort` that
+    it does not know by that name. `probe`: the path, or another address of the provider's, of what proves a key; none, or
+    empty: nothing does.
     """
 
     slug: str
@@ -144,6 +149,8 @@ class Shape:
     models: tuple[ModelRow, ...] = ()
     renames: Mapping[str, str] = field(factory=dict)
     prefill: bool = False
+    echoes: str = ""
+    efforts: Mapping[str, str] = field(factory=dict)
     stream_options: bool = True
     charges: Charge = "admission"
     errors: tuple[ErrorRow, ...] = ()
@@ -160,6 +167,14 @@ class Shape:
             for operation in operations
         }
         return {operation: dialects for operation, dialects in by_operation.items() if dialects}
+
+    def effort(self, id: str, effort: str) -> str:  # noqa: A002
+        """Return what a model calls an effort."""
+        efforts = self.efforts
+        for row in self.models:
+            if row.efforts is not None and row.matches(id):
+                efforts = row.efforts
+        return efforts.get(effort, effort)
 
     def unsupported(self, model: CatalogModel) -> frozenset[str]:
         """Return the canonical fields that a model is known to refuse."""

@@ -1,6 +1,7 @@
 """Which credentials the environment offers to a provider: references, never values."""
 
 from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import urlsplit
 
 from taxiway.candidate import Credential
 
@@ -28,3 +29,35 @@ def from_environment(
                 return
 
     return credentials
+
+
+def from_address(slug: str, variable: str, usual: str) -> Callable[[Mapping[str, str]], Iterable[Credential]]:
+    """Make a `Registration.environment` for a server of one's own: a credential without key where `variable` says its address.
+
+    `usual`: the base URL from which what the variable leaves out is taken.
+    """
+
+    def credentials(environment: Mapping[str, str]) -> Iterable[Credential]:
+        if given := environment.get(variable, "").strip():
+            settings = {"base_url": address(given, usual)}
+            yield Credential(id=f"{slug}/{variable}", provider=slug, label=variable, settings=settings)
+
+    return credentials
+
+
+def address(given: str, usual: str) -> str:
+    """Complete an address as people write it: `:11434`, `0.0.0.0`, `gpu.example:11434`, `https://gpu.example/v1`.
+
+    What is no address at all comes back as it is: whoever uses it says so.
+    """
+    parts, other = urlsplit(given if "://" in given else f"http://{given}"), urlsplit(usual)
+    try:
+        host, port = parts.hostname or other.hostname or "", parts.port
+    except ValueError:
+        return given
+    # A server that listens everywhere says so by this; it is reached on this machine.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    if port is None and "://" not in given:
+        port = other.port
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/') or other.path}"

@@ -1,12 +1,14 @@
 """What an error reply of an OpenAI-shaped server means: its body read, then the first row that matches, then its status."""
 
+import contextlib
 import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 from attrs import define
 
-from taxiway.codec import Json
+from taxiway.codec import Json, loads
+from taxiway.errors import Malformed
 from taxiway.failures import kind_of
 from taxiway.http import Headers
 from taxiway.outcome import Failure, Kind, QuotaHint, Scope
@@ -40,6 +42,7 @@ _STATUSES: Final = ("code", "status_code", "raw_status_code")
 """Where an error in a stream tells the status that it would have had: OpenRouter, Groq, Mistral."""
 
 _LONGEST: Final = 2000
+_INSIDE: Final = ("detail", "message", "error")
 _AGAIN: Final = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+)", re.IGNORECASE)
 
 
@@ -58,22 +61,48 @@ def read(error: Json | str) -> Told:
     """Read an error body in any form that such servers were seen to send.
 
     `{"error": {"message", "type", "param", "code"}}` (OpenAI), `{"error": "text"}`, the same members at the top (`error_type`:
-    Cohere), `{"detail"}` (FastAPI: a text, or a list of what is wrong and where; Mistral has it inside `message`), and plain text.
+    Cohere), `{"detail"}` (FastAPI: a text, or a list of what is wrong and where; Mistral has it inside `message`, DeepInfra an
+    `error` in it), `{"code": 400, "reason"}` (Novita), and plain text. `metadata`: what OpenRouter knows of it, and in `raw` what
+    its provider said.
     """
+    told = _read(error)
+    metadata = _body(error).get("metadata") if isinstance(error, dict) else None
+    return _passed_on(told, metadata) if isinstance(metadata, dict) else told
+
+
+def _body(error: Json) -> Json:
+    inner = error.get("error")
+    return inner if isinstance(inner, dict) else error
+
+
+def _read(error: Json | str) -> Told:
     if isinstance(error, str):
         return Told(_shown(error))
-    inner = error.get("error")
-    if isinstance(inner, str):
+    if isinstance(inner := error.get("error"), str):
         return Told(_shown(inner), _text(error.get("code")), _text(error.get("type")))
-    body = inner if isinstance(inner, dict) else error
+    body = _body(error)
     message, where = _said(body.get("message") or body.get("detail"))
     return Told(
         _shown(message),
-        _text(body.get("code")),
+        _text(body.get("reason")) or _text(body.get("code")),
         _text(body.get("type")) or _text(body.get("error_type")),
         _text(body.get("param")) or where,
         next((status for name in _STATUSES if (status := _status(body.get(name)))), None),
     )
+
+
+def _passed_on(told: Told, metadata: Json) -> Told:
+    """Add what a router knows of the error that it passes on."""
+    told.type = _text(metadata.get("error_type")) or told.type
+    raw = metadata.get("raw")
+    if isinstance(raw, str):
+        with contextlib.suppress(Malformed):
+            raw = loads(raw.encode("utf-8", "replace"))
+    if isinstance(raw, (dict, str)) and raw:
+        inner = _read(raw)
+        told.code, told.type = inner.code or told.code, told.type or inner.type
+        told.message = _shown(f"{told.message}: {inner.message}" if inner.message else told.message)
+    return told
 
 
 def failure_of(
@@ -114,7 +143,7 @@ def _kind(rows: Iterable[ErrorRow], status: int | None, told: Told) -> tuple[Kin
 def _said(message: Any) -> tuple[str, str | None]:
     """Return a message as text, and the field that it is about. A list of FastAPI's quotes the request: its `input` is not taken over."""
     if isinstance(message, dict):
-        message = message.get("detail") or message.get("message") or message
+        message = next((message[name] for name in _INSIDE if message.get(name)), message)
     listed = message if isinstance(message, list) else []
     found = [item for item in listed if isinstance(item, dict) and isinstance(item.get("msg"), str)]
     if not found:

@@ -28,13 +28,13 @@ def hints_of(rows: Iterable[LimitRow], headers: Headers, now: float) -> tuple[Qu
     for row in rows:
         limit = _count(headers.get(row.limit))
         remaining = _count(headers.get(row.remaining))
-        if limit is None or remaining is None or remaining > limit:
+        if remaining is None or (limit is None and row.limit) or (limit is not None and remaining > limit):
             continue
         wait = _wait(headers.get(row.reset, ""), row.form, now) if row.reset else None
         window = row.window or _window(limit, remaining, wait) or _USUAL
         reset = None if wait is None else now + wait
         # Long before a bucket is full again it has room.
-        refill = limit / window if row.refills else None
+        refill = limit / window if row.refills and limit is not None else None
         found.append(
             QuotaHint(unit=row.unit, window=window, limit=limit, remaining=remaining, reset=reset, refill=refill)
         )
@@ -53,8 +53,10 @@ def go_duration(text: str) -> float | None:
     return seconds if end and end == len(text) and seconds < _LARGEST else None
 
 
-def _window(limit: float, remaining: float, wait: float | None) -> float | None:
+def _window(limit: float | None, remaining: float, wait: float | None) -> float | None:
     """Infer a bucket's window: what is used drains in `wait`, so all of it drains in `wait` x limit / used."""
+    if limit is None:
+        return None
     used = limit - remaining
     if wait is None or used <= 0 or wait < _COARSE:
         return None

@@ -45,13 +45,17 @@ def split(url: str) -> tuple[Origin, str]:
 
 @frozen
 class Address:
-    """Where an account's requests go and what goes with each, but for the key: made once, not for every request."""
+    """Where an account's requests go and what goes with each, but for the key: made once, not for every request.
+
+    `prober`: where the probe goes, where that is elsewhere.
+    """
 
     origin: Origin
     targets: Mapping[str, str]
     headers: tuple[tuple[str, str], ...]
     probe: str | None = None
     probe_headers: tuple[tuple[str, str], ...] = field(default=())
+    prober: Origin | None = None
 
 
 def sendable(text: str) -> bool:
@@ -137,6 +141,9 @@ class CompatibleProvider:
         for name, theirs in self._shape.renames.items():
             if name in body:
                 body.setdefault(theirs, body.pop(name))
+        effort = body.get("reasoning_effort")
+        if type(effort) is str:
+            body["reasoning_effort"] = self._shape.effort(outgoing.candidate.endpoint.id, effort)
         request = self._requests.get(outgoing.dialect)
         if request is not None:
             body = request(body, outgoing)
@@ -177,7 +184,7 @@ class CompatibleProvider:
         if address.probe is None or secret is None:
             return None
         key = (self._shape.auth_header, self._shape.auth_scheme + secret.reveal())
-        return HttpRequest("GET", address.origin, address.probe, (*address.probe_headers, key))
+        return HttpRequest("GET", address.prober or address.origin, address.probe, (*address.probe_headers, key))
 
     def _address(self, base: str, settings: Settings) -> Address:
         shape = self._shape
@@ -186,12 +193,19 @@ class CompatibleProvider:
         path, mark, query = path.partition("?")
         path = path.rstrip("/")
         own = (*((name.lower(), value) for name, value in shape.headers.items()), *settings.headers())
+        probe, prober = None, None
+        if shape.probe and shape.probe.startswith("/"):
+            probe = f"{path}{shape.probe}{mark}{query}"
+        elif shape.probe and base == shape.base_url:
+            # A key that belongs to another address goes nowhere else.
+            prober, probe = split(shape.probe)
         return Address(
             origin,
             {dialect: f"{path}{suffix}{mark}{query}" for dialect, suffix in shape.paths.items()},
             (("content-type", "application/json"), *own),
-            None if shape.probe is None else f"{path}{shape.probe}{mark}{query}",
+            probe,
             own,
+            prober,
         )
 
     def _endpoint(self, model: CatalogModel, dialects: Mapping[Operation, tuple[str, ...]]) -> Endpoint:
@@ -215,6 +229,7 @@ class CompatibleProvider:
             outputs=model.outputs,
             reasoning=model.reasoning,
             prefill=shape.prefill,
+            echoes=shape.echoes,
             charges=shape.charges,
         )
 

@@ -5,10 +5,11 @@ from taxiway.errors import ConfigError, Problem
 from taxiway.money import Price
 from taxiway_openai_compatible import ModelPrice, Options, ServedModel
 from taxiway_openai_compatible.declaration import Shape
+from taxiway_openai_compatible.listing import MODALITIES, ListingProvider
 from taxiway_openai_compatible.provider import CompatibleProvider, sendable, split
 
-_MODALITIES = frozenset({"text", "image", "file", "audio", "video"})
 _MILLION = 1_000_000.0
+_ADDRESS = "must be an address such as http://127.0.0.1:8000/v1"
 _OURS = frozenset("authorization content-type host content-length accept-encoding connection".split())
 """Header fields that every request has, or must not have."""
 
@@ -16,10 +17,8 @@ _OURS = frozenset("authorization content-type host content-length accept-encodin
 def server(options: Options) -> CompatibleProvider:
     """Build the provider. Raises ConfigError, naming the option."""
     problems: list[Problem] = []
-    if not options.models:
-        problems.append(Problem("must list at least one model", "models"))
     if not _is_address(options.base_url):
-        problems.append(Problem("must be an address such as http://127.0.0.1:8000/v1", "base_url"))
+        problems.append(Problem(_ADDRESS, "base_url"))
     for name, value in options.headers.items():
         if name.lower() in _OURS:
             problems.append(Problem("is no header to be set here; a key belongs into a credential", f"headers.{name}"))
@@ -33,7 +32,13 @@ def server(options: Options) -> CompatibleProvider:
         base_url=options.base_url,
         headers=options.headers,
     )
-    return CompatibleProvider(shape, tuple(_model(options.slug, given) for given in options.models))
+    return ListingProvider(shape, tuple(served(options.slug, given) for given in options.models))
+
+
+def checked(base_url: str | None) -> None:
+    """Raise ConfigError for what is no address."""
+    if base_url is not None and not _is_address(base_url):
+        raise ConfigError([Problem(_ADDRESS, "base_url")])
 
 
 def _is_address(url: str) -> bool:
@@ -44,8 +49,8 @@ def _is_address(url: str) -> bool:
     return True
 
 
-def _model(provider: str, given: str | ServedModel) -> CatalogModel:
-    """A text is the server's own id, and also the slug where it has an author; else the provider stands for one."""
+def served(provider: str, given: str | ServedModel) -> CatalogModel:
+    """Make a declared model. A text is the server's own id, and also the slug where it has an author; else the provider stands for one."""
     row = ServedModel(id=given) if isinstance(given, str) else given
     slug = row.slug or (row.id if "/" in row.id else f"{provider}/{row.id}")
     return CatalogModel(
@@ -55,8 +60,8 @@ def _model(provider: str, given: str | ServedModel) -> CatalogModel:
         price=Price() if row.price is None else _price(row.price),
         context=row.context,
         max_output=row.max_output,
-        # Nothing is known of what it takes: the server has the last word.
-        inputs=_MODALITIES,
+        # Nothing is known of what it takes.
+        inputs=MODALITIES,
     )
 
 
