@@ -7,8 +7,11 @@ from taxiway.call import Translated
 from taxiway.candidate import Endpoint
 from taxiway.codec import Json
 
-# OpenRouter's shares of the output that each effort stands for.
-_SHARES: Final = {"high": 0.8, "medium": 0.5, "low": 0.2, "minimal": 0.1}
+SHARES: Final = {"max": 0.95, "xhigh": 0.95, "high": 0.8, "medium": 0.5, "low": 0.2, "minimal": 0.1}
+"""OpenRouter's shares of the output that each effort of reasoning stands for."""
+
+# Those that every model which knows efforts knows, or nearly so.
+_USUAL: Final = ("high", "medium", "low", "minimal")
 # What an effort says of `reasoning`; the rest of it is named as dropped.
 _SAID: Final = frozenset({"effort", "enabled", "max_tokens"})
 _TWINS: Final = (("max_tokens", "max_completion_tokens"), ("max_completion_tokens", "max_tokens"))
@@ -94,8 +97,8 @@ def _effort(reasoning: Json, most: int | None) -> str | None:
         return "none"
     if budget is None:
         return "medium" if enabled else None
-    share = budget / most if most else _SHARES["medium"]
-    return min(_SHARES, key=lambda name: abs(_SHARES[name] - share))
+    share = budget / most if most else SHARES["medium"]
+    return min(_USUAL, key=lambda name: abs(SHARES[name] - share))
 
 
 def _without(item: Any, refused: frozenset[str], inside: frozenset[str], dropped: list[str]) -> Any:
