@@ -7,7 +7,7 @@ errors and headers as recorded, and as users reported them.
 from typing import Final
 
 from taxiway.candidate import Unit
-from taxiway_openai_compatible import INSIDE, ErrorRow, LimitRow, ModelRow, Shape, from_environment, paths_of
+from taxiway_openai_compatible import BEYOND, INSIDE, ErrorRow, LimitRow, ModelRow, Shape, from_environment, paths_of
 
 _MONTH: Final = 30 * 86_400.0
 
@@ -27,7 +27,7 @@ MISTRAL = Shape(
     paths=paths_of("chat", "embeddings"),
     renames={"seed": "random_seed", "dimensions": "output_dimension"},
     # A field that is not known is a 422 ("Extra inputs are not permitted"), whatever it asks for.
-    refuses=frozenset(
+    refuses=BEYOND.union(
         "reasoning include_reasoning cache_control max_completion_tokens min_p top_a logit_bias verbosity "
         "web_search_options modalities image_config audio user input_type safety_identifier prompt_cache_options store "
         "prompt_cache_retention refusal annotations images".split()

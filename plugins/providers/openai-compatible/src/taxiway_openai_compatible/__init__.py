@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from taxiway.candidate import Credential
     from taxiway.provider import Provider
     from taxiway_openai_compatible.declaration import (
+        BEYOND,
         INSIDE,
         PATHS,
         ErrorRow,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from taxiway_openai_compatible.provider import Address, CompatibleProvider, sendable, split
 
 __all__ = [
+    "BEYOND",
     "INSIDE",
     "PATHS",
     "SHARED",
@@ -72,6 +74,7 @@ __all__ = [
 TAXIWAY_API = (1, 0)
 
 _WHERE = {
+    "BEYOND": "declaration",
     "INSIDE": "declaration",
     "PATHS": "declaration",
     "SHARED": "errors",

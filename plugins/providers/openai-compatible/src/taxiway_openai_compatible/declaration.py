@@ -14,9 +14,12 @@ from taxiway.outcome import Kind, Scope
 Form: TypeAlias = Literal["go-duration", "seconds", "epoch"]
 """How a header tells when a limit is fresh again: `1m2.5s`, seconds from now, seconds since the epoch."""
 
-INSIDE: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details", "cache_control"})
-"""OpenRouter's additions to chat that only routers take: refused unless a shape says otherwise. `reasoning` becomes
-`reasoning_effort` where that is not refused as well."""
+BEYOND: Final = frozenset({"document", "safety_mode", "citation_options"})
+"""What clients of Cohere's dialect say that no server of OpenAI's shape knows: the document that a text is, and two fields."""
+
+INSIDE: Final = BEYOND | {"reasoning", "reasoning_content", "reasoning_details", "cache_control"}
+"""Additions to chat that only routers take (OpenRouter's, and those of `BEYOND`): refused unless a shape says otherwise. `reasoning`
+becomes `reasoning_effort` where that is not refused as well."""
 
 PATHS: Final[Mapping[str, str]] = {
     "chat": "/chat/completions",

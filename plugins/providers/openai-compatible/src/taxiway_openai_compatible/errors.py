@@ -79,7 +79,7 @@ def _read(error: Json | str) -> Told:
     if isinstance(error, str):
         return Told(_shown(error))
     if isinstance(inner := error.get("error"), str):
-        return Told(_shown(inner), _text(error.get("code")), _text(error.get("type")))
+        return Told(_shown(inner), _text(error.get("code")), _text(error.get("type") or error.get("error_type")))
     body = _body(error)
     message, where = _said(body.get("message") or body.get("detail"))
     return Told(

@@ -7,7 +7,7 @@ api-reference/authentication (organization and project headers); errors and head
 from attrs import field, frozen
 
 from taxiway.candidate import Unit
-from taxiway_openai_compatible import ErrorRow, LimitRow, Settings, Shape, from_environment
+from taxiway_openai_compatible import BEYOND, ErrorRow, LimitRow, Settings, Shape, from_environment
 
 
 @frozen(kw_only=True)
@@ -36,7 +36,7 @@ OPENAI = Shape(
     base_url="https://api.openai.com/v1",
     catalog="openai",
     # "Unrecognized request argument supplied" is the answer to each of these.
-    refuses=frozenset(
+    refuses=BEYOND.union(
         "reasoning include_reasoning reasoning_content reasoning_details cache_control top_k min_p top_a "
         "repetition_penalty image_config".split()
     ),

@@ -4,7 +4,7 @@ Sources: docs.x.ai: REST API reference, debugging errors, rate limits, cost trac
 and as users reported them.
 """
 
-from taxiway_openai_compatible import ErrorRow, LimitRow, ModelRow, Shape, from_environment, paths_of
+from taxiway_openai_compatible import BEYOND, ErrorRow, LimitRow, ModelRow, Shape, from_environment, paths_of
 
 XAI = Shape(
     slug="xai",
@@ -15,7 +15,7 @@ XAI = Shape(
     # Tells of the key itself, also where it may use no model.
     probe="/api-key",
     # `reasoning_content` is xAI's own: a turn's thoughts may be sent back with it.
-    refuses=frozenset(
+    refuses=BEYOND.union(
         "reasoning include_reasoning reasoning_details cache_control top_k min_p top_a repetition_penalty "
         "image_config".split()
     ),
