@@ -38,6 +38,7 @@ class Row:
     reasons: str = ""
     speaks: dict = field(factory=dict)
     asks: dict = field(factory=dict)
+    options: dict = field(factory=dict)
 
     def dialect(self, endpoint):
         return self.speaks.get(endpoint) or DIALECTS.get(endpoint)

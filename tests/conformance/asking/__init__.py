@@ -3,7 +3,7 @@ canonical form."""
 
 import json
 
-from conformance.asking import cohere, converse, mistral
+from conformance.asking import converse, mistral
 
 KEPT = ("anthropic-beta", "anthropic-version", "x-anthropic-beta")
 HELLO = [{"role": "user", "content": "Say hello."}]
@@ -15,11 +15,13 @@ PLAIN = {
     "gemini": {"contents": [{"role": "user", "parts": [{"text": "Say hello."}]}]},
     "cohere-chat": {"messages": HELLO},
     "embeddings": {"input": "hello"},
+    "cohere-embeddings": {"texts": ["hello"], "input_type": "search_query"},
+    "cohere-rerank": {"query": "hello", "documents": ["hello"]},
     "count-tokens": {"messages": HELLO},
 }
 """A body of each dialect, for what was not recorded."""
 
-READERS = {"converse": converse.canonical, "cohere-chat": cohere.canonical, "mistral": mistral.canonical}
+READERS = {"converse": converse.canonical, "mistral": mistral.canonical}
 """By dialect, or by what a row of providers.toml says that its folder asks in."""
 
 

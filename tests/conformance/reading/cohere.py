@@ -48,4 +48,7 @@ def used(usage: dict | None) -> Used | None:
     if not usage or not usage.get("tokens"):
         return None
     cached = count(usage, "cached_tokens", "tokens.cached_tokens")
-    return Used(count(usage, "tokens.input_tokens"), count(usage, "tokens.output_tokens"), cached)
+    # An image's tokens are beside those of the text: there have been more of them than of all the input.
+    prompt = count(usage, "tokens.input_tokens") + count(usage, "tokens.image_tokens")
+    reasoning = count(usage, "tokens.reasoning_tokens")
+    return Used(prompt, count(usage, "tokens.output_tokens"), cached, reasoning=reasoning)

@@ -26,7 +26,7 @@ def _items(body: dict) -> list:
         return [body["embedding"]]
     items = body["embeddings"]
     if isinstance(items, dict):
-        return items["float"]
+        return next(iter(items.values()))
     return [item.get("values") or item.get("embedding") if isinstance(item, dict) else item for item in items]
 
 
