@@ -84,6 +84,10 @@ class Parts:
                 self._started.add(id(part))
                 await part.start()
 
+    def accounts(self, slug: str) -> Sequence[Account]:
+        """Return the accounts of a provider, as its credentials made them."""
+        return self._made.get(slug, ())
+
     async def discover(self, changed: Callable[[], Awaitable[None]]) -> None:
         """Ask servers for their models, now and from then on. `changed` is awaited whenever they list others than before."""
         if await self._discovery.ask(self.built.providers, self._made):

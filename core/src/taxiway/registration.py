@@ -48,8 +48,9 @@ class Registration(Generic[O, T]):
     table, and does no IO either: what needs IO to begin or end implements `Starts` and `Closes`. `requires` names other
     entry points (`dialect-chat`).
 
-    For a start without a file, of providers: `environment` says which credentials the environment's variables offer
-    (references, never values), and the `last_resort` is used where nothing else was found.
+    Of providers: `credential` says in a few words what the key of one is, where it is not just an API key. For a start without a
+    file, `environment` says which credentials the environment's variables offer (references, never values), and the `last_resort`
+    is used where nothing else was found.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Registration(Generic[O, T]):
     requires: tuple[str, ...] = ()
     environment: Callable[[Mapping[str, str]], Iterable[Credential]] | None = None
     last_resort: bool = False
+    credential: str = ""
 
 
 AnyRegistration = Registration[Any, Any]

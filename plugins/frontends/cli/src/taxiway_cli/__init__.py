@@ -19,6 +19,8 @@ COMMANDS: Final = {
     "explain": "Show how a call would be routed, and why.",
     "init": "Write a commented taxiway.toml.",
     "plugins": "List the installed plugins, used, disabled and broken.",
+    "probe": "Prove the provider keys of a configuration.",
+    "providers": "List the installed providers, and what each needs.",
     "schema": "Print the JSON Schema of taxiway.toml.",
 }
 """Names and summaries of the commands of this distribution: what `taxiway --help` shows without importing them."""

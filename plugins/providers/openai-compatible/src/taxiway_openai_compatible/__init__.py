@@ -174,6 +174,7 @@ def _row(name: str, known: str, row: "Mapping[str, Any]") -> "Registration[RowOp
         build=build,
         requires=tuple(f"dialect-{dialect}" for dialect in row.get("speaks", ("chat",))),
         environment=_environment(name),
+        credential="no key" if "address" in row else "",
     )
 
 
