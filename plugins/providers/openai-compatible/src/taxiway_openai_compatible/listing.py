@@ -24,9 +24,7 @@ class ListingProvider(CompatibleProvider):
         if self._models or address.probe is None:
             return None
         secret = derived or account.secret
-        headers = address.probe_headers
-        if secret is not None:
-            headers = (*headers, (self._shape.auth_header, self._shape.auth_scheme + secret.reveal()))
+        headers = address.probe_headers if secret is None else (*address.probe_headers, address.key(secret))
         return HttpRequest("GET", address.prober or address.origin, address.probe, headers)
 
     def discovered(self, body: bytes) -> Iterable[str]:
@@ -46,7 +44,7 @@ class ListingProvider(CompatibleProvider):
         known = catalog.provider(self._shape.catalog) if self._shape.catalog else {}
         for id_, slug in dict(_listed(accounts)).items():
             model = known.get(id_) or CatalogModel(id=id_, slug=slug, name=id_, inputs=MODALITIES)
-            yield self._endpoint(model, self._shape.dialects(id_, every))
+            yield self.endpoint(model, self._shape.dialects(id_, every))
 
     def serves(self, endpoint: Endpoint, account: Account) -> bool:
         """An account serves what it lists."""

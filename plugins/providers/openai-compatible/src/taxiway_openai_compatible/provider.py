@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
+from urllib.parse import quote
 
 from attrs import field, frozen
 
@@ -29,6 +30,7 @@ Reading: TypeAlias = Callable[[Outgoing], Quirk | None]
 """Makes the quirk of one reply, where that needs to know the request or what came before; None: this one needs none."""
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+_MODEL: Final = "{model}"
 _USAGE: Final = {"include_usage": True}
 _SCHEMES: Final = frozenset({"http", "https", "sim"})
 _ASKED: Final = frozenset({"chat", "completions"})
@@ -38,7 +40,7 @@ _ASKED: Final = frozenset({"chat", "completions"})
 def split(url: str) -> tuple[Origin, str]:
     """Split a base URL into its origin, and its path with the query. Raises ValueError where there is no way to it."""
     origin, path = Origin.of(url)
-    if origin.scheme not in _SCHEMES:
+    if origin.scheme not in _SCHEMES or " " in path or not sendable(path):
         raise ValueError(f"there is no way to {origin}")
     return origin, path
 
@@ -47,7 +49,8 @@ def split(url: str) -> tuple[Origin, str]:
 class Address:
     """Where an account's requests go and what goes with each, but for the key: made once, not for every request.
 
-    `prober`: where the probe goes, where that is elsewhere.
+    `targets` by dialect; `{model}` in one stands for the model's id. `prober`: where the probe goes, where that is elsewhere.
+    `auth`: the header that the key is sent in, and what stands before it. `stream_options`: whether a stream is asked for its usage.
     """
 
     origin: Origin
@@ -56,6 +59,13 @@ class Address:
     probe: str | None = None
     probe_headers: tuple[tuple[str, str], ...] = field(default=())
     prober: Origin | None = None
+    auth: tuple[str, str] = ("authorization", "Bearer ")
+    stream_options: bool = True
+
+    def key(self, secret: Secret) -> tuple[str, str]:
+        """Return the header field with the key."""
+        name, scheme = self.auth
+        return name, scheme + secret.reveal()
 
 
 def sendable(text: str) -> bool:
@@ -64,7 +74,7 @@ def sendable(text: str) -> bool:
 
 
 class CompatibleProvider:
-    """A provider as its shape declares it.
+    """A provider as its shape declares it. One whose credentials have a shape of their own overrides what is said of accounts.
 
     `models`: what is served instead of what the catalog says. `settings`: the class of a credential's table. `own` by dialect:
     quirks that make its replies and events mean what OpenAI's mean; `readings`: those that are made for each reply. `requests` by
@@ -81,7 +91,8 @@ class CompatibleProvider:
         readings: Mapping[str, Reading] = _NONE,
         requests: Mapping[str, Request] = _NONE,
     ) -> None:
-        self.slug, self.name, self.settings = shape.slug, shape.name, settings
+        self.slug, self.name = shape.slug, shape.name
+        self.settings: type = settings
         self._shape, self._models = shape, tuple(models)
         self._rows = (*shape.errors, *SHARED)
         self._readings, self._requests = readings, requests
@@ -123,12 +134,12 @@ class CompatibleProvider:
         if self._models:
             every = tuple(dict.fromkeys(map(operation_of, self._shape.paths)))
             for model in self._models:
-                yield self._endpoint(model, self._shape.dialects(model.id, every))
+                yield self.endpoint(model, self._shape.dialects(model.id, every))
             return
         added = {model.id: model for model in self._shape.adds}
         for model in {**added, **catalog.provider(self._shape.catalog)}.values():
             if dialects := self._shape.dialects(model.id, (model.operation,)):
-                yield self._endpoint(model, dialects)
+                yield self.endpoint(model, dialects)
 
     def serves(self, endpoint: Endpoint, account: Account) -> bool:
         """Every account of the provider serves all of its models, unless it lists its own."""
@@ -136,8 +147,12 @@ class CompatibleProvider:
 
     def prepare(self, outgoing: Outgoing, now: float) -> HttpRequest:
         """Make the request: model first, stream fields as the API wants them, and the key in its header."""
-        address: Address = outgoing.candidate.account.settings
-        body: Json = {"model": outgoing.candidate.endpoint.id, **outgoing.body}
+        candidate = outgoing.candidate
+        address: Address = candidate.account.settings
+        model, models = candidate.endpoint.id, candidate.account.models
+        if models is not None:
+            model = models.get(candidate.endpoint.model, model)
+        body: Json = {"model": model, **outgoing.body}
         for name, theirs in self._shape.renames.items():
             if name in body:
                 body.setdefault(theirs, body.pop(name))
@@ -149,13 +164,14 @@ class CompatibleProvider:
             body = request(body, outgoing)
         if outgoing.stream:
             body["stream"] = True
-            if self._shape.stream_options and outgoing.dialect in _ASKED:
+            if address.stream_options and outgoing.dialect in _ASKED:
                 body["stream_options"] = _USAGE
-        headers, secret = address.headers, outgoing.secret
+        headers, secret, target = address.headers, outgoing.secret, address.targets[outgoing.dialect]
         if secret is not None:
-            shape = self._shape
-            headers = (*headers, (shape.auth_header, shape.auth_scheme + secret.reveal()))
-        return HttpRequest("POST", address.origin, address.targets[outgoing.dialect], headers, dumps(body))
+            headers = (*headers, address.key(secret))
+        if _MODEL in target:
+            target = target.replace(_MODEL, quote(model, safe=""))
+        return HttpRequest("POST", address.origin, target, headers, dumps(body))
 
     def replies(self, outgoing: Outgoing, head: HttpHead) -> Replies:
         """Return the decoder: of a stream, of one JSON body, or of an error in JSON where a stream was asked for."""
@@ -183,8 +199,8 @@ class CompatibleProvider:
         address: Address = account.settings
         if address.probe is None or secret is None:
             return None
-        key = (self._shape.auth_header, self._shape.auth_scheme + secret.reveal())
-        return HttpRequest("GET", address.prober or address.origin, address.probe, (*address.probe_headers, key))
+        headers = (*address.probe_headers, address.key(secret))
+        return HttpRequest("GET", address.prober or address.origin, address.probe, headers)
 
     def _address(self, base: str, settings: Settings) -> Address:
         shape = self._shape
@@ -206,9 +222,12 @@ class CompatibleProvider:
             probe,
             own,
             prober,
+            (shape.auth_header, shape.auth_scheme),
+            shape.stream_options,
         )
 
-    def _endpoint(self, model: CatalogModel, dialects: Mapping[Operation, tuple[str, ...]]) -> Endpoint:
+    def endpoint(self, model: CatalogModel, dialects: Mapping[Operation, tuple[str, ...]]) -> Endpoint:
+        """Make the endpoint of a model that speaks some dialects."""
         shape = self._shape
         return Endpoint(
             model=model.slug,

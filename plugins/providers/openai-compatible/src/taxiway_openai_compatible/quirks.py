@@ -30,6 +30,10 @@ def chunk(event: Json) -> Iterable[Event]:
         event["choices"] = []
     elif type(choices) is not list:
         raise Malformed("choices are not a list")
+    elif not choices:
+        if event.get("object") == "":
+            # Azure's first chunk tells of the prompt's filter, and is nothing by its own account.
+            event["object"] = "chat.completion.chunk"
     else:
         for choice in choices:
             if type(choice) is not dict:
