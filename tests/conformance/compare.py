@@ -12,11 +12,25 @@ def differences(recorded, ours, place):
     if isinstance(recorded, dict) and isinstance(ours, dict):
         for name in {**recorded, **ours}:
             yield from differences(recorded.get(name), ours.get(name), f"{place}.{name}")
-    elif isinstance(recorded, list) and isinstance(ours, list) and len(recorded) == len(ours):
-        for index, (left, right) in enumerate(zip(recorded, ours, strict=True)):
+    elif isinstance(recorded, list) and isinstance(ours, list):
+        for index, (left, right) in enumerate(_aligned(recorded, ours)):
             yield from differences(left, right, f"{place}[{index}]")
     elif recorded != ours or (isinstance(recorded, bool) is not isinstance(ours, bool)):
         yield f"{place}: recorded {shown(recorded)}, ours {shown(ours)}"
+
+
+def _aligned(recorded, ours):
+    """Pair up two lists. Where one is longer, whatever the other has nothing equal to stands alone."""
+    if len(recorded) == len(ours):
+        return zip(recorded, ours, strict=True)
+    shorter, longer = sorted((recorded, ours), key=len)
+    pairs, rest = [], list(shorter)
+    for item in longer:
+        # As many are left over as it is longer; the others are compared in order.
+        alone = len(longer) - len(pairs) > len(rest) and item not in rest
+        other = None if alone or not rest else rest.pop(rest.index(item) if item in rest else 0)
+        pairs.append((item, other) if longer is recorded else (other, item))
+    return pairs
 
 
 def leaves(value, place=""):

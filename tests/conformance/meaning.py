@@ -1,4 +1,4 @@
-"""Requests in meaning: the ways in which a dialect lets one thing be said, brought to one."""
+"""In meaning: the ways in which a dialect lets one thing be said, brought to one. Requests, and complete replies."""
 
 import copy
 
@@ -23,4 +23,133 @@ def _mistral(body):
     return body
 
 
-_READERS = {"mistral": _mistral}
+def _messages(body):
+    if isinstance(body.get("system"), str):
+        body["system"] = [_text(body["system"])]
+    for message in body["messages"]:
+        message["content"] = _blocks(message["content"])
+    for tool in body.get("tools") or ():
+        if tool.get("type") == "custom":
+            del tool["type"]
+    return body
+
+
+def _blocks(content):
+    """A text is a list of one block; what is false or empty unless it is said may be left out."""
+    blocks = [_text(content)] if isinstance(content, str) else content
+    for block in blocks:
+        if block["type"] == "tool_result":
+            if "content" in block:
+                block["content"] = _blocks(block["content"])
+            if block.get("is_error") is False:
+                del block["is_error"]
+    return blocks
+
+
+def _text(text):
+    return {"type": "text", "text": text}
+
+
+def _gemini(body):
+    body = _camel(body)
+    if "systemInstruction" in body:
+        body["systemInstruction"].pop("role", None)
+    settings = body.get("generationConfig", {})
+    if settings.get("responseModalities") == ["TEXT"]:
+        del settings["responseModalities"]
+    if settings.get("candidateCount") == 1:
+        del settings["candidateCount"]
+    for content in body.get("contents") or ():
+        content.setdefault("role", "user")
+        for part in content.get("parts") or ():
+            if part.get("thought") is False:
+                del part["thought"]
+    declared = [tool for tools in body.get("tools") or () for tool in tools.pop("functionDeclarations", None) or ()]
+    for tool in declared:
+        # The same schema, by its old name and with its types in capitals.
+        tool["schema"] = _schema(tool.pop("parametersJsonSchema", None) or tool.pop("parameters", None))
+    body["tools"] = [tools for tools in body.get("tools") or () if tools]
+    return {name: value for name, value in {**body, "declared": declared}.items() if value not in ({}, [])}
+
+
+def _camel(value):
+    """Names as Google's JSON has them; it takes those of its own language too. What an application named stays."""
+    if isinstance(value, list):
+        return [_camel(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    made = {}
+    for name, inner in value.items():
+        first, *others = name.split("_")
+        name = first + "".join(map(str.capitalize, others)) if first and name.islower() else name
+        made[name] = inner if name in _THEIRS else _camel(inner)
+    return made
+
+
+_THEIRS = {"args", "response", "parameters", "parametersJsonSchema", "responseSchema", "responseJsonSchema", "labels"}
+
+
+def _schema(schema):
+    """A schema without what says nothing."""
+    if isinstance(schema, list):
+        return [_schema(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: _schema(value) for name, value in schema.items() if value not in ([], {}, None)}
+    if isinstance(made.get("type"), str):
+        made["type"] = made["type"].lower()
+    return made or None
+
+
+def _responses(body):
+    if isinstance(body["input"], str):
+        body["input"] = [{"role": "user", "content": body["input"]}]
+    if body.get("instructions"):
+        body["input"].insert(0, {"role": "developer", "content": body.pop("instructions")})
+    for item in body["input"]:
+        if item.get("type") == "message":
+            del item["type"]
+        if item.get("role") == "system":
+            item["role"] = "developer"
+        if isinstance(item.get("content"), str):
+            kind = "output_text" if item.get("role") == "assistant" else "input_text"
+            item["content"] = [{"type": kind, "text": item["content"]}]
+    return body
+
+
+_READERS = {
+    "count-tokens": _messages,
+    "gemini": _gemini,
+    "gemini-count-tokens": _gemini,
+    "messages": _messages,
+    "mistral": _mistral,
+    "responses": _responses,
+}
+
+
+def unordered(dialect, reply):
+    """A complete reply with its texts in one piece, before all else: a stream may end with what a whole reply begins with."""
+    match dialect:
+        case "messages":
+            texts, others = _parted(reply["content"], "text")
+            return {**reply, "content": [_joined(texts), *others]}
+        case "responses":
+            said, others = _parted(reply["output"], "message")
+            parts = [part for item in said for part in item["content"]]
+            kept = [{name: value for name, value in item.items() if name != "id"} for item in others]
+            return {**reply, "output": [_joined(parts), *kept]}
+    return reply
+
+
+def _parted(items, kind):
+    """Items of a kind; and the others, by their types."""
+    found = [item for item in items if item["type"] == kind]
+    return found, sorted((item for item in items if item["type"] != kind), key=lambda item: item["type"])
+
+
+def _joined(parts):
+    """Texts as one, with all that was noted of them."""
+    made = {"text": "".join(part.get("text") or part.get("refusal") or "" for part in parts)}
+    for name in ("annotations", "citations", "logprobs"):
+        made[name] = [one for part in parts for one in part.get(name) or ()]
+    return made

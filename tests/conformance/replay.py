@@ -9,7 +9,7 @@ import attrs
 import pytest
 from attrs import define, frozen
 from conformance import asking
-from conformance.reading import read
+from conformance.reading import ODDITIES, read
 from conformance.rows import outside, row_of
 
 from taxiway.building import Builder
@@ -17,7 +17,7 @@ from taxiway.call import Outgoing
 from taxiway.candidate import Credential
 from taxiway.catalog import CatalogModel
 from taxiway.codec import dumps, loads
-from taxiway.errors import Unsupported
+from taxiway.errors import InvalidRequest, Unsupported
 from taxiway.http import HttpHead
 from taxiway.outcome import Bill
 from taxiway.plugins import Plugins
@@ -25,6 +25,7 @@ from taxiway.provider import InBandError
 from taxiway.secret import Secret
 from taxiway.testing.dialect import context, make_call, make_candidate, make_endpoint
 from taxiway.translation import Translation
+from taxiway.usage import Usage
 
 REASONS = ("reasoning_effort", "reasoning", "thinking")
 """Members of a request that only models which reason are sent."""
@@ -96,12 +97,14 @@ class Replay:
 
     def told(self):
         """What the recorded reply says, read apart from Taxiway."""
-        return read(self.dialect.name, self.cassette.events, streamed=self.cassette.streamed)
+        told = read(self.dialect.name, self.cassette.events, streamed=self.cassette.streamed)
+        return ODDITIES[self.row.odd](told) if self.row.odd else told
 
     @property
     def form(self):
         """The form of the recorded request, where clients of ours have another."""
-        return self.row.asks.get(self.cassette.endpoint)
+        form = self.row.asks.get(self.cassette.endpoint)
+        return None if form == self.dialect.name and self.dialect.client is not None else form
 
     @property
     def client(self):
@@ -146,7 +149,7 @@ class Replay:
                 body = dialect.upstream.from_canonical(body, endpoint).body
             call = self.call(dialect, {"model": model, **body}, stream=stream)
             Translation(self.dialects, call, self.candidate.endpoint)
-        except Unsupported:
+        except (InvalidRequest, Unsupported):
             call = self.call(dialect, {"model": model, **asking.plain(name)}, stream=stream)
         return call
 
@@ -172,7 +175,7 @@ class Replay:
         if not call.facts.stream:
             (event,) = events
             progress.see(event)
-            bill.usage = progress.usage
+            bill.usage = _usage(call, progress)
             return Served([stamp.reply(translation.reply(event))], progress)
         given = []
         for event in events:
@@ -180,7 +183,7 @@ class Replay:
             progress.see(event)
             given += [stamp.event(ours) for ours in translation.events(event)]
         progress.close(replies.mark, framed=True)
-        bill.usage = progress.usage
+        bill.usage = _usage(call, progress)
         given += [stamp.event(ours) for ours in translation.close()]
         given += stamp.last()
         return Served([loads(dumps(event)) for event in given if event is not None], progress)
@@ -195,7 +198,7 @@ class Replay:
             fold.feed(event)
         reply = fold.reply()
         progress.see(reply)
-        bill = Bill(self.candidate, progress.usage, None)
+        bill = Bill(self.candidate, _usage(call, progress), None)
         return translation.stamp(lambda: bill).reply(translation.reply(reply))
 
     def _middle(self):
@@ -209,6 +212,11 @@ class Served:
 
     events: list
     progress: object
+
+
+def _usage(call, progress):
+    """What was used, as an engine has it: an estimate, where the provider does not say."""
+    return progress.usage or Usage(input=call.facts.tokens, output=len(progress.text) // 4, estimated=True)
 
 
 def _like(outgoing, facts):

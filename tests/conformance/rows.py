@@ -39,6 +39,7 @@ class Row:
     speaks: dict = field(factory=dict)
     asks: dict = field(factory=dict)
     options: dict = field(factory=dict)
+    odd: str = ""
 
     def dialect(self, endpoint):
         return self.speaks.get(endpoint) or DIALECTS.get(endpoint)

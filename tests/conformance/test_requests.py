@@ -93,9 +93,10 @@ def _through(replay):
 
 
 def _speaks_of(dropped, place):
-    """Whether what a translator says that it dropped is at a place, or around it."""
-    plain = "".join(part.partition("[")[0] + "." for part in place.split("."))
-    return f".{dropped}." in f".{plain}" or plain.endswith(f".{dropped.rpartition('.')[2]}.")
+    """Whether what a translator says that it dropped (`messages.is_error`) is at a place, around it, or a part of it."""
+    named, found = dropped.split("."), [part.partition("[")[0] for part in place.split(".")[1:]]
+    rest = iter(found)
+    return all(part in rest for part in named) or named[: len(found)] == found
 
 
 @pytest.mark.recorded(which=lambda cassette: cassette.endpoint == "models")

@@ -1,12 +1,14 @@
 """Readers of replies, one for each wire: small, written from the providers' pages, and apart from the code that they check."""
 
-from conformance.reading import chat, cohere, completions, converse, gemini, messages, responses, vectors
+from conformance.reading import chat, cohere, completions, converse, counts, gemini, messages, responses, vectors
 
 READERS = {
     "chat": chat,
     "cohere-chat": cohere,
     "completions": completions,
     "converse": converse,
+    "count-tokens": counts,
+    "gemini-count-tokens": counts,
     "embeddings": vectors,
     "cohere-embeddings": vectors,
     "gemini-embeddings": vectors,
@@ -15,6 +17,10 @@ READERS = {
     "responses": responses,
 }
 """By our dialect."""
+
+
+ODDITIES = {"think": chat.thinking_apart, "int8": vectors.of_bytes}
+"""What some providers put otherwise than their dialect has it."""
 
 
 def read(dialect, events, *, streamed):

@@ -84,3 +84,12 @@ def _say(answer: Answer, said: dict) -> None:
 
 def _finish(reason: str | None) -> str | None:
     return FINISHES[reason] if reason else None
+
+
+def thinking_apart(told: Told) -> Told:
+    """Take apart a text that begins with what was thought, in a tag."""
+    for answer in told.answers:
+        begin, tag, rest = answer.text.partition("</think>")
+        if tag:
+            answer.reasoning, answer.text = begin.strip().removeprefix("<think>"), rest.lstrip("\n")
+    return told

@@ -17,6 +17,12 @@ def used(body: dict) -> Used | None:
     return Used(prompt) if prompt else None
 
 
+def of_bytes(told: Told) -> Told:
+    """Vectors whose numbers are one signed byte each, and were read as floats of four."""
+    told.answers = [list(struct.unpack(f"{4 * len(one)}b", struct.pack(f"<{len(one)}f", *one))) for one in told.answers]
+    return told
+
+
 def _items(body: dict) -> list:
     if "data" in body:
         return [item["embedding"] for item in body["data"]]
