@@ -52,7 +52,7 @@ def _text(text):
 
 def _gemini(body):
     body = _camel(body)
-    if "systemInstruction" in body:
+    if body.get("systemInstruction"):
         body["systemInstruction"].pop("role", None)
     settings = body.get("generationConfig", {})
     if settings.get("responseModalities") == ["TEXT"]:
@@ -81,8 +81,8 @@ def _camel(value):
     made = {}
     for name, inner in value.items():
         first, *others = name.split("_")
-        name = first + "".join(map(str.capitalize, others)) if first and name.islower() else name
-        made[name] = inner if name in _THEIRS else _camel(inner)
+        ours = first + "".join(map(str.capitalize, others)) if first and name.islower() else name
+        made[ours] = inner if ours in _THEIRS else _camel(inner)
     return made
 
 
@@ -109,6 +109,12 @@ def _responses(body):
     for item in body["input"]:
         if item.get("type") == "message":
             del item["type"]
+        for name in ("id", "status"):
+            item.pop(name, None)
+        for part in item["content"] if isinstance(item.get("content"), list) else ():
+            for name in ("annotations", "logprobs"):
+                if not part.get(name):
+                    part.pop(name, None)
         if item.get("role") == "system":
             item["role"] = "developer"
         if isinstance(item.get("content"), str):

@@ -59,6 +59,9 @@ def _expected(told, client):
     if client in {"messages", "responses"}:
         told.answers = told.answers[:1]
         for answer in told.answers:
+            if client == "messages":
+                # A refusal is told as text there.
+                answer.text, answer.refusal = answer.text + answer.refusal, ""
             # Those clients know by the calls that tools are to be used, and not by what the provider calls its end.
             if answer.calls and answer.finish == "stop":
                 answer.finish = "tool_calls"

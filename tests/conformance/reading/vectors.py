@@ -19,7 +19,10 @@ def used(body: dict) -> Used | None:
 
 def of_bytes(told: Told) -> Told:
     """Vectors whose numbers are one signed byte each, and were read as floats of four."""
-    told.answers = [list(struct.unpack(f"{4 * len(one)}b", struct.pack(f"<{len(one)}f", *one))) for one in told.answers]
+    if all(isinstance(one, list) for one in told.answers):
+        told.answers = [
+            list(struct.unpack(f"{4 * len(one)}b", struct.pack(f"<{len(one)}f", *one))) for one in told.answers
+        ]
     return told
 
 
