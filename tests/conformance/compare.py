@@ -76,7 +76,7 @@ def settle(check, replay, found, record_property):
         and re.fullmatch(one.plugin or ".*", replay.row.plugin)
     ]
     found = [line for line in found if not any(re.search(one.difference, line) for one in stated)]
-    exemptions = [one for one in EXEMPTIONS if one.file == name and one.check == check]
+    exemptions = [one for one in EXEMPTIONS if one.file == name and re.fullmatch(one.check, check)]
     for one in exemptions:
         record_property("exemption", f"{check}: {one.why}")
     unneeded = [one.difference for one in exemptions if not any(re.search(one.difference, line) for line in found)]

@@ -70,7 +70,11 @@ class FromChat:
     def _start(self, chunk: Json, events: list[Json]) -> None:
         self._started = True
         # What went in is known at the end; until then, what planning reckoned with.
-        usage = {**usage_from({}, None), "input_tokens": self._call.facts.tokens, "output_tokens": 0}
+        usage = {
+            **usage_from({}, chunk.get("service_tier")),
+            "input_tokens": self._call.facts.tokens,
+            "output_tokens": 0,
+        }
         message: Json = {"id": chunk.get("id") or "", "type": "message", "role": "assistant"}
         message |= {"model": chunk.get("model") or "", "content": [], "stop_reason": None, "stop_sequence": None}
         events.append({"type": "message_start", "message": {**message, "usage": usage}})

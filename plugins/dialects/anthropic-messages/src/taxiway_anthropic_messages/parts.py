@@ -34,7 +34,7 @@ def blocks_of(parts: Iterable[Json], notes: Notes) -> list[Json]:
             if not is_blank(part["text"]):
                 blocks.append(part if _TEXT.issuperset(part) else _text(part, notes))
         else:
-            block = _BLOCKS[part["type"]](part, notes)
+            block = _BLOCKS.get(part["type"], _no_ears)(part, notes)
             if part.get(MARK):
                 block[MARK] = part[MARK]
             blocks.append(block)
@@ -138,9 +138,8 @@ _BLOCKS: Final[dict[str, Making]] = {
     "image_url": _image,
     "file": _file,
     "refusal": _refusal,
-    **dict.fromkeys(("input_audio", "audio_url", "video_url", "input_video"), _no_ears),
 }
-"""Canonical parts other than texts."""
+"""Canonical parts other than texts; none else is taken."""
 
 
 def _text_part(block: Json, notes: Notes) -> list[Json]:

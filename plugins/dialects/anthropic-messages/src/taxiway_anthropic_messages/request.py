@@ -156,12 +156,12 @@ def _web_search(options: Json, notes: Notes) -> Json:
 
 
 def _named_choice(choice: Json, notes: Notes) -> Json:
-    name = (choice.get("function") or {}).get("name")
-    if choice["type"] == "function" and type(name) is str:
+    name, kind = (choice.get("function") or {}).get("name"), choice.get("type", "function")
+    if kind == "function" and type(name) is str:
         return {"type": "tool", "name": name}
     allowed = choice.get("allowed_tools")
-    if choice["type"] != "allowed_tools" or type(allowed) is not dict:
-        raise Unsupported("tool_choice", f"Claude has no choice of the type {choice['type'][:100]}")
+    if kind != "allowed_tools" or type(allowed) is not dict:
+        raise Unsupported("tool_choice", f"Claude has no choice of the type {str(kind)[:100]}")
     notes.drop("tool_choice.allowed_tools.tools")
     return {"type": _CHOICES.get(str(allowed.get("mode")), "auto")}
 
