@@ -55,8 +55,8 @@ def used(usage: dict | None) -> Used | None:
         return None
     prompt, completion = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
     reasoning = count(usage, "completion_tokens_details.reasoning_tokens", "reasoning_tokens")
-    if reasoning and usage.get("total_tokens") == prompt + completion + reasoning:
-        # xAI counts reasoning beside the completion; everybody else as a part of it.
+    if reasoning > completion or (reasoning and usage.get("total_tokens") == prompt + completion + reasoning):
+        # xAI counts reasoning beside the completion, and who sells it may sum up without it; everybody else as a part of it.
         completion += reasoning
     elif usage.get("prompt_audio_seconds"):
         # Mistral counts only text as the prompt, and all in the total.

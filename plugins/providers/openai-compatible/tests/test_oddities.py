@@ -194,9 +194,10 @@ def test_reasons_to_finish_have_one_name_and_keep_their_own(name, theirs, ours):
 
 PAGE = {"title": "T", "url": "https://a.example", "snippet": "S", "date": "2026-01-01"}
 FOUND = {"citations": ["https://a.example", "https://b.example"], "search_results": [PAGE, {"title": "doc", "url": ""}]}
+NOWHERE = {"start_index": 0, "end_index": 0}
 CITED = [
-    {"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "T", "content": "S"}},
-    {"type": "url_citation", "url_citation": {"url": "https://b.example"}},
+    {"type": "url_citation", "url_citation": {**NOWHERE, "url": "https://a.example", "title": "T", "content": "S"}},
+    {"type": "url_citation", "url_citation": {**NOWHERE, "url": "https://b.example", "title": ""}},
 ]
 
 

@@ -99,7 +99,9 @@ def input_of(arguments: Any, notes: Notes) -> Json:
         except (Malformed, UnicodeEncodeError):
             value = arguments
     else:
-        value = {} if arguments is None else arguments
+        value = arguments
+    if value is None:
+        return {}
     if type(value) is dict:
         return value
     notes.apply("tool_calls.function.arguments")

@@ -19,7 +19,9 @@ _LOST: Final = ("images", "audio")
 class FromChat:
     """Translates one stream. What it keeps: the open block, and what the end has to say."""
 
-    __slots__ = tuple("_call _called _choice _cited _detail _index _kind _started _tier _tool _usage dropped".split())
+    __slots__ = tuple(
+        "_call _called _choice _cited _detail _index _kind _started _tier _told _tool _usage dropped".split()
+    )
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -34,7 +36,9 @@ class FromChat:
         self._cited: list[Json] = []
         self._choice: Json = {}
         self._usage: Json = {}
+        # The tier as it is known, and as the beginning told it.
         self._tier: Any = None
+        self._told: str | None = None
 
     def feed(self, event: Json) -> Sequence[Json]:
         """Take a chunk, give events. Raises Malformed where pieces of tool calls come out of order."""
@@ -63,7 +67,9 @@ class FromChat:
         if delta["stop_details"] is None:
             del delta["stop_details"]
         usage = usage_from(self._usage, self._tier)
-        del usage["cache_creation"], usage["service_tier"]
+        del usage["cache_creation"]
+        if usage["service_tier"] == self._told:
+            del usage["service_tier"]
         events += ({"type": "message_delta", "delta": delta, "usage": usage}, {"type": "message_stop"})
         return events
 

@@ -91,7 +91,9 @@ def _annotations(event: Json) -> list[Json]:
 
 def _citation(url: str, page: Json) -> Json:
     said = {"url": url, "title": page.get("title"), "content": page.get("snippet")}
-    return {name: value for name, value in said.items() if type(value) is str}
+    # Where it is cited is not told; official clients insist on a title and on places.
+    nowhere = {"title": "", "start_index": 0, "end_index": 0}
+    return {**nowhere, **{name: value for name, value in said.items() if type(value) is str}}
 
 
 def _summed(usage: Any) -> None:
