@@ -122,6 +122,11 @@ def test_routers_get_all_that_is_canonical(name):
     assert request(name, body) == (body, ())
 
 
+def test_what_only_coheres_clients_say_is_dropped_everywhere_and_named():
+    assert request("openrouter", {"safety_mode": "STRICT"}) == ({}, ("safety_mode",))
+    assert request("groq", {"citation_options": {"mode": "fast"}}) == ({}, ("citation_options",))
+
+
 def test_instructions_go_by_the_role_that_all_know():
     developer = {"role": "developer", "content": "Be brief."}
     sent, _ = request("deepseek", {"messages": [developer, USER]})

@@ -12,7 +12,7 @@ from taxiway.errors import ConfigError, Problem
 from taxiway.provider import Event
 from taxiway.replies import Quirk
 from taxiway_openai_compatible import RowOptions
-from taxiway_openai_compatible.declaration import PATHS, Shape
+from taxiway_openai_compatible.declaration import BEYOND, PATHS, Shape
 from taxiway_openai_compatible.listing import ListingProvider
 from taxiway_openai_compatible.oddities import ODDITIES, Oddity, finishes, thought
 from taxiway_openai_compatible.provider import CompatibleProvider, Reading, Request
@@ -61,7 +61,7 @@ def read(table: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Row]:
         row = collect(problems, {"slug": name, **given}, Row, name)
         if row is not None:
             paths = {dialect: row.elsewhere.get(dialect, PATHS[dialect]) for dialect in row.speaks}
-            rows[name] = evolve(row, paths=paths)
+            rows[name] = evolve(row, paths=paths, refuses=row.refuses | BEYOND)
     if problems:
         raise ConfigError(problems, FILE)
     return rows
