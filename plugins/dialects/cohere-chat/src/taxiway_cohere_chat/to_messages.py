@@ -10,8 +10,11 @@ from taxiway.errors import Unsupported
 from taxiway_cohere_chat.wire import arguments_of, items, object_of, text_of
 
 _ROLES: Final = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
-_LOST: Final = ("annotations", "audio", "images", "refusal")
+_LOST: Final = frozenset({"annotations", "audio", "images", "refusal"})
 """Members of an assistant's message that say again what its content says, or that Cohere can't be shown."""
+
+_THOUGHTS: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
+_RARE: Final = frozenset({"function_call", "cache_control", "name"})
 
 
 class Messages:
@@ -28,33 +31,31 @@ class Messages:
 
     def message(self, index: int, message: Json) -> Json:
         """Return a message. Raises Unsupported."""
-        where = f"messages[{index}]"
-        role = _ROLES.get(text_of(message.get("role")))
-        if role is None or message.get("function_call") is not None:
-            raise Unsupported(f"{where}.role", "Cohere knows tools, not functions as they were before")
-        if message.get("cache_control"):
+        role, content = _ROLES.get(text_of(message.get("role"))), message.get("content")
+        rare = not _RARE.isdisjoint(message)
+        if role is None or (rare and message.get("function_call") is not None):
+            raise Unsupported(f"messages[{index}].role", "Cohere knows tools, not functions as they were before")
+        if rare and message.get("cache_control"):
             self._lost.append("cache_control")
-        content = message.get("content")
         if role == "assistant":
-            return self._assistant(where, message, content)
+            return self._assistant(index, message, content)
         made: Json = {"role": role}
         if role == "tool":
             made["tool_call_id"] = text_of(message.get("tool_call_id"))
-            made["content"] = self._parts(f"{where}.content", content, "document", images=False)
+            made["content"] = self._parts(index, content, "document", images=False)
             return made
-        made["content"] = self._parts(
-            f"{where}.content", content, "lift" if role == "user" else "", images=role == "user"
-        )
-        name = text_of(message.get("name"))
-        if name:
+        user = role == "user"
+        made["content"] = self._parts(index, content, "lift" if user else "", images=user)
+        if rare and (name := text_of(message.get("name"))):
             made["content"] = _named(name, made["content"])
         return made
 
-    def _assistant(self, where: str, message: Json, content: Any) -> Json:
+    def _assistant(self, index: int, message: Json, content: Any) -> Json:
         made: Json = {"role": "assistant"}
         calls = [_call(call) for call in items(message.get("tool_calls"))]
-        self._lost += [f"messages.{name}" for name in _LOST if message.get(name)]
-        blocks = self._thoughts(message)
+        if not _LOST.isdisjoint(message):
+            self._lost += [f"messages.{name}" for name in sorted(_LOST) if message.get(name)]
+        blocks = [] if _THOUGHTS.isdisjoint(message) else self._thoughts(message)
         if calls:
             made["tool_calls"] = calls
         if calls and type(content) is str:
@@ -62,7 +63,7 @@ class Messages:
             if content:
                 made["tool_plan"] = content
             content = None
-        said = self._parts(f"{where}.content", content, "", images=False) if content is not None else None
+        said = self._parts(index, content, "", images=False) if content is not None else None
         if blocks:
             texts = [{"type": "text", "text": said}] if type(said) is str and said else said or []
             made["content"] = [*blocks, *texts]
@@ -81,10 +82,12 @@ class Messages:
             self._lost.append("messages.reasoning_details" if details else "messages.reasoning")
         return [{"type": "thinking", "thinking": text} for text in told] if self._thinks else []
 
-    def _parts(self, where: str, content: Any, documents: str, *, images: bool) -> Any:
+    def _parts(self, place: int, content: Any, documents: str, *, images: bool) -> Any:
         """Return content. `documents`: those among its texts stay there, or are lifted out of the message, or are plain texts."""
+        if type(content) is str:
+            return content
         if type(content) is not list:
-            return text_of(content)
+            return ""
         made: list[Json] = []
         for index, part in enumerate(items(content)):
             if part.get("cache_control"):
@@ -99,7 +102,7 @@ class Messages:
             elif kind == "image_url" and images:
                 made.append({"type": "image_url", "image_url": part.get("image_url")})
             else:
-                raise Unsupported(f"{where}[{index}]", f"Cohere takes no {kind or 'such part'} here")
+                raise Unsupported(f"messages[{place}].content[{index}]", f"Cohere takes no {kind or 'such part'} here")
         return made
 
 

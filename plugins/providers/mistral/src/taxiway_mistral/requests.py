@@ -3,8 +3,8 @@
 Every change is of form. What can't be said raises Unsupported; fields that it refuses are gone before (the declaration's `refuses`).
 """
 
-import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -13,17 +13,19 @@ from taxiway.codec import Json
 from taxiway.errors import Unsupported
 from taxiway_mistral.declaration import EFFORTS
 
-_ID: Final = re.compile(r"[A-Za-z0-9]{9}")
+_LENGTH: Final = 9
 _LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ORDER: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _ANY_OBJECT: Final[Json] = {"type": "object", "properties": {}}
-_THOUGHTS: Final = ("reasoning", "reasoning_content", "reasoning_details")
+_THOUGHTS: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
+_OTHERS: Final = _THOUGHTS | {"name"}
+"""Members that a message has at Mistral in another place, or only a tool's has."""
 
 
 def request(body: Json, outgoing: Outgoing) -> Json:
     """Say a chat request as Mistral wants it. Raises Unsupported."""
     messages = body["messages"]
-    body["messages"] = [_message(f"messages[{index}]", message) for index, message in enumerate(messages)]
+    body["messages"] = [_message(index, message) for index, message in enumerate(messages)]
     last = body["messages"][-1]
     if last.get("role") == "assistant" and not last.get("tool_calls"):
         # Only so marked may an assistant's message be the last: the answer goes on from it.
@@ -43,11 +45,15 @@ def tool_id(id_: str) -> str:
 
     The way back needs nothing: ids that Mistral makes are good for every client, and a conversation has no other's in its reply.
     """
-    if _ID.fullmatch(id_):
-        return id_
+    return id_ if len(id_) == _LENGTH and id_.isascii() and id_.isalnum() else _made(id_)
+
+
+@lru_cache(maxsize=4096)
+def _made(id_: str) -> str:
+    """Make an id. They are kept for a while: a conversation sends the same ones with every turn."""
     number = int.from_bytes(blake2b(id_.encode("utf-8", "replace"), digest_size=8).digest())
     letters = ""
-    for _ in range(9):
+    for _ in range(_LENGTH):
         number, place = divmod(number, len(_LETTERS))
         letters += _LETTERS[place]
     return letters
@@ -81,26 +87,28 @@ def _tool(tool: Json) -> Json:
     return tool
 
 
-def _message(where: str, message: Json) -> Json:
-    role = message["role"]
+def _message(index: int, message: Json) -> Json:
+    """Return a message as Mistral has it: the same object where nothing is otherwise."""
+    role, content = message["role"], message.get("content")
     if role == "function" or message.get("function_call") is not None:
-        raise Unsupported(where, "Mistral knows tools, not functions as they were before")
-    message = dict(message)
-    content = message.get("content")
+        raise Unsupported(f"messages[{index}]", "Mistral knows tools, not functions as they were before")
+    changes: Json = {}
     if type(content) is list:
-        message["content"] = content = [_part(f"{where}.content", part) for part in content]
-    if role == "developer":
-        message["role"] = "system"
+        changes["content"] = content = [_part(f"messages[{index}].content", part) for part in content]
     if role == "tool":
-        message["tool_call_id"] = tool_id(message["tool_call_id"])
-        return message
-    name = message.pop("name", None)
-    if name:
+        if (id_ := tool_id(message["tool_call_id"])) != message["tool_call_id"]:
+            changes["tool_call_id"] = id_
+        return {**message, **changes} if changes else message
+    if role == "developer":
+        changes["role"] = "system"
+    if message.get("name"):
         # Only a tool's message may have a name. OpenRouter tells it in the text.
-        message["content"] = _named(name, content)
+        changes["content"] = content = _named(message["name"], content)
     if role == "assistant":
-        _assistant(message)
-    return message
+        _assistant(message, content, changes)
+    if not changes and _OTHERS.isdisjoint(message):
+        return message
+    return {**{name: value for name, value in message.items() if name not in _OTHERS}, **changes}
 
 
 def _named(name: str, content: Any) -> Any:
@@ -109,20 +117,20 @@ def _named(name: str, content: Any) -> Any:
     return f"{name}: {content}" if content else content
 
 
-def _assistant(message: Json) -> None:
+def _assistant(message: Json, content: Any, changes: Json) -> None:
     """Put what was reasoned where Mistral has it, in the content, and give tool calls ids that it knows."""
-    told, text = message.pop("reasoning_details", None), message.pop("reasoning", None)
-    other = message.pop("reasoning_content", None)
-    thoughts = [thought for detail in told or () if (thought := _thought(detail)) is not None]
-    if not thoughts and (text or other):
-        thoughts = [{"type": "thinking", "thinking": [{"type": "text", "text": text or other}]}]
-    if thoughts:
-        content = message.get("content")
-        texts = [{"type": "text", "text": content}] if type(content) is str and content else content or []
-        message["content"] = [*thoughts, *texts]
+    if not _THOUGHTS.isdisjoint(message):
+        details = message.get("reasoning_details") or ()
+        thoughts = [thought for detail in details if (thought := _thought(detail)) is not None]
+        text = message.get("reasoning") or message.get("reasoning_content")
+        if not thoughts and text:
+            thoughts = [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]
+        if thoughts:
+            texts = [{"type": "text", "text": content}] if type(content) is str and content else content or []
+            changes["content"] = [*thoughts, *texts]
     calls = message.get("tool_calls")
-    if calls:
-        message["tool_calls"] = [{**call, "id": tool_id(call["id"])} for call in calls]
+    if calls and any(tool_id(call["id"]) != call["id"] for call in calls):
+        changes["tool_calls"] = [{**call, "id": tool_id(call["id"])} for call in calls]
 
 
 def _thought(detail: Json) -> Json | None:
