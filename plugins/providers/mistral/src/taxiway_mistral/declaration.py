@@ -33,8 +33,16 @@ MISTRAL = Shape(
         "prompt_cache_retention refusal annotations images".split()
     ),
     plain_refuses=INSIDE | {"reasoning_effort"},
-    # They reason always.
-    models=(ModelRow(ids=("magistral-*",), refuses=frozenset({"reasoning_effort"})),),
+    # The nearest that there is.
+    efforts={"minimal": "low", "xhigh": "high", "max": "high"},
+    models=(
+        ModelRow(
+            ids=("mistral-small-*", "mistral-medium-*"),
+            efforts={"minimal": "none", **dict.fromkeys(("low", "medium", "xhigh", "max"), "high")},
+        ),
+        # They reason always.
+        ModelRow(ids=("magistral-*",), refuses=frozenset({"reasoning_effort"})),
+    ),
     prefill=True,
     # Usage comes unasked, in the chunk with the finish reason.
     stream_options=False,
@@ -70,11 +78,5 @@ MISTRAL = Shape(
         ),
     ),
 )
-
-EFFORTS: Final = (
-    (("mistral-small", "mistral-medium"), ("none", "high")),
-    (("",), ("none", "low", "medium", "high")),
-)
-"""The efforts of reasoning that models know, by how their id begins, the first that fits."""
 
 ENVIRONMENT = from_environment("mistral", ("MISTRAL_API_KEY",))

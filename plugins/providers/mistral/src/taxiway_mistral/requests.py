@@ -11,11 +11,9 @@ from typing import Any, Final
 from taxiway.call import Outgoing
 from taxiway.codec import Json
 from taxiway.errors import Unsupported
-from taxiway_mistral.declaration import EFFORTS
 
 _LENGTH: Final = 9
 _LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_ORDER: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _ANY_OBJECT: Final[Json] = {"type": "object", "properties": {}}
 _THOUGHTS: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
 _OTHERS: Final = _THOUGHTS | {"name"}
@@ -34,9 +32,6 @@ def request(body: Json, outgoing: Outgoing) -> Json:
         body["tool_choice"] = "any"
     if body.get("tools"):
         body["tools"] = [_tool(tool) for tool in body["tools"]]
-    effort = body.get("reasoning_effort")
-    if effort is not None:
-        body["reasoning_effort"] = _effort(effort, outgoing.candidate.endpoint.id)
     return body
 
 
@@ -69,15 +64,6 @@ def prefix_of(body: Json) -> str:
     if type(content) is list:
         return "".join(part.get("text") or "" for part in content if part.get("type") == "text")
     return content or ""
-
-
-def _effort(asked: str, model: str) -> str:
-    """Return the nearest effort that a model knows, of two the greater."""
-    known = next(efforts for begins, efforts in EFFORTS if model.startswith(begins))
-    if asked in known or asked not in _ORDER:
-        return asked
-    place = _ORDER.index(asked)
-    return min(known, key=lambda effort: (abs(_ORDER.index(effort) - place), -_ORDER.index(effort)))
 
 
 def _tool(tool: Json) -> Json:
