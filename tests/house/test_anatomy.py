@@ -41,7 +41,8 @@ def test_a_plugin_folder_has_what_every_other_has(plugin: Plugin) -> None:
 @pytest.mark.parametrize("plugin", PLUGINS, ids=str)
 def test_a_readme_names_every_option(plugin: Plugin) -> None:
     readme = (plugin.folder / "README.md").read_text()
-    hooks = vars(import_module(plugin.package.name)).items()
+    # A list: what is offered may import a module of the package, which becomes a member of it.
+    hooks = list(vars(import_module(plugin.package.name)).items())
     offered = [one for hook, offer in hooks if hook in KINDS.values() for one in offer()]
     assert offered
     for registration in offered:
