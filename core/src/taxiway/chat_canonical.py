@@ -80,7 +80,7 @@ def _renamed(body: Json, endpoint: Endpoint, dropped: list[str]) -> Json:
     reasoning = body.get("reasoning")
     if reasoning and "reasoning" in refused and "reasoning_effort" not in refused:
         most = body.get("max_completion_tokens") or body.get("max_tokens") or endpoint.max_output
-        effort = body.get("reasoning_effort") or _effort(reasoning, most)
+        effort = body.get("reasoning_effort") or effort_of(reasoning, most)
         if effort is not None:
             del body["reasoning"]
             body["reasoning_effort"] = effort
@@ -88,7 +88,7 @@ def _renamed(body: Json, endpoint: Endpoint, dropped: list[str]) -> Json:
     return body
 
 
-def _effort(reasoning: Json, most: int | None) -> str | None:
+def effort_of(reasoning: Json, most: int | None) -> str | None:
     """Say OpenRouter's `reasoning` as an effort; None where it asks for nothing that an effort can say."""
     effort, budget, enabled = (reasoning.get(name) for name in ("effort", "max_tokens", "enabled"))
     if effort is not None:

@@ -6,11 +6,17 @@ from typing import Any
 import pytest
 
 import taxiway_openai
+import taxiway_openai_responses
 from taxiway.candidate import Credential
 from taxiway.catalog import CatalogModel
 from taxiway.chat import CHAT
+from taxiway.codec import loads
+from taxiway.embeddings import EMBEDDINGS
 from taxiway.errors import ConfigError
 from taxiway.http import HttpHead
+from taxiway.provider import InBandError
+from taxiway.registration import NoOptions
+from taxiway.testing.dialect import context
 from taxiway.testing.provider import NOW, KnownModels, ProviderContract, Sample
 
 REGISTRATION = next(iter(taxiway_openai.taxiway_providers()))
@@ -23,6 +29,15 @@ STREAM = (
     + CHUNK % (b"", b'{"prompt_tokens":8,"completion_tokens":1,"total_tokens":9}')
     + b"data: [DONE]\n\n"
 )
+RESPONSES = next(iter(taxiway_openai_responses.taxiway_dialects())).build(NoOptions(), context())
+RESPONSE = b'{"id":"r","object":"response","status":"%b","output":[%b],"usage":null}'
+SAID = b'{"id":"m","type":"message","role":"assistant","content":[{"type":"output_text","text":"Hi","annotations":[]}]}'
+EVENTS = (
+    b'event: response.created\ndata: {"type":"response.created","sequence_number":0,"response":%b}\n\n'
+    b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":1,"item_id":"m",'
+    b'"output_index":0,"content_index":0,"delta":"Hi"}\n\n'
+    b'event: response.completed\ndata: {"type":"response.completed","sequence_number":2,"response":%b}\n\n'
+) % (RESPONSE % (b"in_progress", b""), RESPONSE % (b"completed", SAID))
 
 
 class TestOpenAI(ProviderContract):
@@ -41,12 +56,71 @@ class TestOpenAI(ProviderContract):
             reply=b'{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}',
         ),
         Sample(body={"model": "m", "input": "a"}, reply=b'{"data":[{"embedding":[0.1]}]}', dialect="embeddings"),
+        Sample(
+            body={"model": "m", "input": "a"},
+            reply=EVENTS,
+            dialect="responses",
+            stream=True,
+            content_type="text/event-stream; charset=utf-8",
+        ),
+        Sample(body={"model": "m", "input": "a"}, reply=RESPONSE % (b"completed", SAID), dialect="responses"),
     )
+    dialects: Mapping[str, Any] = {"chat": CHAT, "embeddings": EMBEDDINGS, "responses": RESPONSES}
 
 
 CONTRACT = TestOpenAI()
 PROVIDER = CONTRACT._build()
 SENT = CONTRACT._outgoing(PROVIDER, CONTRACT.samples[1])
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"type":"error","sequence_number":1,"error":{"type":"insufficient_quota","code":"insufficient_quota","message":"No."}}',
+        b'{"type":"error","sequence_number":1,"code":"insufficient_quota","message":"No.","param":null}',
+        b'{"type":"response.failed","response":{"status":"failed","output":[],"error":{"code":"insufficient_quota","message":"No."}}}',
+    ],
+)
+def test_a_failed_stream_of_responses_says_why_inside(event):
+    sent = CONTRACT._outgoing(PROVIDER, CONTRACT.samples[3])
+    replies = PROVIDER.replies(sent, HttpHead(200, {"content-type": "text/event-stream"}))
+    name = loads(event)["type"].encode()
+    (error,) = replies.feed(b"event: %b\ndata: %b\n\n" % (name, event))
+    assert isinstance(error, InBandError)
+    failure = PROVIDER.classify(sent, None, {}, error.raw, NOW)
+    assert (failure.kind, failure.code, failure.message) == ("quota_exhausted", "insufficient_quota", "No.")
+
+
+def test_a_stream_of_responses_is_asked_for_without_chats_options():
+    request = PROVIDER.prepare(CONTRACT._outgoing(PROVIDER, CONTRACT.samples[3]), NOW)
+    assert request.target == "/v1/responses"
+    assert loads(request.body) == {"model": "model-1", "input": "a", "stream": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "reasoning", "speaks", "refused", "taken"),
+    [
+        ("gpt-4o", False, ("chat", "responses"), {"reasoning_effort"}, {"temperature", "max_tokens", "stop"}),
+        ("gpt-5-mini", True, ("responses", "chat"), {"temperature", "stop", "max_tokens"}, {"reasoning_effort"}),
+        ("o3-mini", True, ("responses", "chat"), {"top_p", "logprobs"}, {"stop"}),
+        ("o3", True, ("responses", "chat"), {"stop"}, {"seed"}),
+        ("o1-pro-2025-03-19", True, ("responses",), {"temperature"}, set()),
+        ("gpt-5.1-codex-mini", True, ("responses",), {"stop"}, set()),
+        ("gpt-audio-mini", False, ("chat",), set(), {"temperature"}),
+        ("gpt-4o-mini-search-preview", False, ("chat",), set(), set()),
+        ("gpt-5-chat-latest", True, ("responses", "chat"), {"reasoning_effort"}, {"temperature", "max_tokens", "stop"}),
+    ],
+)
+def test_what_a_model_speaks_and_refuses_is_declared(name, reasoning, speaks, refused, taken):
+    model = CatalogModel(id=name, slug=f"openai/{name}", name=name, reasoning=reasoning)
+    (endpoint,) = PROVIDER.endpoints(KnownModels([model]), [])
+    assert endpoint.dialects == {"chat": speaks}
+    assert refused <= endpoint.unsupported
+    assert taken.isdisjoint(endpoint.unsupported)
+
+
+def test_models_that_only_draw_are_not_served():
+    assert not list(PROVIDER.endpoints(KnownModels([CatalogModel(id="gpt-image-1", slug="openai/i", name="I")]), []))
 
 
 def test_the_organization_and_the_project_are_headers():
@@ -86,6 +160,12 @@ def test_an_organization_that_can_not_be_sent_is_refused():
         (500, "server_error", None, "unavailable"),
         (None, "server_error", None, "unavailable"),
         (None, "insufficient_quota", "insufficient_quota", "quota_exhausted"),
+        (None, None, "invalid_prompt", "content_policy"),
+        (None, None, "failed_to_download_image", "invalid_request"),
+        (None, None, "vector_store_timeout", "unavailable"),
+        (400, "invalid_request_error", "model_not_found", "not_found"),
+        (400, "invalid_request_error", "unsupported_file", "unsupported_here"),
+        (400, "invalid_request_error", "invalid_encrypted_content", "unsupported_here"),
     ],
 )
 def test_errors_are_what_the_table_says(status, kind, code, expected):
@@ -111,6 +191,21 @@ def test_errors_are_what_the_table_says(status, kind, code, expected):
         (429, "The engine is currently overloaded, please try again later", "overloaded", None),
         (400, "Unrecognized request argument supplied: top_k", "unsupported_here", None),
         (400, "This model's maximum context length is 8192 tokens.", "context_length", None),
+        (404, "This model is only supported in v1/responses and not in v1/chat/completions.", "unsupported_here", None),
+        (
+            404,
+            "This is not a chat model and thus not supported in the v1/chat/completions endpoint.",
+            "unsupported_here",
+            None,
+        ),
+        (
+            400,
+            "Function tools with reasoning_effort are not supported for gpt-5.5 in /v1/chat/completions.",
+            "unsupported_here",
+            None,
+        ),
+        (400, "Encrypted content is not supported with this model.", "unsupported_here", None),
+        (400, "Your organization must be verified to generate reasoning summaries.", "permission_denied", None),
     ],
 )
 def test_errors_that_only_their_message_tells(status, message, expected, scope):

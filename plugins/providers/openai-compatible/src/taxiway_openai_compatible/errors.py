@@ -62,9 +62,11 @@ def read(error: Json | str) -> Told:
 
     `{"error": {"message", "type", "param", "code"}}` (OpenAI), `{"error": "text"}`, the same members at the top (`error_type`:
     Cohere), `{"detail"}` (FastAPI: a text, or a list of what is wrong and where; Mistral has it inside `message`, DeepInfra an
-    `error` in it), `{"code": 400, "reason"}` (Novita), and plain text. `metadata`: what OpenRouter knows of it, and in `raw` what
-    its provider said.
+    `error` in it), `{"code": 400, "reason"}` (Novita), plain text, and the event of a Response that failed, which has it in
+    `response`. `metadata`: what OpenRouter knows of it, and in `raw` what its provider said.
     """
+    if isinstance(error, dict) and "error" not in error and isinstance(error.get("response"), dict):
+        error = error["response"]
     told = _read(error)
     metadata = _body(error).get("metadata") if isinstance(error, dict) else None
     return _passed_on(told, metadata) if isinstance(metadata, dict) else told

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from taxiway.codec import Json
 from taxiway.errors import Malformed
-from taxiway.provider import Event
+from taxiway.provider import Event, InBandError
 from taxiway.replies import Quirk
 
 _ELSEWHERE: Final = (
@@ -93,6 +93,11 @@ def _usage(raw: Any) -> None:
     if reasoning and raw.get("total_tokens") == prompt + completion + reasoning:
         # xAI counts reasoning beside the completion.
         raw["completion_tokens"] = completion + reasoning
+    _cost(raw)
+
+
+def _cost(raw: Json) -> None:
+    """Say what a call cost under OpenRouter's name, where its provider says it."""
     for name, units in _COSTS:
         if name in raw:
             raw.setdefault("cost", _count(raw, name) / units)
@@ -103,8 +108,32 @@ def _count(raw: Json, name: str) -> int:
     return value if type(value) is int else 0
 
 
-EVENTS: Final[Mapping[str, Quirk]] = {"chat": chunk}
+def response_event(event: Json) -> Iterable[Event]:
+    """Check an event of a Responses stream; a Response that failed is an error."""
+    kind = event.get("type")
+    if type(kind) is not str:
+        raise Malformed("an event without a type")
+    if "response" not in event:
+        return (event,)
+    return (InBandError(event),) if kind == "response.failed" else _responded(event, event["response"])
+
+
+def response(event: Json) -> Iterable[Event]:
+    """Check a complete Response; one that failed is an error."""
+    return (InBandError(event),) if event.get("status") == "failed" else _responded(event, event)
+
+
+def _responded(event: Json, told: Any) -> Iterable[Event]:
+    output = told.get("output") if type(told) is dict else None
+    if type(output) is not list or any(type(item) is not dict for item in output):
+        raise Malformed("a Response without output")
+    if type(told.get("usage")) is dict:
+        _cost(told["usage"])
+    return (event,)
+
+
+EVENTS: Final[Mapping[str, Quirk]] = {"chat": chunk, "responses": response_event}
 """By dialect: the check of a stream's event."""
 
-REPLIES: Final[Mapping[str, Quirk]] = {"chat": reply}
+REPLIES: Final[Mapping[str, Quirk]] = {"chat": reply, "responses": response}
 """By dialect: the check of a complete reply."""

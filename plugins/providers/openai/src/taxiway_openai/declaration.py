@@ -1,13 +1,23 @@
 """OpenAI, declared.
 
-Sources: platform.openai.com/docs: guides/error-codes, guides/rate-limits (headers), guides/reasoning,
-api-reference/authentication (organization and project headers); errors and headers as recorded.
+Sources: platform.openai.com/docs: guides/error-codes, guides/rate-limits (headers), guides/reasoning, models (which API each has),
+api-reference/authentication (organization and project headers), api-reference/responses (codes of failed ones); errors and headers as
+recorded.
 """
 
 from attrs import field, frozen
 
 from taxiway.candidate import Unit
-from taxiway_openai_compatible import BEYOND, ErrorRow, LimitRow, Settings, Shape, from_environment
+from taxiway_openai_compatible import (
+    BEYOND,
+    ErrorRow,
+    LimitRow,
+    ModelRow,
+    Settings,
+    Shape,
+    from_environment,
+    paths_of,
+)
 
 
 @frozen(kw_only=True)
@@ -30,17 +40,50 @@ def _limit(unit: Unit, name: str) -> LimitRow:
     )
 
 
+SAMPLING = frozenset("temperature top_p presence_penalty frequency_penalty logprobs top_logprobs logit_bias".split())
+
+PICTURES = tuple(
+    (
+        "invalid_image invalid_image_format invalid_base64_image invalid_image_url invalid_image_mode image_too_large image_too_small "
+        "image_parse_error image_file_too_large image_file_not_found empty_image_file unsupported_image_media_type "
+        "failed_to_download_image"
+    ).split()
+)
+"""Codes of what is wrong with a picture."""
+
+MODELS = (
+    # Pictures are made by another API.
+    ModelRow(ids=("*image*",), dialects=()),
+    # What they thought is only kept from one turn to the next in the Responses API.
+    ModelRow(ids=("o1*", "o3*", "o4*", "gpt-5*", "gpt-6*"), dialects=("responses", "chat")),
+    # "This model is only supported in v1/responses": the models' own pages.
+    ModelRow(ids=("o1-pro*", "o3-pro*", "gpt-5*-pro*", "*codex*", "*deep-research*"), dialects=("responses",)),
+    # Sound, and the search of chat completions, are not in the Responses API.
+    ModelRow(ids=("gpt-audio*", "*-audio-preview*", "*-search-preview*"), dialects=("chat",)),
+    # Recorded of gpt-5-mini; o1 and o3-mini take it.
+    ModelRow(ids=("o3", "o3-20*", "o3-pro*", "o3-deep*", "o4-*", "gpt-5*"), refuses=frozenset({"stop"})),
+    # It does not reason, whatever the catalog says.
+    ModelRow(
+        ids=("gpt-5-chat-latest",),
+        refuses=frozenset({"reasoning_effort", "verbosity"}),
+        takes=SAMPLING | {"max_tokens", "stop"},
+    ),
+)
+
 OPENAI = Shape(
     slug="openai",
     name="OpenAI",
     base_url="https://api.openai.com/v1",
     catalog="openai",
+    paths=paths_of("chat", "responses", "embeddings"),
+    models=MODELS,
     # "Unrecognized request argument supplied" is the answer to each of these.
     refuses=BEYOND.union(
         "reasoning include_reasoning reasoning_content reasoning_details cache_control top_k min_p top_a "
         "repetition_penalty image_config".split()
     ),
-    reasoning_refuses=frozenset({"max_tokens"}),
+    # "Unsupported parameter" or "unsupported value": guides/reasoning, limitations.
+    reasoning_refuses=SAMPLING | {"max_tokens"},
     plain_refuses=frozenset({"reasoning_effort"}),
     # What all servers of this shape say in the same words is not repeated here.
     errors=(
@@ -62,8 +105,26 @@ OPENAI = Shape(
         ErrorRow(kind="overloaded", codes=("service_unavailable_error",)),
         ErrorRow(kind="overloaded", statuses=(429,), message="engine is currently overloaded"),
         ErrorRow(kind="context_length", codes=("string_above_max_length",)),
-        ErrorRow(kind="content_policy", codes=("moderation_blocked", "invalid_prompt")),
-        ErrorRow(kind="unsupported_here", codes=("unsupported_model",)),
+        ErrorRow(
+            kind="content_policy",
+            codes=(
+                "moderation_blocked",
+                "invalid_prompt",
+                "image_content_policy_violation",
+                "bio_policy",
+                "misalignment_policy_violation",
+            ),
+        ),
+        # What is encrypted can only be read by who wrote it: another organization's, or another provider's.
+        ErrorRow(kind="unsupported_here", codes=("unsupported_model", "unsupported_file", "invalid_encrypted_content")),
+        ErrorRow(
+            kind="unsupported_here",
+            message=r"not supported (?:with this model|in the v1/)|only supported in v1/|not supported for \S+ in /v1/",
+        ),
+        ErrorRow(kind="permission_denied", codes=("data_residency_mismatch",)),
+        ErrorRow(kind="permission_denied", message="organization must be verified"),
+        # Inside a stream there is no status that says whose fault it is.
+        ErrorRow(kind="invalid_request", codes=PICTURES),
         ErrorRow(kind="unavailable", codes=("server_error", "internal_server_error")),
     ),
     limits=(_limit("requests", "requests"), _limit("tokens", "tokens"), _limit("images", "input-images")),

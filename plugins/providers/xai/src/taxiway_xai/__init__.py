@@ -27,10 +27,10 @@ def taxiway_providers() -> "Iterable[Registration[NoOptions, Provider]]":
     return [
         Registration(
             name="xai",
-            summary="xAI's Grok by chat completions",
+            summary="xAI's Grok by chat completions and responses",
             options=NoOptions,
             build=build,
-            requires=("dialect-chat",),
+            requires=("dialect-chat", "dialect-responses"),
             environment=_environment,
         )
     ]

@@ -11,7 +11,7 @@ XAI = Shape(
     name="xAI",
     base_url="https://api.x.ai/v1",
     catalog="xai",
-    paths=paths_of("chat"),
+    paths=paths_of("chat", "responses"),
     # Tells of the key itself, also where it may use no model.
     probe="/api-key",
     # `reasoning_content` is xAI's own: a turn's thoughts may be sent back with it.
