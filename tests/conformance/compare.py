@@ -75,7 +75,13 @@ def settle(check, replay, found, record_property):
         and re.fullmatch(one.dialect or ".*", replay.dialect.name if replay.dialect else "")
         and re.fullmatch(one.plugin or ".*", replay.row.plugin)
     ]
-    found = [line for line in found if not any(re.search(one.difference, line) for one in stated)]
+    found, rest = [], found
+    for line in rest:
+        known = next((one for one in stated if re.search(one.difference, line)), None)
+        if known is None:
+            found.append(line)
+        else:
+            record_property("stated", known.difference)
     exemptions = [one for one in EXEMPTIONS if one.file == name and re.fullmatch(one.check, check)]
     for one in exemptions:
         record_property("exemption", f"{check}: {one.why}")

@@ -5,12 +5,16 @@
 
 from collections import Counter, defaultdict
 
+from conformance.corpus import recorded
+from conformance.rows import STATED
+
 KINDS = "chat chat-stream tools tools-stream vision pdf reasoning embeddings error models other".split()
 RANKS = {"passed": 0, "exempt": 1, "skipped": 2, "failed": 3}
 """What has become of a recording, by what has become of its tests: the worst of them."""
 
 _seen: dict = {}
 _reasons: dict = defaultdict(set)
+_stated: set = set()
 
 
 def pytest_runtest_logreport(report):
@@ -19,6 +23,7 @@ def pytest_runtest_logreport(report):
         return
     recording = tuple(properties["recording"])
     exempt = [value for name, value in report.user_properties if name == "exemption"]
+    _stated.update(value for name, value in report.user_properties if name == "stated")
     outcome = "exempt" if exempt and report.passed else report.outcome
     if RANKS[outcome] >= RANKS[_seen.get(recording, "passed")]:
         _seen[recording] = outcome
@@ -49,6 +54,10 @@ def pytest_terminal_summary(terminalreporter):
     for outcome in ("exempt", "skipped"):
         for reason, files in sorted((why, names) for (what, why), names in _reasons.items() if what == outcome):
             write(f"{outcome}: {reason}: {_named(sorted(files), every=outcome == 'exempt')}")
+    if len(_seen) == len(list(recorded())):
+        for one in STATED:
+            if one.difference not in _stated:
+                write(f"stated in differences.toml, and seen nowhere: {one.check}: {one.difference}")
 
 
 def _kind(recording):
