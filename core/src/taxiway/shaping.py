@@ -27,9 +27,8 @@ class Shaper:
     def wanted(self, call: Call, endpoint: Endpoint) -> Wanted | None:
         """Say what applies; None, as nearly always, where nothing does."""
         fetched = endpoint.fetches & call.facts.inputs
-        transforms = self.transforms
-        names = tuple(name for name, one in transforms if one.applies(call, endpoint)) if transforms else ()
-        return (fetched, names) if fetched or names else None
+        names = [name for name, one in self.transforms if one.applies(call, endpoint)]
+        return (fetched, tuple(names)) if fetched or names else None
 
     async def shape(self, call: Call, endpoint: Endpoint, wanted: Wanted, fetched: dict[str, str]) -> Translated:
         """Return the canonical body as this endpoint gets it. `fetched`: what the call has fetched so far, by URL.
