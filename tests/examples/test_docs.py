@@ -30,7 +30,7 @@ def test_python_on_the_pages_runs(python, gateway, tmp_path, code):
     (tmp_path / "taxiway.toml").write_text('[[providers]]\nuse = "simulator"\n')
     program = tmp_path / "program.py"
     program.write_text(
-        code.replace("http://127.0.0.1:8787/api/v1", gateway)
+        code.replace("http://127.0.0.1:8787", gateway.removesuffix("/api/v1"))
         .replace("openai/gpt-4o-mini", "simulator/echo")
         .replace("openai/gpt-4o", "simulator/words")
         .replace("openai/text-embedding-3-small", "simulator/embed")
