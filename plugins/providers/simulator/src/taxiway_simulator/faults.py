@@ -3,28 +3,17 @@
 from collections.abc import Callable
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve
 
 from taxiway.codec import dumps
 from taxiway.http import HttpHead
-from taxiway_simulator import wire
+from taxiway_simulator.errors import Row
 from taxiway_simulator.options import Fault, FaultKind
 from taxiway_simulator.script import Ending, Part, Script
+from taxiway_simulator.wires import OPENAI, Wire
 
-_IN_STREAM: Final = wire.error(
-    "The server had an error while processing your request. Sorry about that! (simulated)", "server_error"
-)
+_IN_STREAM: Final = Row(500, "The server had an error while processing your request. Sorry about that!", "server_error")
 _MALFORMED: Final = b"<html><body>502 Bad Gateway (simulated)</body></html>"
-
-
-@frozen
-class Row:
-    """An error reply."""
-
-    status: int
-    message: str
-    type: str
-    code: str | None = None
 
 
 ANSWERS: Final[dict[FaultKind, Row]] = {
@@ -52,16 +41,16 @@ INSTEAD: Final[dict[FaultKind, Ending]] = {
 """Faults that end an exchange without any answer."""
 
 
-def spoil(script: Script, fault: Fault) -> Script:
-    """Apply a fault to what would have been a good reply."""
+def spoil(script: Script, fault: Fault, wire: Wire = OPENAI) -> Script:
+    """Apply a fault to what would have been a good reply of a wire."""
     if fault.kind == "slow":
         script.wait *= fault.factor
-        script.parts = [Part(part.delay * fault.factor, part.data) for part in script.parts]
+        script.parts = [evolve(part, delay=part.delay * fault.factor) for part in script.parts]
         return script
-    return _SPOILERS[fault.kind](script, fault)
+    return _SPOILERS[fault.kind](script, fault, wire)
 
 
-def _malformed(script: Script, fault: Fault) -> Script:
+def _malformed(script: Script, fault: Fault, _: Wire) -> Script:
     if script.stream:
         script.parts = [*_first(script, fault.after), Part(0.0, b'data: {"choices": [{\n\n')]
     else:
@@ -69,13 +58,13 @@ def _malformed(script: Script, fault: Fault) -> Script:
     return script
 
 
-def _empty(script: Script, _: Fault) -> Script:
-    script.parts = [Part(0.0, wire.DONE)] if script.stream else [Part(0.0, b'{"choices": []}')]
+def _empty(script: Script, _: Fault, wire: Wire) -> Script:
+    script.parts = [Part(0.0, wire.done)] if script.stream else [Part(0.0, b'{"choices": []}')]
     return script
 
 
-def _cut(ending: Ending) -> Callable[[Script, Fault], Script]:
-    def cut(script: Script, fault: Fault) -> Script:
+def _cut(ending: Ending) -> Callable[[Script, Fault, Wire], Script]:
+    def cut(script: Script, fault: Fault, _: Wire) -> Script:
         script.parts = _first(script, fault.after)
         script.ending = ending
         return script
@@ -83,11 +72,13 @@ def _cut(ending: Ending) -> Callable[[Script, Fault], Script]:
     return cut
 
 
-def _error_in_stream(script: Script, fault: Fault) -> Script:
+def _error_in_stream(script: Script, fault: Fault, wire: Wire) -> Script:
     if not script.stream:
         assert script.head is not None
-        return Script(wait=script.wait, head=HttpHead(500, script.head.headers), parts=[Part(0.0, dumps(_IN_STREAM))])
-    script.parts = [*_first(script, fault.after), Part(0.0, wire.sse(_IN_STREAM))]
+        status, fields, body = wire.errors(_IN_STREAM)
+        head = HttpHead(status, {**script.head.headers, **fields})
+        return Script(wait=script.wait, head=head, parts=[Part(0.0, dumps(body))])
+    script.parts = [*_first(script, fault.after), Part(0.0, wire.broken(_IN_STREAM))]
     return script
 
 
@@ -97,15 +88,19 @@ def _first(script: Script, tokens: int) -> list[Part]:
         body = b"".join(part.data for part in script.parts)
         return [Part(0.0, body[: len(body) // 2])]
     kept: list[Part] = []
-    # The first event of a stream carries the role and no token.
-    for part in script.parts[: tokens + 1]:
-        if part.data == wire.DONE:
-            break
+    for part in script.parts:
+        if part.token:
+            if not tokens:
+                break
+            tokens -= 1
         kept.append(part)
-    return kept
+        if part.token and not tokens:
+            break
+    # What is short of that many tokens lacks its end at least.
+    return kept[: len(script.parts) - 1]
 
 
-_SPOILERS: Final[dict[FaultKind, Callable[[Script, Fault], Script]]] = {
+_SPOILERS: Final[dict[FaultKind, Callable[[Script, Fault, Wire], Script]]] = {
     "malformed": _malformed,
     "empty": _empty,
     "cut": _cut("closed"),

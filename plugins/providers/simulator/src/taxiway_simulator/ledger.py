@@ -1,6 +1,7 @@
 """What one key has used of its quota, told in OpenAI's headers."""
 
 import math
+from datetime import UTC, datetime
 
 from attrs import frozen
 
@@ -40,15 +41,22 @@ class Ledger:
             window.take(amounts[unit], now)
         return None
 
-    def headers(self, now: float) -> dict[str, str]:
-        """Return `x-ratelimit-*` as OpenAI writes them."""
+    def headers(self, now: float, name: str = "x-ratelimit-{what}-{unit}", *, dated: bool = False) -> dict[str, str]:
+        """Return limits, remainders and resets: as OpenAI writes them, or by other names and with `dated` resets (RFC 3339)."""
         headers: dict[str, str] = {}
         for unit, window in self._windows.items():
             remaining, reset = window.left(now)
-            headers[f"x-ratelimit-limit-{unit}"] = str(self._limits[unit])
-            headers[f"x-ratelimit-remaining-{unit}"] = str(remaining)
-            headers[f"x-ratelimit-reset-{unit}"] = go_duration(reset)
+            told = {
+                "limit": str(self._limits[unit]),
+                "remaining": str(remaining),
+                "reset": _date(now + reset) if dated else go_duration(reset),
+            }
+            headers |= {name.format(what=what, unit=unit): value for what, value in told.items()}
         return headers
+
+
+def _date(epoch: float) -> str:
+    return datetime.fromtimestamp(math.ceil(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def go_duration(seconds: float) -> str:

@@ -14,10 +14,11 @@ nothing more comes; `refused` and `unreachable`: there never was a connection.""
 
 @frozen
 class Part:
-    """Bytes of the body, that many seconds after what came before."""
+    """Bytes of the body, that many seconds after what came before; whether they carry a token."""
 
     delay: float
     data: bytes
+    token: bool = False
 
 
 @define(eq=False)

@@ -1,21 +1,25 @@
 """A simulated provider without any IO: a request and the time in, a script out. The same seed gives the same run."""
 
 import math
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import formatdate
 from random import Random
-from typing import Final
+from typing import Any, Final
+from urllib.parse import unquote
 
 from taxiway.codec import Json, loads
-from taxiway.errors import Malformed
+from taxiway.errors import InvalidRequest, Malformed
 from taxiway.http import HttpHead
 from taxiway_simulator import wire
 from taxiway_simulator.answers import characters, choices_of, embedding, inputs_of, pieces, prompt_tokens
-from taxiway_simulator.faults import ANSWERS, INSTEAD, Row, spoil
+from taxiway_simulator.errors import Row
+from taxiway_simulator.faults import ANSWERS, INSTEAD, spoil
 from taxiway_simulator.ledger import Ledger, Refusal
 from taxiway_simulator.options import UNCONNECTED, Fault, Key, Model, SimulatorOptions
 from taxiway_simulator.script import Part, Script, Seen, whole
+from taxiway_simulator.wires import OPENAI, Wire, routes
 
 REMEMBERED: Final = 10_000
 """How many requests the log holds; older ones are forgotten."""
@@ -45,7 +49,10 @@ class Simulation:
         self._routes: Mapping[tuple[str, str], Callable[[_Request], Script]] = {
             ("POST", "/v1/chat/completions"): self._chat,
             ("POST", "/v1/embeddings"): self._embeddings,
+            # OpenAI's, Anthropic's and Cohere's; Google's; Bedrock's.
             ("GET", "/v1/models"): self._list,
+            ("GET", "/v1beta/models"): self._list,
+            ("GET", "/foundation-models"): self._list,
         }
 
     def answer(
@@ -70,17 +77,20 @@ class Simulation:
         return Script(ending=INSTEAD[fault.kind])
 
     def _authorised(self, method: str, path: str, headers: Mapping[str, str], request: "_Request") -> Script:
-        given = headers.get("authorization", "").removeprefix("Bearer ").strip()
-        key = self._keys.get(given) if self._keys else _ANYONE
+        route = self._routes.get((method, path))
+        if route is None and method == "POST":
+            route = self._wired(unquote(path), request)
+        key = self._keys.get(_presented(headers)) if self._keys else _ANYONE
         if key is None:
             return _refused(request, ANSWERS["revoked"])
         request.seen.key = key.name
         if fault := self._hit(request, ("revoked",)):
             return self._fail(request, fault)
-        route = self._routes.get((method, path))
         if route is not None:
             try:
                 return route(request)
+            except InvalidRequest as error:
+                return _refused(request, Row(400, str(error), "invalid_request_error", param=error.field))
             except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
                 # A field of another type than the API has; which one, a simulation need not say.
                 return _refused(request, Row(400, "Invalid type for a field of the request.", "invalid_request_error"))
@@ -89,6 +99,14 @@ class Simulation:
         return _refused(
             request, Row(404, f"Unknown request URL: {method} {path}.", "invalid_request_error", "unknown_url")
         )
+
+    def _wired(self, path: str, request: "_Request") -> Callable[["_Request"], Script] | None:
+        """Say by which other wire a path is asked, and take that for the request."""
+        for pattern, spoken in routes():
+            if (match := pattern.fullmatch(path)) is not None:
+                request.wire, request.path = spoken, match.groupdict()
+                return self._chat
+        return None
 
     def _list(self, request: "_Request") -> Script:
         if fault := self._hit(request, _OUTAGES):
@@ -111,19 +129,19 @@ class Simulation:
         tokens = prompt_tokens(body)
         if tokens > model.context:
             text = f"This model's maximum context length is {model.context} tokens. Your messages resulted in {tokens} tokens."
-            return _refused(
-                request, Row(400, text, "invalid_request_error", "context_length_exceeded"), param="messages"
-            )
+            row = Row(400, text, "invalid_request_error", "context_length_exceeded", param="messages")
+            return _refused(request, row)
         id_ = f"chatcmpl-{self._random.getrandbits(96):024x}"
         choices = choices_of(body, model, model.slug, self.options.seed)
         reply = wire.Reply(id_, int(request.now), model.id, choices, tokens)
         first, each = self._pace(model)
         if not body.get("stream"):
             length = sum(choice.tokens for choice in choices)
-            return self._spoilt(request, whole(200, headers, wire.completion(reply), first + length * each))
-        with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        parts = [Part(each if token else 0.0, data) for token, data in wire.chunks(reply, with_usage=with_usage)]
-        head = HttpHead(200, {"content-type": "text/event-stream; charset=utf-8", **headers})
+            told = request.wire.complete(reply, request.asked)
+            return self._spoilt(request, whole(200, headers, told, first + length * each))
+        events = request.wire.stream(reply, request.asked)
+        parts = [Part(each if token else 0.0, data, token) for token, data in events]
+        head = HttpHead(200, {"content-type": request.wire.content_type, **headers})
         return self._spoilt(request, Script(wait=first, head=head, parts=parts, stream=True))
 
     def _embeddings(self, request: "_Request") -> Script:
@@ -148,22 +166,22 @@ class Simulation:
             return _refused(
                 request, Row(400, "We could not parse the JSON body of your request.", "invalid_request_error")
             )
+        body, request.asked = request.wire.read(request.path, body)
         name = body.get("model")
         model = self._models.get(name) if isinstance(name, str) else None
         if model is None:
             return _no_model(request, str(name)) if name else _missing(request, "model")
         request.seen.model = model.id
         if model.operation != operation:
-            return _refused(
-                request, Row(400, f"{model.id} is no model for {operation}.", "invalid_request_error"), "model"
-            )
+            text = f"{model.id} is no model for {operation}."
+            return _refused(request, Row(400, text, "invalid_request_error", param="model"))
         if not isinstance(body.get(field), (list, str) if field == "input" else list):
             return _missing(request, field)
         if fault := self._hit(request, ("reset", "hang", *ANSWERS)):
             return self._fail(request, fault)
         ledger = self._ledgers[request.seen.key]
         refusal = ledger.admit(math.ceil(characters(body) / _CHARACTERS_A_TOKEN), request.now)
-        headers = ledger.headers(request.now)
+        headers = dict(request.wire.limits(ledger, request.now))
         return (model, body, headers) if refusal is None else _limited(request, model, refusal, headers)
 
     def _pace(self, model: Model) -> tuple[float, float]:
@@ -199,7 +217,7 @@ class Simulation:
         for kinds in (("slow",), _SPOILING):
             if fault := self._hit(request, kinds):
                 request.seen.error = fault.kind
-                script = spoil(script, fault)
+                script = spoil(script, fault, request.wire)
         return script
 
 
@@ -210,22 +228,36 @@ _SPOILING: Final = ("malformed", "empty", "cut", "truncated", "stall", "error_in
 
 
 class _Request:
-    """One request on its way through."""
+    """One request on its way through: the wire it came by, what its path says, and what its wire has to know to answer it."""
 
-    __slots__ = ("body", "now", "seen")
+    __slots__ = ("asked", "body", "now", "path", "seen", "wire")
 
     def __init__(self, now: float, body: bytes, seen: Seen) -> None:
         self.now, self.body, self.seen = now, body, seen
+        self.wire: Wire = OPENAI
+        self.path: Mapping[str, str] = {}
+        self.asked: Any = None
 
 
-def _refused(request: _Request, row: Row, param: str | None = None) -> Script:
+def _presented(headers: Mapping[str, str]) -> str:
+    """Return the key of a request, wherever its API has it; of a signed one, the key's id."""
+    given = headers.get("authorization", "")
+    if (signed := _SIGNED.search(given)) is not None:
+        return signed[1]
+    return given.removeprefix("Bearer ").strip() or headers.get("x-api-key") or headers.get("x-goog-api-key") or ""
+
+
+_SIGNED: Final = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/]+)/")
+
+
+def _refused(request: _Request, row: Row) -> Script:
     request.seen.error = request.seen.error or row.code or row.type
-    return whole(row.status, {}, wire.error(f"{row.message} (simulated)", row.type, row.code, param))
+    return whole(*request.wire.errors(row))
 
 
 def _missing(request: _Request, field: str) -> Script:
-    row = Row(400, f"Missing required parameter: '{field}'.", "invalid_request_error", "missing_required_parameter")
-    return _refused(request, row, field)
+    text = f"Missing required parameter: '{field}'."
+    return _refused(request, Row(400, text, "invalid_request_error", "missing_required_parameter", param=field))
 
 
 def _no_model(request: _Request, name: str) -> Script:
@@ -239,8 +271,8 @@ def _limited(request: _Request, model: Model, refusal: Refusal, headers: dict[st
         f"Rate limit reached for {model.id} on {refusal.unit} per min ({short}): Limit {refusal.limit}. "
         f"Please try again in {refusal.wait:.3f}s."
     )
-    script = _refused(request, Row(429, text, refusal.unit, "rate_limit_exceeded"))
+    row = Row(429, text, refusal.unit, "rate_limit_exceeded", wait=refusal.wait, limit=refusal.limit)
+    script = _refused(request, row)
     assert script.head is not None
-    told = {"retry-after": str(math.ceil(refusal.wait)), "retry-after-ms": str(math.ceil(refusal.wait * 1000))}
-    script.head = HttpHead(429, {**script.head.headers, **headers, **told})
+    script.head = HttpHead(script.head.status, {**script.head.headers, **headers})
     return script

@@ -64,6 +64,13 @@ def _message(choice: Choice) -> Json:
 
 def chunks(reply: Reply, *, with_usage: bool) -> Iterator[tuple[bool, bytes]]:
     """Write the events of a streamed reply, [DONE] included; with each, whether it carries a token (and so takes time)."""
+    for token, value in chunk_values(reply, with_usage=with_usage):
+        yield token, sse(value)
+    yield False, DONE
+
+
+def chunk_values(reply: Reply, *, with_usage: bool) -> Iterator[tuple[bool, Json]]:
+    """Make the chunks of a streamed reply; with each, whether it carries a token."""
     base: Json = {
         "id": reply.id,
         "object": "chat.completion.chunk",
@@ -74,9 +81,9 @@ def chunks(reply: Reply, *, with_usage: bool) -> Iterator[tuple[bool, bytes]]:
     if with_usage:
         base["usage"] = None
 
-    def chunk(index: int, delta: Json, finish: str | None = None) -> bytes:
+    def chunk(index: int, delta: Json, finish: str | None = None) -> Json:
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return sse({**base, "choices": [choice]})
+        return {**base, "choices": [choice]}
 
     for index, choice in enumerate(reply.choices):
         yield False, chunk(index, {"role": "assistant", "content": None if choice.calls else "", "refusal": None})
@@ -84,8 +91,7 @@ def chunks(reply: Reply, *, with_usage: bool) -> Iterator[tuple[bool, bytes]]:
             yield True, chunk(index, delta)
         yield False, chunk(index, {}, choice.finish)
     if with_usage:
-        yield False, sse({**base, "choices": [], "usage": reply.usage})
-    yield False, DONE
+        yield False, {**base, "choices": [], "usage": reply.usage}
 
 
 def _deltas(choice: Choice) -> Iterator[Json]:
