@@ -1,6 +1,7 @@
 """Simulated providers over real HTTP/1.1: enough of it for clients that behave, and every fault for those that must cope."""
 
 import asyncio
+import logging
 import socket
 import struct
 from collections import deque
@@ -12,6 +13,8 @@ from taxiway.http import HttpHead
 from taxiway_simulator.script import Script, Seen
 from taxiway_simulator.simulation import Simulation
 
+_LOG: Final = logging.getLogger("taxiway.simulator")
+_STATUSES: Final = frozenset(HTTPStatus)
 _LONGEST_HEAD: Final = 65_536
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 
@@ -128,7 +131,13 @@ class Connection(asyncio.Protocol):
     async def _serve(self) -> None:
         while self._waiting:
             method, target, headers, body = self._waiting.popleft()
-            script, self._seen = self._server.simulation.answer(method, target, headers, body, self._server.clock.now())
+            now = self._server.clock.now()
+            try:
+                script, self._seen = self._server.simulation.answer(method, target, headers, body, now)
+            except Exception:  # noqa: BLE001 - whoever waits for an answer is better told by a closed connection than never
+                _LOG.exception("%s %s can't be answered", method, target)
+                self.drop()
+                return
             await self._play(script, close=headers.get("connection", "").lower() == "close")
             if self._transport.is_closing():
                 return
@@ -177,7 +186,9 @@ async def _until(loop: asyncio.AbstractEventLoop, due: float) -> None:
 def _head(head: HttpHead, *, length: int | None, close: bool) -> bytes:
     """Write a head. `length` None: chunked."""
     framing = "transfer-encoding: chunked" if length is None else f"content-length: {length}"
-    lines = [f"HTTP/1.1 {head.status} {HTTPStatus(head.status).phrase}", framing, "server: taxiway-simulator"]
+    # 529 is nobody's but Anthropic's.
+    phrase = HTTPStatus(head.status).phrase if head.status in _STATUSES else "Overloaded"
+    lines = [f"HTTP/1.1 {head.status} {phrase}", framing, "server: taxiway-simulator"]
     lines += [f"{name}: {value}" for name, value in head.headers.items()]
     if close:
         lines.append("connection: close")

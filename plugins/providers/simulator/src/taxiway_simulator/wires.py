@@ -4,18 +4,22 @@ A wire reads a request as chat, and writes what the simulation answers. Where Ta
 clients is the server's side of it.
 """
 
+import logging
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from importlib import import_module
+from random import Random
 from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import frozen
 
 from taxiway.call import LIBRARY, NO_PREFERENCES, Call
+from taxiway.clock import SystemClock
 from taxiway.codec import Json, dumps
-from taxiway.dialect import Client
+from taxiway.dialect import Client, Dialect
+from taxiway.plugins import Plugins
+from taxiway.registration import Context
 from taxiway_simulator import wire
 from taxiway_simulator.errors import ErrorForm, Row, as_anthropic, as_cohere, as_google, as_openai
 from taxiway_simulator.ledger import Ledger
@@ -123,23 +127,29 @@ def _anthropic_limits(ledger: Ledger, now: float) -> Mapping[str, str]:
     return ledger.headers(now, "anthropic-ratelimit-{unit}-{what}", dated=True)
 
 
-_DIALECTS: Final[tuple[tuple[str, str, ErrorForm, Limits], ...]] = (
-    ("taxiway_anthropic_messages", "MESSAGES", as_anthropic, _anthropic_limits),
-    ("taxiway_openai_responses", "RESPONSES", as_openai, OPENAI.limits),
-    ("taxiway_gemini", "GEMINI", as_google, lambda _, __: {}),
-    ("taxiway_cohere_chat", "COHERE_CHAT", as_cohere, lambda _, __: {}),
+_DIALECTS: Final[tuple[tuple[str, ErrorForm, Limits], ...]] = (
+    ("messages", as_anthropic, _anthropic_limits),
+    ("responses", as_openai, OPENAI.limits),
+    ("gemini", as_google, lambda _, __: {}),
+    ("cohere-chat", as_cohere, lambda _, __: {}),
 )
-"""Where the dialects are, and what their APIs say of errors and limits."""
+"""The dialects, and what their APIs say of errors and limits."""
 
 
 @cache
 def routes() -> tuple[tuple[re.Pattern[str], Wire], ...]:
-    """Return the wires besides OpenAI's chat by the paths that they answer at. Imported when one is first asked for."""
+    """Return the wires besides OpenAI's chat, of the dialects that are installed, by the paths that they answer at."""
     from taxiway_simulator.converse import CONVERSE, ROUTE
 
     found: list[tuple[re.Pattern[str], Wire]] = [(re.compile(ROUTE), CONVERSE)]
-    for module, name, errors, limits in _DIALECTS:
-        dialect = getattr(import_module(module), name)
-        spoken = DialectWire(dialect.client, dialect.name, errors, limits)
+    plugins = Plugins.discover()
+    context = Context(clock=SystemClock(), random=Random(), log=logging.getLogger("taxiway.simulator"))  # noqa: S311
+    for name, errors, limits in _DIALECTS:
+        if not plugins.has(f"dialect-{name}"):
+            continue
+        registration = plugins.load(f"dialect-{name}")
+        dialect: Dialect = registration.build(registration.options(), context)
+        assert dialect.client is not None
+        spoken = DialectWire(dialect.client, name, errors, limits)
         found += [(re.compile(route if "(" in route else re.escape(route)), spoken) for route in dialect.routes]
     return tuple(found)
