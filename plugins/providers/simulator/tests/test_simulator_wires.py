@@ -131,7 +131,8 @@ class Bedrock:
 
     def _stream(self):
         made = self.client.converse_stream(modelId="m", messages=[{"role": "user", "content": [{"text": ASK}]}])
-        events = list(made["stream"])
+        with contextlib.closing(made["stream"]) as stream:
+            events = list(stream)
         deltas = [event["contentBlockDelta"]["delta"]["text"] for event in events if "contentBlockDelta" in event]
         return "".join(deltas), events[-1]["metadata"]["usage"]["outputTokens"]
 
