@@ -12,7 +12,7 @@ from typing import Any, Final
 from taxiway.codec import Json, dumps, loads
 from taxiway_simulator import wire
 from taxiway_simulator.answers import Choice, pieces
-from taxiway_simulator.errors import Row, as_bedrock
+from taxiway_simulator.errors import Row, Told, as_bedrock
 from taxiway_simulator.ledger import Ledger
 
 ROUTE: Final = r"/model/(?P<model>.+)/(?P<action>converse|converse-stream)"
@@ -28,7 +28,10 @@ class Converse:
 
     content_type = "application/vnd.amazon.eventstream"
     done = b""
-    errors = staticmethod(as_bedrock)
+
+    def errors(self, row: Row) -> Told:
+        """Word an error."""
+        return as_bedrock(row)
 
     def limits(self, ledger: Ledger, now: float) -> Mapping[str, str]:
         """Write nothing: Bedrock tells no limits."""

@@ -83,7 +83,8 @@ _GOOGLE: Final = {
 
 def as_google(row: Row) -> Told:
     """Write `{"error": {"code", "message", "status", "details"}}`: a wrong key is a 400, and waiting is told in the details."""
-    status, details = row.status, []
+    status = row.status
+    details: list[Json] = []
     if status == 401:
         status = 400
         reason = {"reason": "API_KEY_INVALID", "domain": "googleapis.com"}

@@ -21,7 +21,7 @@ from taxiway.dialect import Client, Dialect
 from taxiway.plugins import Plugins
 from taxiway.registration import Context
 from taxiway_simulator import wire
-from taxiway_simulator.errors import ErrorForm, Row, as_anthropic, as_cohere, as_google, as_openai
+from taxiway_simulator.errors import ErrorForm, Row, Told, as_anthropic, as_cohere, as_google, as_openai
 from taxiway_simulator.ledger import Ledger
 
 Limits: TypeAlias = Callable[[Ledger, float], Mapping[str, str]]
@@ -29,12 +29,21 @@ Limits: TypeAlias = Callable[[Ledger, float], Mapping[str, str]]
 
 
 class Wire(Protocol):
-    """How one API is spoken. `done`: what ends its streams besides their last event; `limits`: its rate-limit headers."""
+    """How one API is spoken. `done`: what ends its streams besides their last event."""
 
-    content_type: str
-    done: bytes
-    errors: ErrorForm
-    limits: Limits
+    @property
+    def content_type(self) -> str: ...  # noqa: D102
+
+    @property
+    def done(self) -> bytes: ...  # noqa: D102
+
+    def errors(self, row: Row) -> Told:
+        """Word an error: status, header fields, body."""
+        ...
+
+    def limits(self, ledger: Ledger, now: float) -> Mapping[str, str]:
+        """Write what is left of a key's quota as header fields."""
+        ...
 
     def read(self, path: Mapping[str, str], body: Json) -> tuple[Json, Any]:
         """Read a request as a chat body with its model; and what answering it needs to know. Raises InvalidRequest."""
@@ -58,7 +67,10 @@ class OpenAIWire:
 
     content_type = "text/event-stream; charset=utf-8"
     done = wire.DONE
-    errors = staticmethod(as_openai)
+
+    def errors(self, row: Row) -> Told:
+        """Word an error."""
+        return as_openai(row)
 
     def limits(self, ledger: Ledger, now: float) -> Mapping[str, str]:
         """Write `x-ratelimit-*`."""
@@ -87,10 +99,18 @@ class DialectWire:
 
     client: Client
     dialect: str
-    errors: ErrorForm
-    limits: Limits = lambda _, __: {}
+    words: ErrorForm
+    told: Limits
     done: bytes = b""
     content_type: str = "text/event-stream"
+
+    def errors(self, row: Row) -> Told:
+        """Word an error."""
+        return self.words(row)
+
+    def limits(self, ledger: Ledger, now: float) -> Mapping[str, str]:
+        """Write what is left of a key's quota."""
+        return self.told(ledger, now)
 
     def read(self, path: Mapping[str, str], body: Json) -> tuple[Json, Any]:
         """Translate a request to chat. Raises InvalidRequest."""
