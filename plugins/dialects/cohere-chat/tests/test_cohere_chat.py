@@ -1,7 +1,7 @@
 """The dialect cohere-chat: the contract, both ways of requests, replies and streams, and what is lost on the way, by name."""
 
 import copy
-from random import Random
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -661,64 +661,89 @@ def test_a_conversation_keeps_its_messages_tools_ids_and_reasoning(messages, too
     assert back.body == body
 
 
-@given(
-    events=st.lists(
-        st.fixed_dictionaries(
-            {"type": st.sampled_from([one["type"] for one in (*THOUGHT.events, *CALLED.events)])},
-            optional={"index": JSON, "delta": JSON, "id": JSON, "logprobs": JSON},
-        ),
-        max_size=6,
-    ),
-    data=st.data(),
-)
-def test_any_events_are_translated_or_malformed(events, data):
-    whole = list(data.draw(st.sampled_from([THOUGHT, CALLED])).events)
-    mixed = copy.deepcopy([*events, *whole])
-    Random(1).shuffle(mixed)
-    for take in (UPSTREAM.events_to_canonical(None).feed, UPSTREAM.fold().feed, UPSTREAM.progress(stream=True).see):
-        for one in mixed:
-            try:
-                take(one)
-            except Malformed:
-                continue
+CANONICAL = {
+    "messages": [
+        {"role": "user", "name": "n", "content": [{"type": "text", "text": "a", "document": {"data": {}}}]},
+        {
+            "role": "assistant",
+            "content": "p",
+            "reasoning_details": [{"type": "reasoning.text", "text": "t"}],
+            "tool_calls": [{"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+        },
+        {"role": "tool", "tool_call_id": "t", "content": [{"type": "text", "text": "1"}]},
+    ],
+    "tools": [TOOL],
+    "tool_choice": {"type": "function", "function": {"name": "f"}},
+    "stop": ["x"],
+    "top_p": 0.5,
+    "n": 1,
+    "max_tokens": 5,
+    "reasoning": {"effort": "high", "max_tokens": None, "exclude": True},
+    "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}},
+}
+"""A bit of everything that a request may have."""
 
 
-@given(
-    message=st.dictionaries(st.sampled_from(["content", "tool_calls", "tool_plan", "citations"]), JSON),
-    usage=JSON,
-    logprobs=JSON,
-)
-def test_any_reply_is_translated_or_malformed(message, usage, logprobs):
-    reply = {"message": message, "usage": usage, "finish_reason": usage, "logprobs": logprobs, "id": usage}
-    made = UPSTREAM.reply_to_canonical(reply, None).body
-    UPSTREAM.progress(stream=False).see(reply)
-    assert loads(dumps(made)) == made
-    with pytest.raises(Malformed):
-        UPSTREAM.reply_to_canonical({"message": 1}, None)
+def places(value):
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in list(pairs):
+        yield value, key
+        yield from places(child)
 
 
-@given(
-    delta=st.dictionaries(
-        st.sampled_from(["content", "reasoning", "reasoning_details", "tool_calls", "annotations", "refusal"]), JSON
-    ),
-    finish=JSON,
-)
-def test_any_canonical_answer_can_be_told(delta, finish):
-    choice = {"index": 0, "delta": delta, "finish_reason": finish, "native_finish_reason": finish, "logprobs": finish}
-    events, _ = told([{"id": "r", "choices": [choice], "usage": finish}])
-    assert loads(dumps(events)) == events
-    reply = {"id": "r", "choices": [{**choice, "message": delta}], "usage": finish}
-    made = CLIENT.reply_from_canonical(reply, make_call(COHERE_CHAT, BODIES[0])).body
-    assert loads(dumps(made)) == made
+@st.composite
+def spoiled(draw, values):
+    """One of some values, with any JSON at any place."""
+    value = copy.deepcopy(draw(st.sampled_from(values)))
+    holder, key = draw(st.sampled_from(list(places(value))))
+    holder[key] = draw(JSON)
+    return value
 
 
-@given(
-    body=st.dictionaries(
-        st.sampled_from([*BODIES[1], "response_format", "n", "reasoning", "stop", "top_p", "tools"]), JSON
-    )
-)
+@given(body=spoiled([CANONICAL]))
 def test_any_canonical_body_is_translated_or_unsupported(body):
     try:
-        UPSTREAM.from_canonical(body, ENDPOINT)
+        made = UPSTREAM.from_canonical(body, ENDPOINT).body
     except Unsupported:
         return
+    assert loads(dumps(made)) == made
+
+
+@given(body=spoiled(BODIES))
+def test_any_body_of_a_client_is_translated_or_refused(body):
+    try:
+        made = CLIENT.to_canonical(body).body
+    except InvalidRequest:
+        return
+    assert loads(dumps(made)) == made
+
+
+@given(events=spoiled([list(THOUGHT.events), list(CALLED.events)]))
+def test_any_events_are_translated_or_malformed(events):
+    for take in (UPSTREAM.events_to_canonical(None).feed, UPSTREAM.fold().feed, UPSTREAM.progress(stream=True).see):
+        for one in events:
+            if isinstance(one, dict):
+                with suppress(Malformed):
+                    take(one)
+
+
+@given(reply=spoiled([THOUGHT.reply, CALLED.reply]))
+def test_any_reply_is_translated_or_malformed(reply):
+    try:
+        made = UPSTREAM.reply_to_canonical(reply, None).body
+        UPSTREAM.progress(stream=False).see(reply)
+    except Malformed:
+        return
+    assert loads(dumps(made)) == made
+
+
+@given(data=st.data())
+def test_any_canonical_answer_can_be_told(data):
+    exchange = data.draw(st.sampled_from([THOUGHT, CALLED]))
+    made, _ = chunks(exchange.events)
+    chunk = data.draw(spoiled([made]))
+    events, _ = told([one for one in chunk if isinstance(one, dict)])
+    assert loads(dumps(events)) == events
+    reply = data.draw(spoiled([UPSTREAM.reply_to_canonical(exchange.reply, None).body]))
+    answer = CLIENT.reply_from_canonical(reply, make_call(COHERE_CHAT, BODIES[0])).body
+    assert loads(dumps(answer)) == answer

@@ -259,3 +259,27 @@ def test_any_reply_is_translated_or_malformed(reply, state):
         except Malformed:
             continue
         assert loads(dumps(made)) == made
+
+
+@given(given_input=JSON, documents=JSON, kind=JSON)
+def test_any_canonical_body_is_translated_or_unsupported(given_input, documents, kind):
+    for make, body in (
+        (embed, {"input": given_input, "input_type": kind}),
+        (rank, {"query": kind, "documents": documents}),
+    ):
+        try:
+            made = make(body).body
+        except Unsupported:
+            continue
+        assert loads(dumps(made)) == made
+
+
+@given(body=st.dictionaries(st.sampled_from([*EMBED_BODIES[0], *EMBED_BODIES[2], *RANK_BODIES[0], "images"]), JSON))
+def test_any_body_of_a_client_is_translated_or_refused(body):
+    for dialect in (COHERE_EMBEDDINGS, COHERE_RERANK):
+        try:
+            dialect.client.facts({"model": "m", **body}, {}, {})
+            made = dialect.client.to_canonical(body).body
+        except (InvalidRequest, Unsupported):
+            continue
+        assert loads(dumps(made)) == made

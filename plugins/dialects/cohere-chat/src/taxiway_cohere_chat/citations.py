@@ -6,7 +6,7 @@ Sources: docs.cohere.com/v2/docs/rag-citations; OpenAI's `url_citation`, which w
 from taxiway.codec import Json
 from taxiway_cohere_chat.wire import items, object_of, text_of
 
-_IN_TEXT = frozenset({None, "TEXT_CONTENT"})
+_TEXT = "TEXT_CONTENT"
 _TITLES = ("title", "name")
 _ADDRESSES = ("url", "link", "source")
 _CONTENTS = ("text", "snippet", "content", "output")
@@ -18,7 +18,7 @@ def annotations_of(citation: Json, offset: int) -> list[Json]:
     None for what cites a plan or a thought: those are no content that an annotation could point into.
     """
     start, end = citation.get("start"), citation.get("end")
-    if citation.get("type") not in _IN_TEXT or type(start) is not int or type(end) is not int:
+    if (text_of(citation.get("type")) or _TEXT) != _TEXT or type(start) is not int or type(end) is not int:
         return []
     return [_annotation(source, start + offset, end + offset) for source in items(citation.get("sources"))]
 
@@ -51,7 +51,7 @@ def citation_of(annotation: Json, text: str, offset: int, place: int) -> Json | 
     document = {"id": url, "title": title, "url": url}
     if cited.get("content"):
         document["text"] = text_of(cited["content"])
-    citation: Json = {"sources": [{"type": "document", "id": url, "document": document}], "type": "TEXT_CONTENT"}
+    citation: Json = {"sources": [{"type": "document", "id": url, "document": document}], "type": _TEXT}
     start, end = cited.get("start_index"), cited.get("end_index")
     if type(start) is int and type(end) is int and 0 <= start - offset < end - offset:
         start, end = start - offset, end - offset

@@ -70,6 +70,7 @@ class CohereEmbeddingsUpstream:
             # Cohere wants to know what a text is for. An image is for nothing else than to be an image.
             kind = "image" if "images" in made else _USUAL
             applied = ("input_type",)
+        kind = text_of(kind)
         made |= {"input_type": _KINDS.get(kind, kind), "embedding_types": ["float"]}
         if body.get("dimensions") is not None:
             made["output_dimension"] = body["dimensions"]
@@ -110,8 +111,9 @@ def _inputs(given: Any) -> Json:
     if all(type(item) is str for item in listed):
         return {"texts": listed}
     contents = [_content(f"input[{index}]", item) for index, item in enumerate(listed)]
-    if all(len(content) == 1 and content[0]["type"] == "image_url" for content in contents):
-        return {"images": [content[0]["image_url"]["url"] for content in contents]}
+    images = [object_of(content[0].get("image_url")).get("url") if len(content) == 1 else None for content in contents]
+    if all(images):
+        return {"images": images}
     return {"inputs": [{"content": content} for content in contents]}
 
 
@@ -123,7 +125,7 @@ def _content(where: str, item: Any) -> list[Json]:
     content = item.get("content")
     parts = [{"type": "text", "text": content}] if type(content) is str else items(content)
     for part in parts:
-        if part.get("type") not in {"text", "image_url"}:
+        if text_of(part.get("type")) not in {"text", "image_url"}:
             raise Unsupported(where, "Cohere embeds texts and images")
     return parts
 
@@ -139,10 +141,9 @@ class CohereEmbeddingsClient(CohereChatClient):
 
     def to_canonical(self, body: Json) -> Translated:
         """Translate a body. Raises Unsupported where vectors are asked for that are no floats: only Cohere makes them."""
-        kinds = set(body.get("embedding_types") or ())
-        if not kinds <= {"float", "base64"}:
-            raise Unsupported("embedding_types", "only Cohere has vectors of other types than float and base64")
         made = _canonical(body)
+        if not {"float", "base64"}.issuperset(body.get("embedding_types") or ()):
+            raise Unsupported("embedding_types", "only Cohere has vectors of other types than float and base64")
         return Translated(
             {name: value for name, value in made.items() if name not in {"truncate", "max_tokens", "priority"}},
             tuple(name for name in ("truncate", "max_tokens", "priority") if made.get(name) is not None),

@@ -106,7 +106,9 @@ class FromChunks:
         told.append(event)
 
     def _tool(self, call: Json, told: list[Json]) -> None:
-        theirs, function = call.get("index", len(self._calls)), object_of(call.get("function"))
+        theirs, function = call.get("index"), object_of(call.get("function"))
+        if type(theirs) is not int:
+            theirs = len(self._calls)
         arguments = text_of(function.get("arguments"))
         if theirs not in self._calls:
             self._end_part(told)

@@ -36,7 +36,7 @@ class ToChunks:
 
     def feed(self, event: Json) -> Sequence[Json]:
         """Take an event, give what it makes. Raises Malformed."""
-        make = _EVENTS.get(event.get("type", ""))
+        make = _EVENTS.get(text_of(event.get("type")))
         return _NOTHING if make is None else make(self, event)
 
     def close(self) -> Sequence[Json]:

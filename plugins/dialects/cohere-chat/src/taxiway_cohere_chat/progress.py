@@ -29,7 +29,7 @@ class CohereProgress:
         if not self._stream:
             self._complete(event)
             return
-        kind = event.get("type")
+        kind = text_of(event.get("type"))
         if kind in {"content-delta", "content-start"}:
             content = inside(event, "delta", "message", "content")
             text = text_of(content.get("text"))

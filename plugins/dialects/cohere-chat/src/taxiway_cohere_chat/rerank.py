@@ -52,7 +52,7 @@ class CohereRerankUpstream:
 
     def from_canonical(self, body: Json, endpoint: Endpoint) -> Translated:
         """Translate a canonical body; its documents are remembered for the reply. Raises Unsupported."""
-        documents = [_document(index, one) for index, one in enumerate(body.get("documents") or ())]
+        documents = [_document(index, one) for index, one in enumerate(_listed(body.get("documents")))]
         made = {name: body[name] for name in _SAME if body.get(name) is not None}
         lost = [name for name, value in body.items() if value is not None and name not in {*_SAME, "documents"}]
         return Translated({**made, "documents": documents}, tuple(lost), state=documents)
@@ -90,6 +90,10 @@ class CohereRerankUpstream:
         return CohereFold()
 
 
+def _listed(value: Any) -> list[Any]:
+    return value if type(value) is list else []
+
+
 def _document(index: int, document: Any) -> str:
     text = document if type(document) is str else object_of(document).get("text")
     if type(text) is not str or object_of(document).get("image"):
@@ -123,9 +127,8 @@ class CohereRerankClient(CohereChatClient):
         """Translate a body."""
         made = {name: value for name, value in body.items() if name not in _LOST}
         # The first version of the API has objects with a text for it.
-        made["documents"] = [
-            one if type(one) is str else object_of(one).get("text") for one in body.get("documents") or ()
-        ]
+        given = _listed(body.get("documents"))
+        made["documents"] = [one if type(one) is str else object_of(one).get("text") for one in given]
         return Translated(made, tuple(name for name in _LOST if body.get(name)))
 
     def reply_from_canonical(self, reply: Json, call: Call) -> Translated:

@@ -92,7 +92,7 @@ class Messages:
         for index, part in enumerate(items(content)):
             if part.get("cache_control"):
                 self._lost.append("cache_control")
-            kind, document = part.get("type"), part.get("document")
+            kind, document = text_of(part.get("type")), part.get("document")
             if documents == "lift" and document is not None:
                 self.documents.append(document)
             elif documents == "document" and type(document) is dict:

@@ -11,7 +11,7 @@ from taxiway.chat_canonical import SHARES
 from taxiway.codec import Json
 from taxiway.errors import Unsupported
 from taxiway_cohere_chat.to_messages import Messages
-from taxiway_cohere_chat.wire import items, object_of
+from taxiway_cohere_chat.wire import items, object_of, text_of
 
 _SAME: Final = frozenset(
     {"temperature", "seed", "logprobs", "safety_mode", "citation_options", "strict_tools", "model", "stream"}
@@ -28,6 +28,9 @@ _RANGES: Final = {
     "presence_penalty": ("presence_penalty", 0.0, 1.0),
 }
 """Fields with their names at Cohere, and what it takes: what is beyond is brought to the nearest."""
+
+_THOUGHT: Final = frozenset({"effort", "max_tokens", "enabled"})
+"""What Cohere's `thinking` says of canonical `reasoning`."""
 
 _MOST_STOPS: Final = 5
 _READ: Final = frozenset(
@@ -108,6 +111,8 @@ class Request:
             known = _CHOICES.get(choice)
             if known is not None and "tools" in self.body:
                 self.body["tool_choice"] = known
+            elif known is not None:
+                self.lost.append("tool_choice")
             return
         name = object_of(object_of(choice).get("function")).get("name")
         chosen = [tool for tool in self.body.get("tools", ()) if tool["function"].get("name") == name]
@@ -118,13 +123,13 @@ class Request:
         self.applied.append("tool_choice")
 
     def _stop(self, stop: Any) -> None:
-        stops = [stop] if type(stop) is str else [text for text in stop if type(text) is str]
-        if len(stops) > _MOST_STOPS:
-            raise Unsupported("stop", f"Cohere takes at most {_MOST_STOPS}")
+        stops = stop if type(stop) is list else [stop]
+        if len(stops) > _MOST_STOPS or not all(type(text) is str for text in stops):
+            raise Unsupported("stop", f"Cohere takes at most {_MOST_STOPS} texts")
         self.body["stop_sequences"] = stops
 
     def _format(self, form: Any) -> None:
-        kind = object_of(form).get("type")
+        kind = text_of(object_of(form).get("type"))
         if kind == "json_schema":
             schema = object_of(form.get("json_schema")).get("schema")
             self.body["response_format"] = {"type": "json_object"}
@@ -146,17 +151,15 @@ class Request:
 
     def _reasoning(self, asked: Json) -> None:
         """Say how much is to be thought: Cohere has a switch and a budget."""
-        reasoning = dict(object_of(asked.get("reasoning")))
-        effort = asked.get("reasoning_effort") or reasoning.pop("effort", None)
-        budget, enabled = reasoning.pop("max_tokens", None), reasoning.pop("enabled", None)
-        reasoning.pop("effort", None)
-        if effort is None and budget is None and enabled is None:
-            self.lost += [f"reasoning.{name}" for name, value in reasoning.items() if value]
+        reasoning = object_of(asked.get("reasoning"))
+        effort = text_of(asked.get("reasoning_effort") or reasoning.get("effort"))
+        budget, enabled = reasoning.get("max_tokens"), reasoning.get("enabled")
+        self.lost += [f"reasoning.{name}" for name, value in reasoning.items() if value and name not in _THOUGHT]
+        if not effort and budget is None and enabled is None:
             return
         if "reasoning" in self._endpoint.unsupported:
             self.lost.append("reasoning")
             return
-        self.lost += [f"reasoning.{name}" for name, value in reasoning.items() if value]
         if effort == "none" or enabled is False or budget == 0:
             self.body["thinking"] = {"type": "disabled"}
             return
@@ -167,5 +170,5 @@ class Request:
             thinking["token_budget"] = budget
         elif effort in SHARES:
             self.applied.append("reasoning.effort")
-            if most:
+            if type(most) is int:
                 thinking["token_budget"] = max(1, int(most * SHARES[effort]))

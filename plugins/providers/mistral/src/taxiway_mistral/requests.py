@@ -106,7 +106,8 @@ def _named(name: str, content: Any) -> Any:
 def _assistant(message: Json, content: Any, changes: Json) -> None:
     """Put what was reasoned where Mistral has it, in the content, and give tool calls ids that it knows."""
     if not _THOUGHTS.isdisjoint(message):
-        details = message.get("reasoning_details") or ()
+        details = message.get("reasoning_details")
+        details = details if type(details) is list else ()
         thoughts = [thought for detail in details if (thought := _thought(detail)) is not None]
         text = message.get("reasoning") or message.get("reasoning_content")
         if not thoughts and text:
@@ -119,11 +120,13 @@ def _assistant(message: Json, content: Any, changes: Json) -> None:
         changes["tool_calls"] = [{**call, "id": tool_id(call["id"])} for call in calls]
 
 
-def _thought(detail: Json) -> Json | None:
+def _thought(detail: Any) -> Json | None:
     """Return the thinking chunk of one of `reasoning_details`; None for what only who made it can read."""
-    text = detail.get("text") or detail.get("summary")
+    if type(detail) is not dict:
+        return None
+    text, chunks = detail.get("text") or detail.get("summary"), detail.get("chunks")
     pieces = [{"type": "text", "text": text}] if text else []
-    pieces += detail.get("chunks") or ()
+    pieces += chunks if type(chunks) is list else ()
     if not pieces:
         return None
     thought: Json = {"type": "thinking", "thinking": pieces}
@@ -147,7 +150,7 @@ def _file(where: str, part: Json) -> Json:
     if file.get("file_id"):
         return {"type": "file", "file_id": file["file_id"]}
     data = file.get("file_data")
-    if not data:
+    if type(data) is not str or not data:
         raise Unsupported(f"{where}.file", "it has neither data nor an id")
     if data.startswith("data:image/"):
         return {"type": "image_url", "image_url": {"url": data}}
