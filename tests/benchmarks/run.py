@@ -12,6 +12,7 @@ import time
 
 import engine
 import gateway
+import translate
 import uvloop
 from rig import CORES, HERE, PROGRAM, Programs, pin
 
@@ -45,6 +46,7 @@ def main():
     print(
         f"import taxiway: {ours * 1e3:.1f} ms, import attrs: {attrs * 1e3:.1f} ms, {ours / attrs:.2f} x\n", flush=True
     )
+    print("\n".join(translate.table(translate.measure(50 if options.quick else 400))), "\n", flush=True)
     requests = "1000" if options.quick else "4000"
     subprocess.run([sys.executable, HERE / "transport.py", "--requests", requests], check=True)
 
