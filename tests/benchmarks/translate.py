@@ -5,7 +5,8 @@ The call has 20 messages and 5 tools; the stream's events carry a token each. Ba
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from load import MODEL, WORDS
@@ -82,30 +83,29 @@ def dialects() -> list[Dialect]:
 
 def measure(count: int) -> list[tuple[str, str, float, float]]:
     """Rows: dialect, what was done, microseconds at best and in the median."""
-    rows = []
-    body, stream = call_body(), chunks(200)
-    for dialect in dialects():
-        endpoint = make_endpoint("chat", dialect.name, max_output=4096)
-        upstream, client = dialect.upstream, dialect.client
-        assert upstream is not None
-        own = {name: value for name, value in body.items() if name != "model"}
-        rows.append(
-            (dialect.name, "call from chat", *batches(lambda: upstream.from_canonical(own, endpoint), count, 20))
-        )
-        if client is None:
-            continue
-        theirs = upstream.from_canonical(own, endpoint).body
-        rows.append((dialect.name, "call to chat", *batches(lambda: client.to_canonical(theirs), count, 20)))
-        call = make_call(dialect, theirs, Facts((MODEL,), stream=True))
-        events = _events(client, call, stream)
-        for what, make, given in (
-            ("event from chat", lambda: client.events_from_canonical(call), stream),
-            ("event to chat", lambda: upstream.events_to_canonical(None), events),
-        ):
-            # A fresh translator for each stream, as a call has; its making is part of what is paid.
-            least, median = batches(lambda make=make, given=given: _feed(make(), given), max(5, count // 10), 1)
-            rows.append((dialect.name, what, least / len(given), median / len(given)))
-    return rows
+    return [(dialect.name, *row) for dialect in dialects() for row in of_dialect(dialect, count)]
+
+
+def of_dialect(dialect: Dialect, count: int) -> Iterator[tuple[str, float, float]]:
+    """Rows of one dialect. Each stream gets a fresh translator, as a call's does: its making is part of what is paid."""
+    body, stream, endpoint = call_body(), chunks(200), make_endpoint("chat", dialect.name, max_output=4096)
+    del body["model"]
+    upstream, client = dialect.upstream, dialect.client
+    assert upstream is not None
+    yield "call from chat", *batches(lambda: upstream.from_canonical(body, endpoint), count, 20)
+    if client is None:
+        return
+    theirs = upstream.from_canonical(body, endpoint).body
+    yield "call to chat", *batches(lambda: client.to_canonical(theirs), count, 20)
+    call = make_call(dialect, theirs, Facts((MODEL,), stream=True))
+    events = _events(client, call, stream)
+    few = max(5, count // 10)
+    for what, make, given in (
+        ("event from chat", lambda: client.events_from_canonical(call), stream),
+        ("event to chat", lambda: upstream.events_to_canonical(None), events),
+    ):
+        least, median = batches(partial(_feed, make, given), few, 1)
+        yield what, least / len(given), median / len(given)
 
 
 def _events(client: Any, call: Any, stream: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -113,7 +113,8 @@ def _events(client: Any, call: Any, stream: list[dict[str, Any]]) -> list[dict[s
     return [event for chunk in stream for event in translator.feed(chunk)] + list(translator.close())
 
 
-def _feed(translator: Any, events: list[dict[str, Any]]) -> None:
+def _feed(make: Callable[[], Any], events: list[dict[str, Any]]) -> None:
+    translator = make()
     for event in events:
         translator.feed(event)
     translator.close()
