@@ -100,8 +100,10 @@ class FromChat:
                 self._cited += [one for one in map(citation_of, annotations) if one is not None]
                 if self._kind == _TEXT:
                     self._cites(events)
-            if delta.get("refusal"):
-                self._choice["refusal"] = (self._choice.get("refusal") or "") + str(delta["refusal"])
+            refusal = delta.get("refusal")
+            if refusal and type(refusal) is str:
+                self._choice["refusal"] = (self._choice.get("refusal") or "") + refusal
+                self._says(refusal, events)
             for call in delta.get("tool_calls") or ():
                 self._calls(call, events)
             if delta.get("images") or delta.get("audio"):
