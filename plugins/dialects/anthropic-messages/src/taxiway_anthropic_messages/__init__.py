@@ -7,7 +7,8 @@ Providers that speak it lean on what this package exports, wherever the models r
 `MESSAGES` and `COUNT_TOKENS` are the dialects. `checked` is the quirk (see `taxiway.replies`) that every event and every complete
 reply passes. `ERRORS` are the rows of Anthropic's error bodies, for `taxiway_openai_compatible.failure_of`. `without_foreign` leaves
 out of a body what only other models can read: what a provider sends passes it. `betas` reads the beta features that a call asks for.
-`claude_named` says what a model takes, by its name.
+`claude_named` says what a model takes, by its name, `thinking_of` how it is told to think, `native_schema` what it makes of an
+answer's schema; `Notes` collects what a translation names of itself.
 
 Nothing else is public, and nothing is imported before it is asked for.
 """
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from taxiway_anthropic_messages.dialect import MESSAGES
     from taxiway_anthropic_messages.errors import ERRORS
     from taxiway_anthropic_messages.foreign import without_foreign
+    from taxiway_anthropic_messages.notes import Notes
+    from taxiway_anthropic_messages.schema import native_schema
+    from taxiway_anthropic_messages.thinking import thinking_of
     from taxiway_anthropic_messages.versions import BEDROCK_VERSION, VERSION, VERTEX_VERSION, betas
 
 __all__ = [
@@ -39,10 +43,13 @@ __all__ = [
     "VERSION",
     "VERTEX_VERSION",
     "Claude",
+    "Notes",
     "betas",
     "checked",
     "claude_named",
+    "native_schema",
     "taxiway_dialects",
+    "thinking_of",
     "without_foreign",
 ]
 
@@ -54,11 +61,14 @@ _WHERE: Final = {
     "Claude": "claude",
     "ERRORS": "errors",
     "MESSAGES": "dialect",
+    "Notes": "notes",
     "VERSION": "versions",
     "VERTEX_VERSION": "versions",
     "betas": "versions",
     "checked": "checks",
     "claude_named": "claude",
+    "native_schema": "schema",
+    "thinking_of": "thinking",
     "without_foreign": "foreign",
 }
 

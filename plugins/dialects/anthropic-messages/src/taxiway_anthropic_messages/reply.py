@@ -20,6 +20,8 @@ UNASKED: Final = Asked()
 
 _READ: Final = frozenset("id type role model content stop_reason stop_sequence stop_details usage".split())
 _STOPS: Final = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
+_BEDROCKS: Final = "guardrail_intervened"
+"""A reason that Bedrock adds to Anthropic's: their clients know none of it."""
 _LOST: Final = ("images", "audio")
 _SERVED: Final = ("web_search_requests", "web_fetch_requests")
 """What clients insist on knowing of Anthropic's own tools, where they know anything."""
@@ -129,7 +131,7 @@ def ending(choice: Json, called: bool, refusal: Any) -> Json:
     finish = CHAT_FINISHES.get(finish, finish) if type(finish) is str else "stop"
     if finish == "error":
         raise Malformed("a reply that ended in an error")
-    if type(native) is str and FINISHES.get(native) == finish:
+    if type(native) is str and native != _BEDROCKS and FINISHES.get(native) == finish:
         stop: str | None = native
     elif sequence is not None:
         stop = "stop_sequence"

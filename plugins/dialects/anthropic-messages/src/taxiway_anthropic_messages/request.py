@@ -174,7 +174,7 @@ def _shape(asked: Json, sent: Json, tools: list[Json], structured: bool, notes: 
     if asked["type"] != "json_schema":
         raise Unsupported("response_format", f"Claude has no form of the type {asked['type']}")
     form = asked["json_schema"]
-    native = schema.native(form.get("schema")) if structured else None
+    native = schema.native_schema(form.get("schema")) if structured else None
     if native is not None:
         sent["output_config"] = {"format": {"type": "json_schema", "schema": native}}
         return None

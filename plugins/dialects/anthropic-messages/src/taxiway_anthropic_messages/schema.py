@@ -26,7 +26,7 @@ SENTENCE: Final = "Answer with one JSON object and nothing else: no Markdown fen
 """What is asked for where there is no schema to hold the answer to."""
 
 
-def native(schema: Any) -> Json | None:
+def native_schema(schema: Any) -> Json | None:
     """Return a schema as structured outputs take it (objects are closed), None where they do not."""
     return _closed(schema, _DEEPEST) if type(schema) is dict and schema.get("type") == "object" else None
 
