@@ -26,11 +26,14 @@ key = "env:ACME_KEY"
 QUIRKS = {"quirks.py", "requests.py"}
 """What replies mean, and how requests are said, where no table can hold it."""
 
+CODED = {"taxiway-simulator", "taxiway-bedrock"}
+"""What lean on that distribution and are more than declarations: one answers by itself, one speaks another API as well."""
+
 SHAPED = [
     plugin
     for plugin in PLUGINS
     if plugin.kind == "providers"
-    and plugin.project["name"] != "taxiway-simulator"  # it answers by itself, and only speaks that wire
+    and plugin.project["name"] not in CODED
     and any(text.startswith("taxiway-openai-compatible") for text in plugin.project["dependencies"])
 ]
 
