@@ -15,6 +15,8 @@ def differences(recorded, ours, place):
     elif isinstance(recorded, list) and isinstance(ours, list):
         for index, (left, right) in enumerate(_aligned(recorded, ours)):
             yield from differences(left, right, f"{place}[{index}]")
+    elif place.endswith(".arguments") and _parsed(recorded) == _parsed(ours):
+        return
     elif recorded != ours or (isinstance(recorded, bool) is not isinstance(ours, bool)):
         yield f"{place}: recorded {shown(recorded)}, ours {shown(ours)}"
 
@@ -31,6 +33,14 @@ def _aligned(recorded, ours):
         other = None if alone or not rest else rest.pop(rest.index(item) if item in rest else 0)
         pairs.append((item, other) if longer is recorded else (other, item))
     return pairs
+
+
+def _parsed(text):
+    """What JSON says, whatever spaces it has."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return text
 
 
 def leaves(value, place=""):

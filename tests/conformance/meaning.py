@@ -1,6 +1,8 @@
 """In meaning: the ways in which a dialect lets one thing be said, brought to one. Requests, and complete replies."""
 
+import base64
 import copy
+import json
 
 
 def meaning(dialect, body):
@@ -23,15 +25,41 @@ def _mistral(body):
     return body
 
 
+def _converse(body):
+    body = {name: value for name, value in body.items() if value not in ({}, [])}
+    for message in body["messages"]:
+        for block in message["content"]:
+            if block.get("toolResult", {}).get("status") == "success":
+                del block["toolResult"]["status"]
+            source = block.get("document", {}).get("source", {})
+            if "text" in source:
+                source["bytes"] = base64.b64encode(source.pop("text").encode()).decode()
+    if body.get("toolConfig", {}).get("toolChoice") == {"auto": {}}:
+        del body["toolConfig"]["toolChoice"]
+    more = body.get("additionalModelRequestFields", {})
+    if "reasoning_config" in more:
+        more["thinking"] = more.pop("reasoning_config")
+    form = body.get("outputConfig", {}).get("textFormat", {}).get("structure", {}).get("jsonSchema")
+    if form:
+        form["schema"] = json.loads(form["schema"])
+    return body
+
+
 def _messages(body):
     if isinstance(body.get("system"), str):
         body["system"] = [_text(body["system"])]
+    turns = []
     for message in body["messages"]:
         message["content"] = _blocks(message["content"])
+        if turns and turns[-1]["role"] == message["role"]:
+            # The API makes one turn of them itself.
+            turns[-1]["content"] += message["content"]
+        else:
+            turns.append(message)
     for tool in body.get("tools") or ():
         if tool.get("type") == "custom":
             del tool["type"]
-    return body
+    return {name: value for name, value in {**body, "messages": turns}.items() if value != []}
 
 
 def _blocks(content):
@@ -124,6 +152,7 @@ def _responses(body):
 
 
 _READERS = {
+    "converse": _converse,
     "count-tokens": _messages,
     "gemini": _gemini,
     "gemini-count-tokens": _gemini,

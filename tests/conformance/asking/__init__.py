@@ -3,7 +3,7 @@ canonical form."""
 
 import json
 
-from conformance.asking import converse, mistral
+from conformance.asking import bedrock_embeddings, converse, mistral
 
 KEPT = ("anthropic-beta", "anthropic-version", "x-anthropic-beta")
 HELLO = [{"role": "user", "content": "Say hello."}]
@@ -21,7 +21,11 @@ PLAIN = {
 }
 """A body of each dialect, for what was not recorded."""
 
-READERS = {"converse": converse.canonical, "mistral": mistral.canonical}
+READERS = {
+    "converse": converse.canonical,
+    "bedrock-embeddings": bedrock_embeddings.canonical,
+    "mistral": mistral.canonical,
+}
 """By dialect, or by what a row of providers.toml says that its folder asks in."""
 
 

@@ -10,7 +10,8 @@ def canonical(body):
     messages = [{"role": "system", "content": _parts(body["system"])}] if body.get("system") else []
     for message in body["messages"]:
         messages += _turn(message)
-    made = {"messages": messages} | named(
+    made = named(body, model="model", guardrailConfig="guardrailConfig", performanceConfig="performanceConfig")
+    made |= {"messages": messages} | named(
         inference, maxTokens="max_tokens", temperature="temperature", topP="top_p", stopSequences="stop"
     )
     tools = body.get("toolConfig", {})
@@ -23,6 +24,9 @@ def canonical(body):
             made["tool_choice"] = {"type": "function", "function": {"name": name}}
         case {"auto": _}:
             made["tool_choice"] = "auto"
+    top_k = more.get("top_k") or more.get("inferenceConfig", {}).get("topK")
+    if top_k is not None:
+        made["top_k"] = top_k
     thinking = more.get("thinking") or more.get("reasoning_config") or {}
     effort = more.get("output_config", {}).get("effort") or more.get("reasoningConfig", {}).get("maxReasoningEffort")
     if "budget_tokens" in thinking:
@@ -72,8 +76,8 @@ def _parts(blocks):
         match block:
             case {"text": text}:
                 parts.append({"type": "text", "text": text})
-            case {"guardContent": {"text": {"text": text}}}:
-                parts.append({"type": "text", "text": text})
+            case {"guardContent": {"text": {"text": text, **more}}}:
+                parts.append({"type": "text", "text": text, "guardContent": more})
             case {"cachePoint": _}:
                 if parts:
                     parts[-1]["cache_control"] = {"type": "ephemeral"}
@@ -84,7 +88,7 @@ def _parts(blocks):
             case {"document": {"name": name, "source": source} as document}:
                 kind = {"pdf": "application/pdf", "txt": "text/plain"}[document["format"]]
                 file = {"filename": name, "file_data": _located(source, kind)}
-                parts.append({"type": "file", "file": file})
+                parts.append({"type": "file", "file": file} | named(document, citations="citations"))
             case {"searchResult": result}:
                 parts.append({"type": "text", "text": "".join(piece["text"] for piece in result["content"])})
             case _:
@@ -110,6 +114,8 @@ def _tools(tools):
             function = {"name": spec["name"], "parameters": spec["inputSchema"]["json"]}
             function |= named(spec, description="description", strict="strict")
             made.append({"type": "function", "function": function})
+        elif "systemTool" in tool:
+            made.append({"type": tool["systemTool"]["name"]})
         elif "cachePoint" in tool and made:
             made[-1]["cache_control"] = {"type": "ephemeral"}
     return made

@@ -10,6 +10,7 @@ READERS = {
     "count-tokens": counts,
     "gemini-count-tokens": counts,
     "embeddings": vectors,
+    "bedrock-embeddings": vectors,
     "cohere-embeddings": vectors,
     "gemini-embeddings": vectors,
     "gemini": gemini,
