@@ -8,6 +8,7 @@ FINISHES = {
     "stop": "stop",
     "eos": "stop",
     "length": "length",
+    "model_length": "length",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "content_filter",
