@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import taxiway_openai
+import taxiway_openai_completions
 import taxiway_openai_responses
 from taxiway.candidate import Credential
 from taxiway.catalog import CatalogModel
@@ -30,6 +31,7 @@ STREAM = (
     + b"data: [DONE]\n\n"
 )
 RESPONSES = next(iter(taxiway_openai_responses.taxiway_dialects())).build(NoOptions(), context())
+COMPLETIONS = next(iter(taxiway_openai_completions.taxiway_dialects())).build(NoOptions(), context())
 RESPONSE = b'{"id":"r","object":"response","status":"%b","output":[%b],"usage":null}'
 SAID = b'{"id":"m","type":"message","role":"assistant","content":[{"type":"output_text","text":"Hi","annotations":[]}]}'
 EVENTS = (
@@ -64,8 +66,20 @@ class TestOpenAI(ProviderContract):
             content_type="text/event-stream; charset=utf-8",
         ),
         Sample(body={"model": "m", "input": "a"}, reply=RESPONSE % (b"completed", SAID), dialect="responses"),
+        Sample(
+            body={"model": "m", "prompt": "a"},
+            reply=b'data: {"choices":[{"text":"b","index":0,"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+            dialect="completions",
+            stream=True,
+            content_type="text/event-stream",
+        ),
     )
-    dialects: Mapping[str, Any] = {"chat": CHAT, "embeddings": EMBEDDINGS, "responses": RESPONSES}
+    dialects: Mapping[str, Any] = {
+        "chat": CHAT,
+        "embeddings": EMBEDDINGS,
+        "responses": RESPONSES,
+        "completions": COMPLETIONS,
+    }
 
 
 CONTRACT = TestOpenAI()
@@ -108,19 +122,23 @@ def test_a_stream_of_responses_is_asked_for_without_chats_options():
         ("gpt-5.1-codex-mini", True, ("responses",), {"stop"}, set()),
         ("gpt-audio-mini", False, ("chat",), set(), {"temperature"}),
         ("gpt-4o-mini-search-preview", False, ("chat",), set(), set()),
+        ("gpt-3.5-turbo-instruct", False, ("completions",), set(), {"temperature", "stop"}),
         ("gpt-5-chat-latest", True, ("responses", "chat"), {"reasoning_effort"}, {"temperature", "max_tokens", "stop"}),
     ],
 )
 def test_what_a_model_speaks_and_refuses_is_declared(name, reasoning, speaks, refused, taken):
     model = CatalogModel(id=name, slug=f"openai/{name}", name=name, reasoning=reasoning)
-    (endpoint,) = PROVIDER.endpoints(KnownModels([model]), [])
+    endpoint = next(one for one in PROVIDER.endpoints(KnownModels([model]), []) if one.id == name)
     assert endpoint.dialects == {"chat": speaks}
     assert refused <= endpoint.unsupported
     assert taken.isdisjoint(endpoint.unsupported)
 
 
-def test_models_that_only_draw_are_not_served():
-    assert not list(PROVIDER.endpoints(KnownModels([CatalogModel(id="gpt-image-1", slug="openai/i", name="I")]), []))
+def test_models_that_only_draw_are_not_served_and_those_that_the_catalog_lacks_are():
+    known = KnownModels([CatalogModel(id="gpt-image-1", slug="openai/i", name="I")])
+    served = {endpoint.id: endpoint for endpoint in PROVIDER.endpoints(known, [])}
+    assert set(served) == {"gpt-3.5-turbo-instruct", "davinci-002", "babbage-002"}
+    assert served["davinci-002"].price.input == 2e-6
 
 
 def test_the_organization_and_the_project_are_headers():
@@ -253,7 +271,7 @@ def test_a_429_tells_its_limits_and_its_wait():
 )
 def test_openrouters_additions_are_mapped_or_named_as_dropped(reasoning, body, sent, dropped):
     model = CatalogModel(id="o", slug="openai/o", name="O", reasoning=reasoning)
-    (endpoint,) = PROVIDER.endpoints(KnownModels([model]), [])
+    endpoint = next(one for one in PROVIDER.endpoints(KnownModels([model]), []) if one.id == "o")
     translated = CHAT.upstream.from_canonical({"messages": [USER], **body}, endpoint)
     assert translated.body == {"messages": [USER], **sent}
     assert translated.dropped == dropped
@@ -261,7 +279,7 @@ def test_openrouters_additions_are_mapped_or_named_as_dropped(reasoning, body, s
 
 def test_what_openai_takes_is_the_same_object():
     body = {"messages": [USER, {"role": "user", "content": [{"type": "text", "text": "a"}]}], "temperature": 1}
-    (endpoint, *_) = PROVIDER.endpoints(KnownModels(ProviderContract.models), [])
+    endpoint = SENT.candidate.endpoint
     assert CHAT.upstream.from_canonical(body, endpoint).body is body
 
 
@@ -273,7 +291,7 @@ def test_additions_inside_messages_are_left_out_and_the_caller_keeps_his():
         "reasoning_details": [{"type": "reasoning.text"}],
         "reasoning": None,
     }
-    (endpoint, *_) = PROVIDER.endpoints(KnownModels(ProviderContract.models), [])
+    endpoint = SENT.candidate.endpoint
     translated = CHAT.upstream.from_canonical({"messages": [message, USER]}, endpoint)
     assert translated.body["messages"] == [{"role": "assistant", "content": [{"type": "text", "text": "a"}]}, USER]
     assert translated.body["messages"][1] is USER

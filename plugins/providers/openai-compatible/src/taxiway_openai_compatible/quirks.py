@@ -65,6 +65,18 @@ def reply(event: Json) -> Iterable[Event]:
     return (event,)
 
 
+def text(event: Json) -> Iterable[Event]:
+    """Check a chunk or a complete reply of the legacy completions: choices are a list of objects, each with a text."""
+    choices = event.get("choices")
+    if type(choices) is not list:
+        raise Malformed("choices are not a list")
+    for choice in choices:
+        if type(choice) is not dict or type(choice.get("text", "")) is not str:
+            raise Malformed("a choice has no text")
+    _usage(event.get("usage"))
+    return (event,)
+
+
 def _reasoning(content: Json) -> None:
     """Say reasoning by its canonical name too: DeepSeek's name for it is what its servers and clients know."""
     text = content["reasoning_content"]
@@ -132,8 +144,16 @@ def _responded(event: Json, told: Any) -> Iterable[Event]:
     return (event,)
 
 
-EVENTS: Final[Mapping[str, Quirk]] = {"chat": chunk, "responses": response_event}
+EVENTS: Final[Mapping[str, Quirk]] = {
+    "chat": chunk,
+    "completions": text,
+    "responses": response_event,
+}
 """By dialect: the check of a stream's event."""
 
-REPLIES: Final[Mapping[str, Quirk]] = {"chat": reply, "responses": response}
+REPLIES: Final[Mapping[str, Quirk]] = {
+    "chat": reply,
+    "completions": text,
+    "responses": response,
+}
 """By dialect: the check of a complete reply."""

@@ -27,10 +27,10 @@ def taxiway_providers() -> "Iterable[Registration[NoOptions, Provider]]":
     return [
         Registration(
             name="openai",
-            summary="OpenAI's responses, chat completions and embeddings",
+            summary="OpenAI's responses, chat and text completions, and embeddings",
             options=NoOptions,
             build=build,
-            requires=("dialect-responses", "dialect-chat", "dialect-embeddings"),
+            requires=("dialect-chat", "dialect-responses", "dialect-completions", "dialect-embeddings"),
             environment=_environment,
         )
     ]

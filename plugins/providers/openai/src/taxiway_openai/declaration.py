@@ -8,6 +8,8 @@ recorded.
 from attrs import field, frozen
 
 from taxiway.candidate import Unit
+from taxiway.catalog import CatalogModel
+from taxiway.money import Price
 from taxiway_openai_compatible import (
     BEYOND,
     ErrorRow,
@@ -51,7 +53,22 @@ PICTURES = tuple(
 )
 """Codes of what is wrong with a picture."""
 
+OLD = tuple(
+    CatalogModel(
+        id=name, slug=f"openai/{name}", name=name, price=Price(input=into / 1e6, output=out / 1e6), context=context
+    )
+    for name, into, out, context in (
+        ("gpt-3.5-turbo-instruct", 1.5, 2.0, 4096),
+        ("davinci-002", 2.0, 2.0, 16_384),
+        ("babbage-002", 0.4, 0.4, 16_384),
+    )
+)
+"""Models of the legacy completions, which the catalog does not know; USD per million tokens."""
+
 MODELS = (
+    ModelRow(ids=("*",), dialects=("chat", "responses", "embeddings")),
+    # These go on with a text, no more.
+    ModelRow(ids=("*-instruct*", "davinci-*", "babbage-*"), dialects=("completions",)),
     # Pictures are made by another API.
     ModelRow(ids=("*image*",), dialects=()),
     # What they thought is only kept from one turn to the next in the Responses API.
@@ -75,7 +92,8 @@ OPENAI = Shape(
     name="OpenAI",
     base_url="https://api.openai.com/v1",
     catalog="openai",
-    paths=paths_of("chat", "responses", "embeddings"),
+    paths=paths_of("chat", "responses", "completions", "embeddings"),
+    adds=OLD,
     models=MODELS,
     # "Unrecognized request argument supplied" is the answer to each of these.
     refuses=BEYOND.union(

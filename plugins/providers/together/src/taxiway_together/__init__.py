@@ -27,10 +27,10 @@ def taxiway_providers() -> "Iterable[Registration[NoOptions, Provider]]":
     return [
         Registration(
             name="together",
-            summary="Together AI's chat completions and embeddings",
+            summary="Together AI's chat and text completions, and embeddings",
             options=NoOptions,
             build=build,
-            requires=("dialect-chat", "dialect-embeddings"),
+            requires=("dialect-chat", "dialect-completions", "dialect-embeddings"),
             environment=_environment,
         )
     ]

@@ -3,13 +3,14 @@
 Sources: docs.together.ai: chat completions, error codes, serverless rate limits, reasoning; replies, errors and headers as recorded.
 """
 
-from taxiway_openai_compatible import ErrorRow, Shape, from_environment
+from taxiway_openai_compatible import ErrorRow, Shape, from_environment, paths_of
 
 TOGETHER = Shape(
     slug="together",
     name="Together",
     base_url="https://api.together.ai/v1",
     catalog="togetherai",
+    paths=paths_of("chat", "completions", "embeddings"),
     errors=(
         ErrorRow(kind="quota_exhausted", codes=("credit_limit",)),
         # The page on error codes: a 403 is a prompt that, with max_tokens, is longer than the model's context.
