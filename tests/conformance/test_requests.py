@@ -36,7 +36,8 @@ def _sent(replay):
         return
     yield from differences(recorded["method"], request.method, "method")
     yield from differences(recorded["host"], request.origin.host, "host")
-    theirs, ours = urlsplit(recorded["path"]), urlsplit(request.target)
+    # Two slashes at the beginning would be read as a host.
+    theirs, ours = urlsplit("/" + recorded["path"].lstrip("/")), urlsplit(request.target)
     yield from differences(_path(theirs), _path(ours), "path")
     yield from differences(dict(parse_qsl(theirs.query)), dict(parse_qsl(ours.query)), "query")
     yield from (f"dropped: {name}" for name in translation.dropped)

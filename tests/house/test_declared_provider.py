@@ -26,8 +26,9 @@ key = "env:ACME_KEY"
 QUIRKS = {"quirks.py", "requests.py"}
 """What replies mean, and how requests are said, where no table can hold it."""
 
-CODED = {"taxiway-simulator", "taxiway-bedrock"}
-"""What lean on that distribution and are more than declarations: one answers by itself, one speaks another API as well."""
+CODED = {"taxiway-simulator", "taxiway-bedrock", "taxiway-azure"}
+"""What lean on that distribution and are more than declarations: one answers by itself, one speaks another API as well, of one addresses
+and tokens are what the credential says."""
 
 SHAPED = [
     plugin
