@@ -11,11 +11,12 @@ from taxiway.candidate import Charge, Operation, Unit
 from taxiway.catalog import CatalogModel
 from taxiway.outcome import Kind, Scope
 
-Form: TypeAlias = Literal["go-duration", "seconds", "epoch"]
-"""How a header tells when a limit is fresh again: `1m2.5s`, seconds from now, seconds since the epoch."""
+Form: TypeAlias = Literal["go-duration", "seconds", "epoch", "rfc3339"]
+"""How a header tells when a limit is fresh again: `1m2.5s`, seconds from now, seconds since the epoch, `2026-01-02T03:04:05Z`."""
 
-BEYOND: Final = frozenset({"document", "safety_mode", "citation_options"})
-"""What clients of Cohere's dialect say that no server of OpenAI's shape knows: the document that a text is, and two fields."""
+BEYOND: Final = frozenset({"document", "safety_mode", "citation_options", "is_error"})
+"""What clients of other dialects say that no server of OpenAI's shape knows: the document that a text is, that a tool's result is an error,
+and two fields of Cohere's."""
 
 INSIDE: Final = BEYOND | {"reasoning", "reasoning_content", "reasoning_details", "cache_control"}
 """Additions to chat that only routers take (OpenRouter's, and those of `BEYOND`): refused unless a shape says otherwise. `reasoning`

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
 from taxiway.http import Headers
 from taxiway.outcome import QuotaHint
+from taxiway.retry_after import epoch_of
 from taxiway_openai_compatible.declaration import Form, LimitRow
 
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
@@ -30,7 +32,7 @@ def hints_of(rows: Iterable[LimitRow], headers: Headers, now: float) -> tuple[Qu
         remaining = _count(headers.get(row.remaining))
         if remaining is None or (limit is None and row.limit) or (limit is not None and remaining > limit):
             continue
-        wait = _wait(headers.get(row.reset, ""), row.form, now) if row.reset else None
+        wait = _wait(headers.get(row.reset, ""), row.form, headers, now) if row.reset else None
         window = row.window or _window(limit, remaining, wait) or _USUAL
         reset = None if wait is None else now + wait
         # Long before a bucket is full again it has room.
@@ -67,11 +69,23 @@ def _window(limit: float | None, remaining: float, wait: float | None) -> float 
     return _WINDOWS[-1]
 
 
-def _wait(text: str, form: Form, now: float) -> float | None:
-    wait = go_duration(text) if form == "go-duration" else _number(text)
+def _wait(text: str, form: Form, headers: Headers, now: float) -> float | None:
+    if form == "rfc3339":
+        then, date = _instant(text), epoch_of(headers.get("date", ""))
+        # Compared with the same reply's date: both are the provider's clock.
+        wait = None if then is None else max(0.0, then - (now if date is None else date))
+    else:
+        wait = go_duration(text) if form == "go-duration" else _number(text)
     if wait is not None and form == "epoch":
         wait = max(0.0, wait - now)
     return None if wait is None or wait > _LONGEST else wait
+
+
+def _instant(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp() if text[-1:] == "Z" else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _count(text: str | None) -> float | None:

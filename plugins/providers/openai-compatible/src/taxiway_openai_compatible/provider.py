@@ -26,12 +26,21 @@ from taxiway_openai_compatible.limits import hints_of
 Request: TypeAlias = Callable[[Json, Outgoing], Json]
 """Says a request as its API wants it. The body's top level is its own to change, nothing below; raises Unsupported."""
 
+HeadersOf: TypeAlias = Callable[[Outgoing], Iterable[tuple[str, str]]]
+"""Says the header fields that one request has beyond its account's, by lower-case names."""
+
+Known: TypeAlias = Callable[[Endpoint], Endpoint]
+"""Says more of an endpoint than the catalog does."""
+
 Reading: TypeAlias = Callable[[Outgoing], Quirk | None]
 """Makes the quirk of one reply, where that needs to know the request or what came before; None: this one needs none."""
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 _MODEL: Final = "{model}"
 _USAGE: Final = {"include_usage": True}
+_SERVES: Final[Mapping[Operation, tuple[Operation, ...]]] = {"chat": ("chat", "count-tokens")}
+"""What else a model does than what the catalog lists it for, where there is a dialect for it."""
+
 _SCHEMES: Final = frozenset({"http", "https", "sim"})
 _ASKED: Final = frozenset({"chat", "completions"})
 """The dialects whose streams tell their usage only when asked."""
@@ -78,7 +87,8 @@ class CompatibleProvider:
 
     `models`: what is served instead of what the catalog says. `settings`: the class of a credential's table. `own` by dialect:
     quirks that make its replies and events mean what OpenAI's mean; `readings`: those that are made for each reply. `requests` by
-    dialect: what its requests need beyond the shape's `renames`. Raises ValueError where the shape's base URL is none.
+    dialect: what its requests need beyond the shape's `renames`; `headers`: what they need beside the account's. `known`: what is
+    known of its endpoints. Raises ValueError where the shape's base URL is none.
     """
 
     def __init__(
@@ -90,12 +100,14 @@ class CompatibleProvider:
         own: Mapping[str, Quirk] = _NONE,
         readings: Mapping[str, Reading] = _NONE,
         requests: Mapping[str, Request] = _NONE,
+        headers: HeadersOf | None = None,
+        known: Known | None = None,
     ) -> None:
         self.slug, self.name = shape.slug, shape.name
         self.settings: type = settings
         self._shape, self._models = shape, tuple(models)
         self._rows = (*shape.errors, *SHARED)
-        self._readings, self._requests = readings, requests
+        self._readings, self._requests, self._headers, self._known = readings, requests, headers, known
         self._events = {name: _composed(own.get(name), quirks.EVENTS.get(name)) for name in shape.paths}
         self._replies = {name: _composed(own.get(name), quirks.REPLIES.get(name)) for name in shape.paths}
         split(shape.base_url)
@@ -138,7 +150,7 @@ class CompatibleProvider:
             return
         added = {model.id: model for model in self._shape.adds}
         for model in {**added, **catalog.provider(self._shape.catalog)}.values():
-            if dialects := self._shape.dialects(model.id, (model.operation,)):
+            if dialects := self._shape.dialects(model.id, _SERVES.get(model.operation, (model.operation,))):
                 yield self.endpoint(model, dialects)
 
     def serves(self, endpoint: Endpoint, account: Account) -> bool:
@@ -167,6 +179,8 @@ class CompatibleProvider:
             if address.stream_options and outgoing.dialect in _ASKED:
                 body["stream_options"] = _USAGE
         headers, secret, target = address.headers, outgoing.secret, address.targets[outgoing.dialect]
+        if self._headers is not None:
+            headers = (*headers, *self._headers(outgoing))
         if secret is not None:
             headers = (*headers, address.key(secret))
         if _MODEL in target:
@@ -229,7 +243,7 @@ class CompatibleProvider:
     def endpoint(self, model: CatalogModel, dialects: Mapping[Operation, tuple[str, ...]]) -> Endpoint:
         """Make the endpoint of a model that speaks some dialects."""
         shape = self._shape
-        return Endpoint(
+        endpoint = Endpoint(
             model=model.slug,
             provider=shape.slug,
             provider_name=shape.name,
@@ -251,6 +265,7 @@ class CompatibleProvider:
             echoes=shape.echoes,
             charges=shape.charges,
         )
+        return endpoint if self._known is None else self._known(endpoint)
 
 
 def _composed(own: Quirk | None, shared: Quirk | None) -> Quirk | None:
