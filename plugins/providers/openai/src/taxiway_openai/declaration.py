@@ -102,7 +102,7 @@ OPENAI = Shape(
     ),
     # "Unsupported parameter" or "unsupported value": guides/reasoning, limitations.
     reasoning_refuses=SAMPLING | {"max_tokens"},
-    plain_refuses=frozenset({"reasoning_effort"}),
+    plain_refuses=frozenset({"reasoning_effort", "verbosity"}),
     # What all servers of this shape say in the same words is not repeated here.
     errors=(
         ErrorRow(
