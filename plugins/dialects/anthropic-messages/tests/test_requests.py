@@ -434,6 +434,16 @@ def test_arguments_are_an_object_whatever_a_model_wrote(arguments, given, applie
             {"type": "document", "source": {"type": "file", "file_id": "file_1"}},
         ),
         ({"type": "text", "text": "a", "cache_control": MARK}, {"type": "text", "text": "a", "cache_control": MARK}),
+        (
+            {"type": "text", "text": "a", "document": {"data": {"title": "A", "text": "a"}}, "cache_control": MARK},
+            {
+                "type": "document",
+                "source": {"type": "text", "media_type": "text/plain", "data": "a"},
+                "title": "A",
+                "citations": {"enabled": True},
+                "cache_control": MARK,
+            },
+        ),
     ],
 )
 def test_parts_are_blocks(part, block):

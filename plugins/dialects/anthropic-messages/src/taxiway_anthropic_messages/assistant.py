@@ -26,6 +26,8 @@ _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _NOT_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _ENCRYPTED: Final = "reasoning.encrypted"
 _SAYS: Final = ("text", "refusal")
+_PLAIN: Final = 2
+"""Members of a message that has but a role and a content."""
 
 
 def tool_id(identifier: str) -> str:
@@ -37,7 +39,10 @@ def tool_id(identifier: str) -> str:
 
 def content_of(message: Json, notes: Notes) -> str | list[Json]:
     """Make an assistant's content of a canonical message: its text alone, or blocks."""
-    details, calls, content = message.get("reasoning_details"), message.get("tool_calls"), message.get("content")
+    content = message.get("content")
+    if type(content) is str and len(message) == _PLAIN:
+        return content
+    details, calls = message.get("reasoning_details"), message.get("tool_calls")
     if message.get("reasoning") and not details:
         notes.drop("messages.reasoning")
     if message.get("annotations"):
@@ -177,9 +182,11 @@ def detail_of(index: int, block: Json, at: int) -> Json:
         carried = foreign.unpacked(signature, text)
         if carried is not None:
             return carried
+        # Of thinking that is not shown there is only the signature.
+        said = {"type": "reasoning.text", "text": text} if text else {"type": "reasoning.text"}
         if not signature:
-            return {"type": "reasoning.text", "text": text, "format": "unknown", "index": index}
-        return {"type": "reasoning.text", "text": text, "signature": signature, "format": CLAUDE, "index": index}
+            return {**said, "format": "unknown", "index": index}
+        return {**said, "signature": signature, "format": CLAUDE, "index": index}
     if kind == "redacted_thinking":
         data = block["data"]
         return foreign.unpacked(data) or {"type": _ENCRYPTED, "data": data, "format": CLAUDE, "index": index}

@@ -48,8 +48,11 @@ def to_canonical(body: Json) -> Translated:
     if stops:
         made["stop"] = stops
     if type(user) is str and user:
-        # Claude Code's is longer than some providers take; a digest still tells users apart.
-        made["user"] = user if len(user) <= _LONGEST_USER else hashlib.sha256(user.encode()).hexdigest()
+        made["user"] = user
+        if len(user) > _LONGEST_USER:
+            # Claude Code's is longer than some providers take; a digest still tells users apart.
+            notes.apply("user")
+            made["user"] = hashlib.sha256(user.encode("utf-8", "replace")).hexdigest()
     if tier is not None:
         if tier in _TIERS:
             made["service_tier"] = _TIERS[tier]
@@ -104,10 +107,8 @@ def _result(block: Json, notes: Notes) -> Json:
     parts = [{"type": "text", "text": content}] if type(content) is str else parts_of(content, notes)
     if block.get(MARK) and parts:
         parts[-1] = {**parts[-1], MARK: block[MARK]}
-    if block.get("is_error"):
-        # The text says it too.
-        notes.drop("messages.is_error")
-    return {"role": "tool", "tool_call_id": block["tool_use_id"], "content": plain(parts) if parts else ""}
+    message = {"role": "tool", "tool_call_id": block["tool_use_id"], "content": plain(parts) if parts else ""}
+    return {**message, "is_error": True} if block.get("is_error") else message
 
 
 def _assistant(blocks: Iterable[Json], notes: Notes) -> Json:
@@ -134,6 +135,8 @@ def _tools(body: Json, made: Json, notes: Notes) -> None:
         made["tool_choice"] = {"type": "function", "function": {"name": name}}
     elif kept:
         made["tool_choice"] = _CHOICES[choice["type"]]
+    else:
+        notes.drop("tool_choice")
     parallel = choice.get("disable_parallel_tool_use")
     if kept and parallel is not None:
         made["parallel_tool_calls"] = not parallel
@@ -172,6 +175,10 @@ def _output(body: Json, made: Json, notes: Notes) -> None:
             "type": "json_schema",
             "json_schema": {"name": named[:_LONGEST_USER], "schema": schema, "strict": is_strict(schema)},
         }
-    reasoning = reasoning_of(body.get("thinking"), config.get("effort"), notes)
+    thinking, effort = body.get("thinking"), config.get("effort")
+    reasoning = reasoning_of(thinking, effort, notes)
     if reasoning is not None:
         made["reasoning"] = reasoning
+    if effort and "effort" not in (reasoning or ()):
+        # Effort without thinking is how much is said.
+        made["verbosity"] = effort

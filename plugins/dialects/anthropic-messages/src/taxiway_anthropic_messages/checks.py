@@ -23,7 +23,7 @@ def checked(event: Json) -> Iterable[Event]:
     kind = event.get("type")
     if kind == "content_block_delta":
         delta = event.get("delta")
-        if type(delta) is not dict or type(event.get("index")) is not int:
+        if type(delta) is not dict or type(event.get("index")) is not int or type(delta.get("type")) is not str:
             raise Malformed("a delta of no block")
         for name in _PIECES:
             if name in delta and type(delta[name]) is not str:
@@ -38,15 +38,18 @@ def checked(event: Json) -> Iterable[Event]:
     elif kind == "message_start":
         if type(event.get("message")) is not dict:
             raise Malformed("the start of no message")
+        _usage(event["message"])
     elif kind == "message_delta":
         if type(event.get("delta")) is not dict:
             raise Malformed("a message's delta has nothing")
+        _usage(event)
     elif kind == "message":
         content = event.get("content")
         if type(content) is not list:
             raise Malformed("a message without content")
         for block in content:
             _block(block)
+        _usage(event)
     elif type(kind) is not str:
         raise Malformed("an event without a type")
     return (event,)
@@ -61,3 +64,13 @@ def _block(block: Any) -> None:
             raise Malformed(f"a block of the type {kind} has no {name}")
     if kind == "tool_use" and type(block.get("input")) is not dict:
         raise Malformed("a tool call without input")
+    if kind == "thinking" and type(block.get("signature") or "") is not str:
+        raise Malformed("a signature that is no text")
+    cited = block.get("citations")
+    if kind == "text" and cited and (type(cited) is not list or any(type(one) is not dict for one in cited)):
+        raise Malformed("citations that are no list of objects")
+
+
+def _usage(told: Json) -> None:
+    if type(told.get("usage") or {}) is not dict:
+        raise Malformed("a usage that is not an object")

@@ -25,6 +25,8 @@ class Claude:
     last assistant message ends. `system_turns`: messages of the role system among the others.
     """
 
+    family: str = ""
+    version: Version = (0, 0)
     budget: bool = False
     adaptive: bool = False
     thinks: bool = False
@@ -74,7 +76,7 @@ def claude_named(name: str) -> Claude | None:
         return None
     major, minor = found[1] or found[4], found[2] or found[5]
     version = (int(major), int(minor or 0)) if major else _PREVIEW
-    model = Claude()
+    model = Claude(family=found[3], version=version)
     for since, families, changes in _SINCE:
         if version >= since and found[3] in families:
             model = evolve(model, **changes)

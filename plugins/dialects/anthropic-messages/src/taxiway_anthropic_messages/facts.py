@@ -117,9 +117,12 @@ class _Reader:
         if depth > _DEEPEST:
             raise InvalidRequest(where, "is nested too deep")
         for place, block in objects(where, content):
-            kind = member(place, block, "type")
+            kind = block.get("type")
+            if type(kind) is not str:
+                member(place, block, "type")
             for name, needed in _BLOCKS.get(kind, ()):
-                member(place, block, name, needed)
+                if type(block.get(name)) is not needed:
+                    member(place, block, name, needed)
             if kind == "text":
                 self.characters += len(block["text"])
             elif kind == "tool_use":

@@ -33,7 +33,7 @@ class MessagesFold:
             self._message = {**event["message"]}
         elif kind == "message_delta":
             self._message |= event["delta"]
-            self._message["usage"] = merged(self._message.get("usage") or {}, event.get("usage"))
+            self._message["usage"] = merged(self._message.get("usage"), event.get("usage"))
             for name, value in event.items():
                 if name not in {"type", "delta", "usage"}:
                     self._message[name] = value
@@ -54,7 +54,8 @@ class MessagesFold:
             elif name == _CITATION:
                 block["citations"] = [*(block.get("citations") or ()), value]
             elif type(value) is str:
-                block[name] = (block.get(name) or "") + value
+                known = block.get(name)
+                block[name] = known + value if type(known) is str else value
 
     def _stop(self, index: int) -> None:
         pieces: Any = self._json.pop(index, None)

@@ -18,12 +18,17 @@ CLAUDE: Final = "anthropic-claude-v1"
 VISIBLE: Final = {"reasoning.text": "text", "reasoning.summary": "summary"}
 """Where a detail has its text."""
 
-_EMPTY: Final = frozenset({None, "", "unknown"})
+_EMPTY: Final = (None, "", "unknown")
 
 
 def is_claudes(detail: Json) -> bool:
     """Whether a reasoning detail is of Claude's own form."""
-    return detail.get("format") in {None, CLAUDE}
+    return detail.get("format") in (None, CLAUDE)
+
+
+def is_shown(detail: Json) -> bool:
+    """Whether a detail is of a type that has a text."""
+    return str(detail.get("type")) in VISIBLE
 
 
 def visible(detail: Json) -> str:
@@ -43,7 +48,7 @@ def packed(detail: Json) -> str:
 
 def block_of(detail: Json) -> Json:
     """Make the block that carries a foreign detail."""
-    if detail.get("type") in VISIBLE:
+    if is_shown(detail):
         return {"type": "thinking", "thinking": visible(detail), "signature": packed(detail)}
     return {"type": "redacted_thinking", "data": packed(detail)}
 
@@ -54,7 +59,7 @@ def unpacked(text: str, shown: str = "") -> Json | None:
         return None
     try:
         detail = loads(text[len(MARK) :].encode())
-    except Malformed:
+    except (Malformed, UnicodeEncodeError):
         return None
     if type(detail) is not dict:
         return None

@@ -20,13 +20,15 @@ class FromChat:
     """Translates one stream. What it keeps: the open block, and what the end has to say."""
 
     __slots__ = tuple(
-        "_call _called _choice _cited _detail _index _kind _started _tier _told _tool _usage dropped".split()
+        "_call _called _choice _cited _detail _index _kind _spoke _started _tier _told _tool _usage dropped".split()
     )
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self.dropped: Sequence[str] = ()
         self._started = self._called = False
+        # Whether there was a text: a refusal is one where there is no other.
+        self._spoke = False
         # The open block: its type, its place, the tool call or the reasoning detail that it is made of.
         self._kind = ""
         self._index = -1
@@ -94,6 +96,7 @@ class FromChat:
             elif thought and type(thought) is str:
                 self._thought({"type": "reasoning.text"}, thought, events)
             if text and type(text) is str:
+                self._spoke = True
                 self._says(text, events)
             annotations = delta.get("annotations")
             if annotations and type(annotations) is list:
@@ -103,9 +106,12 @@ class FromChat:
             refusal = delta.get("refusal")
             if refusal and type(refusal) is str:
                 self._choice["refusal"] = (self._choice.get("refusal") or "") + refusal
-                self._says(refusal, events)
-            for call in delta.get("tool_calls") or ():
-                self._calls(call, events)
+                if not self._spoke:
+                    self._says(refusal, events)
+            calls = delta.get("tool_calls")
+            if calls and type(calls) is list:
+                for call in calls:
+                    self._calls(call, events)
             if delta.get("images") or delta.get("audio"):
                 self.dropped = [name for name in _LOST if delta.get(name) or name in self.dropped]
         for name in ("finish_reason", "native_finish_reason", "stop_sequence"):
@@ -128,7 +134,7 @@ class FromChat:
         if thought and type(thought) is str and not any(map(foreign.visible, listed)):
             self._thought({"type": "reasoning.text"}, thought, events)
         for detail in listed:
-            if detail.get("type") in foreign.VISIBLE:
+            if foreign.is_shown(detail):
                 self._thought(detail, foreign.visible(detail), events)
             else:
                 self._whole(block_of(detail)[0], events)

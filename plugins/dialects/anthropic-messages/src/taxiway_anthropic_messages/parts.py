@@ -18,7 +18,6 @@ Making: TypeAlias = Callable[[Json, Notes], Json]
 MARK: Final = "cache_control"
 _PDF: Final = "application/pdf"
 _TEXT: Final = frozenset({"type", "text", MARK})
-_BLOCK: Final = frozenset({"type", "source", MARK})
 
 
 def is_blank(text: str) -> bool:
@@ -48,7 +47,7 @@ def parts_of(blocks: Iterable[Json], notes: Notes) -> list[Json]:
         before = len(parts)
         make = _PARTS.get(block["type"])
         if make is None:
-            notes.drop(f"messages.{block['type']}")
+            notes.drop(f"messages.content.{block['type']}")
         else:
             parts += make(block, notes)
         if block.get(MARK) and len(parts) > before:
@@ -65,9 +64,24 @@ def plain(parts: list[Json]) -> str | list[Json]:
 
 
 def _text(part: Json, notes: Notes) -> Json:
+    if type(part.get("document")) is dict:
+        return _cited(part)
     for name in part.keys() - _TEXT:
         notes.drop(f"text.{name}")
     return {name: value for name, value in part.items() if name in _TEXT}
+
+
+def _cited(part: Json) -> Json:
+    """Make the document that a text is: one that is to be cited, as Cohere's clients say it."""
+    source = {"type": "text", "media_type": "text/plain", "data": part["text"]}
+    block: Json = {"type": "document", "source": source, "citations": {"enabled": True}}
+    data = part["document"].get("data")
+    title = data.get("title") if type(data) is dict else None
+    if type(title) is str and title:
+        block["title"] = title
+    if part.get(MARK):
+        block[MARK] = part[MARK]
+    return block
 
 
 def _refusal(part: Json, notes: Notes) -> Json:
@@ -144,7 +158,7 @@ _BLOCKS: Final[dict[str, Making]] = {
 
 def _text_part(block: Json, notes: Notes) -> list[Json]:
     if block.get("citations"):
-        notes.drop("messages.citations")
+        notes.drop("messages.content.citations")
     return [{"type": "text", "text": block["text"]}]
 
 
@@ -156,20 +170,23 @@ def _image_part(block: Json, notes: Notes) -> list[Json]:
 
 
 def _document_part(block: Json, notes: Notes) -> list[Json]:
-    source = block["source"]
-    for name in block.keys() - _BLOCK - {"title"}:
-        if block[name]:
-            notes.drop(f"file.{name}")
-    kind = source["type"]
-    if kind == "text":
-        return [{"type": "text", "text": source["data"]}]
-    if kind == "content":
-        content = source["content"]
-        return [{"type": "text", "text": content}] if type(content) is str else parts_of(content, notes)
+    source, title = block["source"], block.get("title")
+    kind, cited = source["type"], block.get("citations") == {"enabled": True}
+    if block.get("context"):
+        notes.drop("messages.content.context")
+    if kind == "text" and cited:
+        named = {"title": title} if title else {}
+        text = source["data"]
+        return [{"type": "text", "text": text, "document": {"data": {**named, "text": text}}}]
+    if cited:
+        notes.drop("messages.content.citations")
+    if kind in {"text", "content"}:
+        if title:
+            notes.drop("messages.content.title")
+        text = source["data"] if kind == "text" else source["content"]
+        return [{"type": "text", "text": text}] if type(text) is str else parts_of(text, notes)
     file = {"file_id": source["file_id"]} if kind == "file" else {"file_data": _url(source)}
-    if block.get("title"):
-        file["filename"] = block["title"]
-    return [{"type": "file", "file": file}]
+    return [{"type": "file", "file": {**file, "filename": title} if title else file}]
 
 
 def _search_result(block: Json, notes: Notes) -> list[Json]:

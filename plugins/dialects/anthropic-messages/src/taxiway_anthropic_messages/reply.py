@@ -28,7 +28,9 @@ _SERVED: Final = ("web_search_requests", "web_fetch_requests")
 
 
 def to_chat(reply: Json, asked: Asked) -> Translated:
-    """Translate a complete message."""
+    """Translate a complete message. Raises Malformed where it is something else."""
+    if reply.get("type") != "message":
+        raise Malformed("a reply that is no message")
     notes = Notes()
     for name, value in reply.items():
         if name not in _READ and value:
@@ -92,8 +94,7 @@ def _annotations(texts: Iterable[Json]) -> Iterable[Json]:
     for block in texts:
         end = start + len(block["text"])
         for location in block.get("citations") or ():
-            if type(location) is dict:
-                yield annotation_of(location, start, end)
+            yield annotation_of(location, start, end)
         start = end
 
 

@@ -148,18 +148,20 @@ def _tool(given: Json, strict: bool, notes: Notes) -> Json:
 def _web_search(options: Json, notes: Notes) -> Json:
     tool: Json = {"type": _SEARCH, "name": "web_search"}
     for name, value in options.items():
-        if name == "user_location" and type(value) is dict:
-            tool[name] = {"type": "approximate", **(value.get("approximate") or {})}
+        near = value.get("approximate") if name == "user_location" and type(value) is dict else None
+        if type(near) is dict:
+            tool[name] = {"type": "approximate", **near}
         elif value:
             notes.drop(f"web_search_options.{name}")
     return tool
 
 
 def _named_choice(choice: Json, notes: Notes) -> Json:
-    name, kind = (choice.get("function") or {}).get("name"), choice.get("type", "function")
-    if kind == "function" and type(name) is str:
-        return {"type": "tool", "name": name}
-    allowed = choice.get("allowed_tools")
+    function, allowed = choice.get("function"), choice.get("allowed_tools")
+    # Hugging Face's client leaves the type out.
+    kind = choice.get("type", "function")
+    if kind == "function" and type(function) is dict and type(function.get("name")) is str:
+        return {"type": "tool", "name": function["name"]}
     if kind != "allowed_tools" or type(allowed) is not dict:
         raise Unsupported("tool_choice", f"Claude has no choice of the type {str(kind)[:100]}")
     notes.drop("tool_choice.allowed_tools.tools")
@@ -190,7 +192,7 @@ def _think(body: Json, sent: Json, model: Claude, notes: Notes) -> None:
     thinking, effort = thinking_of(body, model, sent["max_tokens"], notes)
     verbosity = body.get("verbosity")
     if verbosity and effort is None:
-        effort = nearest(verbosity, model.efforts)
+        effort = nearest(verbosity, model.efforts, notes)
         (notes.drop if effort is None else notes.apply)("verbosity")
     asked = thinking is not None and thinking["type"] in _ON
     choice = sent.get("tool_choice")

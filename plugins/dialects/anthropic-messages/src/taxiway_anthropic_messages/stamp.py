@@ -85,7 +85,7 @@ def _joined(delta: Json, more: Json) -> Json:
         **delta,
         **more,
         "delta": {**delta["delta"], **more["delta"]},
-        "usage": merged(delta.get("usage") or {}, more.get("usage")),
+        "usage": merged(delta.get("usage"), more.get("usage")),
     }
 
 

@@ -5,13 +5,11 @@ Wire: platform.claude.com/docs: build-with-claude/thinking, extended-thinking, e
 
 from typing import Any, Final
 
+from taxiway.chat_canonical import SHARES
 from taxiway.codec import Json
 from taxiway.errors import Unsupported
 from taxiway_anthropic_messages.claude import Claude
 from taxiway_anthropic_messages.notes import Notes
-
-_SHARES: Final = {"max": 0.95, "xhigh": 0.95, "high": 0.8, "medium": 0.5, "low": 0.2, "minimal": 0.1}
-"""The part of all output that each effort may spend."""
 
 _LEVELS: Final = ("minimal", "low", "medium", "high", "xhigh", "max")
 _LEAST: Final = 1024
@@ -37,8 +35,8 @@ def thinking_of(body: Json, model: Claude, most: int, notes: Notes) -> tuple[Jso
     if model.adaptive and not (budget and model.budget):
         display = "omitted" if excludes(body) else "summarized"
         level = effort or (_level(budget, most) if budget else None)
-        return {"type": "adaptive", "display": display}, level and nearest(level, model.efforts)
-    budget = min(budget or int(most * _SHARES[effort or "medium"]), _MOST, most - 1)
+        return {"type": "adaptive", "display": display}, level and nearest(level, model.efforts, notes)
+    budget = min(budget or int(most * SHARES[effort or "medium"]), _MOST, most - 1)
     if not model.budget or most <= _LEAST:
         notes.drop("reasoning")
         return None, None
@@ -50,10 +48,11 @@ def excludes(body: Json) -> bool:
     return body.get("include_reasoning") is False or bool((body.get("reasoning") or {}).get("exclude"))
 
 
-def nearest(level: str, efforts: tuple[str, ...]) -> str | None:
+def nearest(level: str, efforts: tuple[str, ...], notes: Notes) -> str | None:
     """Return the level that a model has and that is the nearest, of two the lower; None where it has none."""
     if level in efforts or not efforts:
         return level if efforts else None
+    notes.apply("reasoning.effort")
     asked = _LEVELS.index(level) if level in _LEVELS else _LEVELS.index("medium")
     return min(efforts, key=lambda known: abs(_LEVELS.index(known) - asked))
 
@@ -65,14 +64,12 @@ def reasoning_of(thinking: Any, effort: Any, notes: Notes) -> Json | None:
         # Whoever thinks, its reasoning has to come back with the next request.
         notes.drop("thinking.display")
     if kind in {"disabled", "between_tools"}:
-        if effort:
-            notes.drop("output_config.effort")
         return {"enabled": False}
     if kind == "enabled":
         return {"max_tokens": thinking["budget_tokens"]}
-    if effort:
-        return {"effort": effort}
-    return {"enabled": True} if kind == "adaptive" else None
+    if kind == "adaptive":
+        return {"effort": effort} if effort else {"enabled": True}
+    return None
 
 
 def _off(model: Claude, notes: Notes) -> Json | None:
@@ -86,4 +83,4 @@ def _off(model: Claude, notes: Notes) -> Json | None:
 
 
 def _level(budget: int, most: int) -> str:
-    return min(_SHARES, key=lambda name: abs(_SHARES[name] - budget / most))
+    return min(SHARES, key=lambda name: abs(SHARES[name] - budget / most))

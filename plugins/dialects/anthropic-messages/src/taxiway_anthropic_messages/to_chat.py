@@ -116,9 +116,8 @@ class ToChat:
     def _signature(self, delta: Json, index: int) -> Sequence[Json]:
         if self._asked.excludes:
             return _NOTHING
-        # With an empty text: of thinking that is not shown the signature alone has to come back.
-        detail = {"type": "reasoning.text", "text": "", "signature": delta.get("signature") or ""}
-        return (_chunk({"reasoning_details": [{**detail, "format": CLAUDE, "index": index}]}),)
+        detail = {"type": "reasoning.text", "signature": delta.get("signature") or "", "format": CLAUDE, "index": index}
+        return (_chunk({"reasoning_details": [detail]}),)
 
     def _citation(self, delta: Json, index: int) -> Sequence[Json]:
         location = delta.get("citation")

@@ -32,11 +32,12 @@ def usage_of(raw: Json) -> Usage:
     )
 
 
-def merged(known: Json, more: Any) -> Json:
+def merged(known: Any, more: Any) -> Json:
     """Return what is known of a stream's usage with what a further event says of it: its numbers are the newest totals."""
-    if type(more) is not dict:
-        return known
-    return {**known, **{name: value for name, value in more.items() if value is not None}}
+    known = known if type(known) is dict else {}
+    return (
+        {**known, **{name: value for name, value in more.items() if value is not None}} if type(more) is dict else known
+    )
 
 
 def chat_usage(raw: Json) -> Json:
