@@ -59,6 +59,9 @@ def _messages(body):
     for tool in body.get("tools") or ():
         if tool.get("type") == "custom":
             del tool["type"]
+    if "output_format" in body:
+        # As it was called before it was one of several.
+        body.setdefault("output_config", {})["format"] = body.pop("output_format")
     return {name: value for name, value in {**body, "messages": turns}.items() if value != []}
 
 

@@ -59,7 +59,10 @@ def _sent(replay):
 def _blamed(cassette):
     """The field that the provider's own refusal names."""
     error = cassette.response["body"].get("error") if cassette.status == 400 else None
-    return error.get("param") if isinstance(error, dict) else None
+    if not isinstance(error, dict):
+        return None
+    # Anthropic begins its message with the field.
+    return error.get("param") or error["message"].partition(": ")[0]
 
 
 def _path(parts):

@@ -343,6 +343,14 @@ def test_any_models_reply_is_a_message(message, finish, members, stop):
     Message.model_validate(made)
 
 
+def test_a_refusal_is_the_text_where_there_is_no_other():
+    refused = folded(from_chat(chunk({"refusal": "Not "}), chunk({"refusal": "this."}), chunk(finish="stop")))
+    assert refused["content"] == [{"type": "text", "text": "Not this."}]
+    told = folded(from_chat(chunk({"content": "Part"}), chunk({"refusal": "Why"}), chunk(finish="content_filter")))
+    assert told["content"] == [{"type": "text", "text": "Part"}]
+    assert told["stop_details"]["explanation"] == "Why"
+
+
 @pytest.mark.parametrize(
     "broken",
     [

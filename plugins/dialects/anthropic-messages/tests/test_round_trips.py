@@ -161,7 +161,6 @@ pieces = st.lists(
     st.one_of(
         st.fixed_dictionaries({"content": st.text(max_size=5)}),
         st.fixed_dictionaries({"reasoning": st.text(max_size=5)}),
-        st.fixed_dictionaries({"refusal": st.text(max_size=5)}),
         st.tuples(
             thought,
             st.sampled_from(["google-gemini-v1", "openai-responses-v1", "anthropic-claude-v1"]),

@@ -117,7 +117,7 @@ class _Reader:
         if depth > _DEEPEST:
             raise InvalidRequest(where, "is nested too deep")
         for place, block in objects(where, content):
-            kind = block.get("type")
+            kind: Any = block.get("type")
             if type(kind) is not str:
                 member(place, block, "type")
             for name, needed in _BLOCKS.get(kind, ()):
