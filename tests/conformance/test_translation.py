@@ -5,9 +5,6 @@ from attrs import asdict
 from conformance.compare import differences, settle
 from conformance.meaning import unordered
 from conformance.reading import read
-
-pytest.importorskip("anthropic")
-
 from conformance.validity import faults
 
 CLIENTS = ("chat", "messages", "responses")
