@@ -1,7 +1,9 @@
 """The dialects hold to the contract: their replies, streamed and complete, from documentation and as recorded (synthetic here)."""
 
 import base64
+import copy
 import json
+from contextlib import suppress
 from unittest import mock
 
 import pytest
@@ -9,10 +11,15 @@ from botocore.eventstream import EventStream
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.parsers import EventStreamJSONParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import taxiway_bedrock
+from taxiway.call import Facts
 from taxiway.chat import CHAT
-from taxiway.testing.dialect import DialectContract, Exchange
+from taxiway.errors import Malformed
+from taxiway.testing.dialect import JSON, DialectContract, Exchange, make_call
+from taxiway_anthropic_messages import MESSAGES
 from taxiway_bedrock.converse import CONVERSE
 from taxiway_bedrock.eventstream import Frame, encode
 from taxiway_bedrock.request import State
@@ -362,3 +369,50 @@ def _shown(value):
     if isinstance(value, list):
         return [_shown(inner) for inner in value]
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def _spoilt(value, data):
+    """Any JSON at any place."""
+    value = copy.deepcopy(value)
+    places = list(_places(value))
+    holder, key = data.draw(st.sampled_from(places))
+    holder[key] = data.draw(JSON)
+    return value
+
+
+def _places(value):
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in list(pairs):
+        yield value, key
+        yield from _places(child)
+
+
+@settings(deadline=None, max_examples=300)
+@given(data=st.data())
+def test_a_reply_of_any_json_is_read_or_malformed(data):
+    exchange = data.draw(st.sampled_from(EXCHANGES))
+    state = data.draw(st.sampled_from([None, State(answer="weather"), State(exclude=True)]))
+    reply, events = _spoilt(exchange.reply, data), _spoilt(list(exchange.events), data)
+    with suppress(Malformed):
+        CONVERSE.upstream.reply_to_canonical(reply, state)
+    with suppress(Malformed):
+        CONVERSE.upstream.progress(stream=False).see(reply)
+    translator, progress, fold = (
+        CONVERSE.upstream.events_to_canonical(state),
+        CONVERSE.upstream.progress(stream=True),
+        CONVERSE.upstream.fold(),
+    )
+    for take in (translator.feed, progress.see, fold.feed):
+        for event in events:
+            if isinstance(event, dict):
+                with suppress(Malformed):
+                    take(event)
+    with suppress(Malformed):
+        fold.reply()
+    assert isinstance(progress.text, str)
+
+
+def test_a_guardrails_end_is_a_refusal_for_anthropics_clients():
+    chat = canonical(SERVED).body
+    call = make_call(MESSAGES, {"max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]}, Facts(("m",)))
+    assert MESSAGES.client.reply_from_canonical(chat, call).body["stop_reason"] == "refusal"

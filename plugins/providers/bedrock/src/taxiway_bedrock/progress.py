@@ -73,7 +73,7 @@ class ConverseProgress:
             if type(text) is str:
                 self._pieces.append(text)
             cited = block.get("citationsContent") or {}
-            self._pieces += [piece["text"] for piece in cited.get("content") or ()]
+            self._pieces += [str(piece["text"]) for piece in cited.get("content") or ()]
         self.started = any(any(block.values()) for block in content)
         self._finish(reply.get("stopReason"))
         self._usage(reply)
