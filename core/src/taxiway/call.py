@@ -127,7 +127,7 @@ class Call:
     @property
     def expected_output(self) -> int:
         """Tokens that the reply is reckoned with before it is there: the call's own limit, if that is less than is usual."""
-        return 0 if self.operation == "embeddings" else min(self.facts.max_output or TYPICAL_OUTPUT, TYPICAL_OUTPUT)
+        return 0 if self.operation != "chat" else min(self.facts.max_output or TYPICAL_OUTPUT, TYPICAL_OUTPUT)
 
     def expected_price(self, endpoint: Endpoint) -> float | None:
         """Return the USD that this very call is expected to cost at an endpoint; None where a price is unknown."""

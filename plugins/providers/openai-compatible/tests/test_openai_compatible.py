@@ -11,13 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import taxiway_openai_compatible
+import taxiway_openai_completions
 from taxiway.candidate import Credential
 from taxiway.catalog import CatalogModel
+from taxiway.chat import CHAT
 from taxiway.codec import loads
 from taxiway.converter import structure
 from taxiway.errors import ConfigError, Malformed
 from taxiway.http import HttpHead
 from taxiway.provider import InBandError
+from taxiway.registration import NoOptions
 from taxiway.secret import Secret
 from taxiway.testing.dialect import context
 from taxiway.testing.provider import NOW, KnownModels, ProviderContract, Sample
@@ -32,6 +35,7 @@ from taxiway_openai_compatible import (
 )
 from taxiway_openai_compatible.errors import SHARED, failure_of, read
 from taxiway_openai_compatible.limits import go_duration, hints_of
+from taxiway_openai_compatible.rerank import RERANK
 
 CHUNKS = (
     b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant"}}]}\r\n\r\n'
@@ -54,6 +58,7 @@ COMPLETE = Sample(
 VECTORS = Sample(
     body={"model": "m", "input": "hi"}, reply=b'{"data":[{"index":0,"embedding":[0.5]}]}', dialect="embeddings"
 )
+COMPLETIONS = next(iter(taxiway_openai_completions.taxiway_dialects())).build(NoOptions(), context())
 REGISTRATION = next(iter(taxiway_openai_compatible.taxiway_providers()))
 
 
@@ -94,6 +99,48 @@ def test_models_are_told_by_id_or_by_slug_and_id():
     ]
     assert endpoints[0].tag == "local"
     assert set(endpoints[0].dialects) == {"chat", "embeddings"}
+
+
+def test_what_a_server_speaks_is_said_and_a_dialect_that_is_none_is_refused():
+    (endpoint,) = build(speaks=["chat", "responses", "rerank"]).endpoints(KnownModels(()), [])
+    assert endpoint.dialects == {"chat": ("chat", "responses"), "rerank": ("rerank",)}
+    with pytest.raises(ConfigError) as raised:
+        build(speaks=["chat", "chats"])
+    assert [problem.path for problem in raised.value.problems] == ["speaks[1]"]
+
+
+TEXT = Sample(
+    body={"model": "m", "prompt": "a", "stream": True},
+    reply=b'data: {"choices":[{"text":"b","index":0,"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+    dialect="completions",
+    stream=True,
+    content_type="text/event-stream",
+)
+RANKED = Sample(
+    body={"model": "m", "query": "a", "documents": ["b"]},
+    reply=b'{"id":"r","results":[{"index":0,"relevance_score":0.5}]}',
+    dialect="rerank",
+)
+
+
+class TestServerOfEverything(ProviderContract):
+    module = taxiway_openai_compatible
+    registration = REGISTRATION
+    options: Mapping[str, Any] = {
+        "slug": "local",
+        "base_url": "http://127.0.0.1:8000/v1",
+        "models": ["meta/llama"],
+        "speaks": ["chat", "completions", "rerank"],
+    }
+    samples = (STREAM, TEXT, RANKED)
+    dialects: Mapping[str, Any] = {"chat": CHAT, "completions": COMPLETIONS, "rerank": RERANK}
+
+
+def test_usage_is_asked_for_in_streams_of_chat_and_text():
+    contract = TestServerOfEverything()
+    provider = contract._build()
+    sent = [loads(provider.prepare(contract._outgoing(provider, sample), NOW).body) for sample in contract.samples]
+    assert [body.get("stream_options") for body in sent] == [{"include_usage": True}, {"include_usage": True}, None]
 
 
 def test_prices_are_per_million_tokens_and_else_unknown():

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from taxiway.hookspecs import hookimpl
-from taxiway.registration import Context, Registration
+from taxiway.registration import Context, NoOptions, Registration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from taxiway.candidate import Credential
+    from taxiway.dialect import Dialect
     from taxiway.provider import Provider
     from taxiway_openai_compatible.declaration import (
         BEYOND,
@@ -68,6 +69,7 @@ __all__ = [
     "read",
     "sendable",
     "split",
+    "taxiway_dialects",
     "taxiway_providers",
 ]
 
@@ -122,7 +124,7 @@ class ServedModel:
 class Options:
     """A `[[providers]]` table. `headers` are sent with every request; they are no place for keys.
 
-    Without `models` the server is asked for them.
+    Without `models` the server is asked for them. `speaks`: its dialects, best first.
     """
 
     slug: str
@@ -130,6 +132,7 @@ class Options:
     models: tuple[str | ServedModel, ...] = ()
     name: str = ""
     headers: dict[str, str] = field(factory=dict)
+    speaks: tuple[str, ...] = ("chat", "embeddings")
 
 
 @frozen(kw_only=True)
@@ -152,13 +155,27 @@ def taxiway_providers() -> "Iterable[Registration[Any, Provider]]":
 
     server_of_ones_own = Registration(
         name="openai-compatible",
-        summary="any server that speaks OpenAI's chat completions and embeddings",
+        summary="any server that speaks OpenAI's chat completions, embeddings and the like",
         options=Options,
         build=build,
-        requires=("dialect-chat", "dialect-embeddings"),
+        requires=tuple(f"dialect-{name}" for name in ("chat", "responses", "completions", "embeddings", "rerank")),
     )
     rows = (_row(name, known, row) for name, row in raw().items() for known in {name: 0, row.get("slug", name): 0})
     return [server_of_ones_own, *rows]
+
+
+@hookimpl
+def taxiway_dialects() -> "Iterable[Registration[NoOptions, Dialect]]":
+    """Offer the dialect rerank."""
+
+    def build(options: NoOptions, context: Context) -> "Dialect":
+        from taxiway_openai_compatible.rerank import RERANK
+
+        return RERANK
+
+    return [
+        Registration(name="rerank", summary="rerank in OpenRouter's form, canonical", options=NoOptions, build=build)
+    ]
 
 
 def _row(name: str, known: str, row: "Mapping[str, Any]") -> "Registration[RowOptions, Provider]":

@@ -4,7 +4,7 @@ from taxiway.catalog import CatalogModel
 from taxiway.errors import ConfigError, Problem
 from taxiway.money import Price
 from taxiway_openai_compatible import ModelPrice, Options, ServedModel
-from taxiway_openai_compatible.declaration import Shape
+from taxiway_openai_compatible.declaration import PATHS, Shape, paths_of
 from taxiway_openai_compatible.listing import MODALITIES, ListingProvider
 from taxiway_openai_compatible.provider import CompatibleProvider, sendable, split
 
@@ -24,6 +24,10 @@ def server(options: Options) -> CompatibleProvider:
             problems.append(Problem("is no header to be set here; a key belongs into a credential", f"headers.{name}"))
         elif not sendable(value):
             problems.append(Problem("has characters that no header can carry", f"headers.{name}"))
+    for index, dialect in enumerate(options.speaks):
+        if dialect not in PATHS:
+            known = f"there is no such dialect here: one of {', '.join(PATHS)}"
+            problems.append(Problem(known, f"speaks[{index}]"))
     if problems:
         raise ConfigError(problems)
     shape = Shape(
@@ -31,6 +35,7 @@ def server(options: Options) -> CompatibleProvider:
         name=options.name or options.slug,
         base_url=options.base_url,
         headers=options.headers,
+        paths=paths_of(*options.speaks),
     )
     return ListingProvider(shape, tuple(served(options.slug, given) for given in options.models))
 
