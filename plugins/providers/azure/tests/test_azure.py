@@ -273,6 +273,7 @@ def endpoint(model, **known):
         ("gpt-5-codex", ("responses",)),
         ("codex-mini", ("responses",)),
         ("gpt-5.4-pro", ("responses",)),
+        ("gpt-3.5-turbo-instruct", ("completions",)),
         ("grok-4-fast-reasoning", ("chat",)),
         ("deepseek-v3.2", ("chat",)),
         ("kimi-k2.6", ("chat",)),

@@ -29,7 +29,7 @@ def taxiway_providers() -> "Iterable[Registration[NoOptions, Provider]]":
             summary="models deployed in Azure OpenAI and Azure AI Foundry",
             options=NoOptions,
             build=build,
-            requires=("dialect-chat", "dialect-embeddings", "dialect-responses"),
+            requires=("dialect-chat", "dialect-completions", "dialect-embeddings", "dialect-responses"),
             environment=_environment,
         )
     ]

@@ -31,7 +31,7 @@ AZURE = Shape(
     auth_header="api-key",
     auth_scheme="",
     catalog="azure",
-    paths=paths_of("chat", "responses", "embeddings"),
+    paths=paths_of("chat", "responses", "completions", "embeddings"),
     refuses=frozenset(
         "reasoning include_reasoning reasoning_content reasoning_details cache_control top_k min_p top_a "
         "repetition_penalty image_config".split()
