@@ -178,6 +178,12 @@ def test_an_effort_is_sent_to_models_that_take_one(model, reasoning, effort):
     assert translated.dropped == (() if effort else ("reasoning",))
 
 
+def test_multi_agent_models_are_asked_by_responses_only():
+    assert endpoint("grok-4.20-multi-agent-0309").dialects == {"chat": ("responses",)}
+    assert "reasoning_effort" not in endpoint("grok-4.20-multi-agent-0309").unsupported
+    assert endpoint().dialects == {"chat": ("chat", "responses")}
+
+
 def test_penalties_are_left_out_for_models_that_reason_and_stop_never():
     body = {
         "messages": [USER],
