@@ -1,0 +1,240 @@
+"""Providers as the clients' calls reach them: the real plugin of each, in front of a simulated server of its API, on loopback.
+
+`UPSTREAMS` is the table: one row for each API that providers speak. What a server was asked is in `asked`.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from attrs import define, field, frozen
+from doors import Gateway, gateway
+
+from taxiway.clock import SystemClock
+from taxiway.plugins import Plugins
+from taxiway.router import Router
+from taxiway_simulator.options import Fault, Key, Model, Pace, Quota, SimulatorOptions
+from taxiway_simulator.script import Script, Seen
+from taxiway_simulator.server import SimulatorServer
+from taxiway_simulator.simulation import Simulation
+
+KEY = "simulated-key-one"
+SIGNING = json.dumps({"accessKeyId": KEY, "secretAccessKey": "simulated-secret-key"})
+SPARE = "second/spare"
+UNLIMITED = Quota()
+
+
+@frozen
+class Upstream:
+    """A provider: where its requests must arrive, its model (slug, and id there), one that takes pictures, its settings.
+
+    `base` is what its base URL has behind the host; `usage`: it tells the usage of streams unasked. `needs`: the dialect that its
+    simulated server is built on.
+    """
+
+    name: str
+    provider: str
+    path: str
+    model: tuple[str, str]
+    sees: tuple[str, str] = ("", "")
+    base: str = ""
+    settings: Mapping[str, Any] = field(factory=dict)
+    secret: str = KEY
+    usage: bool = False
+    needs: str = "chat"
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """All of its models."""
+        return tuple({self.model, self.seeing})
+
+    @property
+    def seeing(self) -> tuple[str, str]:
+        """The model that takes pictures."""
+        return self.sees if self.sees[0] else self.model
+
+
+UPSTREAMS = (
+    Upstream("chat", "plain", "/v1/chat/completions", ("plain/talker", "talker")),
+    Upstream(
+        "mistral",
+        "mistral",
+        "/v1/chat/completions",
+        ("mistralai/mistral-small-2603", "mistral-small-2603"),
+        base="/v1",
+        usage=True,
+    ),
+    Upstream(
+        "responses", "openai", "/v1/responses", ("openai/gpt-5-codex", "gpt-5-codex"), base="/v1", needs="responses"
+    ),
+    Upstream(
+        "anthropic",
+        "anthropic",
+        "/v1/messages",
+        ("anthropic/claude-haiku-4.5", "claude-haiku-4-5"),
+        base="/v1",
+        needs="messages",
+    ),
+    Upstream(
+        "gemini",
+        "google",
+        "/v1beta/models/gemini-2.5-flash",
+        ("google/gemini-2.5-flash", "gemini-2.5-flash"),
+        base="/v1beta",
+        needs="gemini",
+    ),
+    Upstream(
+        "converse",
+        "bedrock",
+        "/model/amazon.nova-pro-v1",
+        ("amazon/nova-pro-v1", "amazon.nova-pro-v1:0"),
+        # Nothing else: Claude is Anthropic's here.
+        settings={"region": "us-east-1", "models": {"amazon/nova-pro-v1": "amazon.nova-pro-v1:0"}},
+        secret=SIGNING,
+        needs="converse",
+    ),
+    Upstream(
+        "cohere",
+        "cohere",
+        "/v2/chat",
+        ("cohere/command-a", "command-a-03-2025"),
+        sees=("cohere/command-a-vision-07-2025", "command-a-vision-07-2025"),
+        needs="cohere-chat",
+    ),
+)
+
+
+def installed() -> list[Upstream]:
+    """Return the rows whose provider and dialect are installed."""
+    plugins = Plugins.discover()
+    has = [row for row in UPSTREAMS if row.provider == "plain" or plugins.has(f"provider-{row.provider}")]
+    return [row for row in has if plugins.has(f"dialect-{row.needs}") or row.needs == "converse"]
+
+
+@frozen
+class Asked:
+    """One request as it arrived: its path without the query, and its body."""
+
+    path: str
+    body: bytes
+
+
+class Remembering(Simulation):
+    """A simulation that remembers what it was asked. `usage`: it tells the usage of streams unasked, as Mistral does."""
+
+    def __init__(self, options: SimulatorOptions, started: float, *, usage: bool) -> None:
+        super().__init__(options, started)
+        self.asked: list[Asked] = []
+        self._usage = usage
+
+    def answer(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, now: float
+    ) -> tuple[Script, Seen]:
+        """Answer as it would have."""
+        if method == "POST":
+            self.asked.append(Asked(target.partition("?")[0], body))
+            if self._usage:
+                body = json.dumps({**json.loads(body), "stream_options": {"include_usage": True}}).encode()
+        return super().answer(method, target, headers, body, now)
+
+
+class SkippingClock(SystemClock):
+    """The machine's clock, which is put forward where somebody waits, and by tests: what a failure left behind is over then.
+
+    Who waits for long (a sweep, a list of models) has to wait.
+    """
+
+    skipped = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the time pass."""
+        if seconds > 2.0:
+            await super().sleep(seconds)
+        self.skipped += seconds
+        await super().sleep(0.0)
+
+    def now(self) -> float:
+        """Return the time since the epoch."""
+        return super().now() + self.skipped
+
+    def monotonic(self) -> float:
+        """Return the monotonic time."""
+        return super().monotonic() + self.skipped
+
+
+@define
+class Site:
+    """A gateway in front of all of them."""
+
+    gateway: Gateway
+    clock: SkippingClock
+    simulations: dict[str, Remembering]
+
+    @property
+    def origin(self) -> str:
+        """The gateway's address, without a path."""
+        return self.gateway.base_url.removesuffix("/api/v1")
+
+    def fails(self, upstream: str, **fault: Any) -> None:
+        """Let an upstream fail from now on."""
+        self.simulations[upstream].faults.append(Fault(**fault))
+
+    def refresh(self) -> None:
+        """Forget what was asked and what failed."""
+        self.clock.skipped += 86_400.0
+        for simulation in self.simulations.values():
+            simulation.faults.clear()
+            simulation.asked.clear()
+
+
+@asynccontextmanager
+async def serving(environment: Any, quota: Quota = UNLIMITED) -> AsyncIterator[Site]:
+    """Serve; `environment` sets variables, as pytest's monkeypatch does. `quota` is that of each provider's key."""
+    clock = SkippingClock()
+    rows = installed()
+    credentials: list[dict[str, Any]] = []
+    simulations: dict[str, Remembering] = {}
+    pace = Pace(first_token=0.0, tokens_per_second=100_000.0)
+
+    async with AsyncExitStack() as stack:
+
+        async def simulated(name: str, ids: list[str], quota: Quota, *, usage: bool = False) -> str:
+            options = SimulatorOptions(
+                slug=name,
+                models=tuple(Model(id=i) for i in ids),
+                keys=(Key(key=KEY, name="one"),),
+                quota=quota,
+                pace=pace,
+            )
+            simulations[name] = Remembering(options, clock.now(), usage=usage)
+            server = await stack.enter_async_context(SimulatorServer(simulations[name], clock))
+            return f"http://{server.host}:{server.port}"
+
+        providers = [
+            _table("plain", await simulated("chat", ["talker"], quota), "talker", "plain/talker"),
+            _table("second", await simulated("second", ["spare"], UNLIMITED), "spare", SPARE),
+        ]
+        environment.setenv("SIMULATED_PLAIN", KEY)
+        credentials += [{"provider": slug, "key": "env:SIMULATED_PLAIN"} for slug in ("plain", "second")]
+        for row in rows:
+            if row.provider == "plain":
+                continue
+            origin = await simulated(row.name, [i for _, i in row.models], quota, usage=row.usage)
+            variable = f"SIMULATED_{row.name.upper()}"
+            environment.setenv(variable, row.secret)
+            settings = {**row.settings, "base_url": origin + row.base}
+            credentials.append({"provider": row.provider, "key": f"env:{variable}", "settings": settings})
+        config = {
+            "providers": providers,
+            "credentials": credentials,
+            "models": {f"safe/{row.name}": {"try": [row.model[0], SPARE]} for row in rows},
+        }
+        router = await stack.enter_async_context(Router.from_dict(config, clock=clock))
+        yield Site(await stack.enter_async_context(gateway(router)), clock, simulations)
+
+
+def _table(slug: str, origin: str, model: str, named: str) -> dict[str, Any]:
+    """Return the table of an OpenAI-shaped server."""
+    priced = {"id": model, "slug": named, "price": {"input": 1.0, "output": 2.0}}
+    return {"use": "openai-compatible", "slug": slug, "base_url": f"{origin}/v1", "models": [priced]}
