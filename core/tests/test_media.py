@@ -1,5 +1,6 @@
 """Media by URL: fetched where bytes are wanted, and never from where a stranger's URL must not lead."""
 
+import asyncio
 import base64
 import ssl
 from contextlib import asynccontextmanager
@@ -7,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trustme
 
+from taxiway import media as media_module
 from taxiway.errors import InvalidRequest, Unsupported
 from taxiway.media import MOST, Media, is_public
 from taxiway.testing.peer import serving
@@ -42,6 +44,9 @@ def body(*urls):
         ("2002:7f00:1::", False),
         ("64:ff9b::10.0.0.1", False),
         ("64:ff9b::93.184.216.34", True),
+        ("64:ff9b:1::10.0.0.1", False),
+        ("::127.0.0.1", False),
+        ("fec0::1", False),
     ],
 )
 def test_an_address_that_not_everybody_reaches_is_not_public(address, public):
@@ -55,6 +60,15 @@ async def test_only_plain_https_is_fetched(url):
     with pytest.raises(InvalidRequest, match="https") as raised:
         await Media().inlined(body(url), IMAGE, {})
     assert raised.value.field == "messages[1].content[0]"
+
+
+@pytest.mark.parametrize("path", ["/" + "a" * 70_000, "/\x7f"])
+async def test_what_is_no_url_at_all_is_the_requests_mistake(path):
+    async def resolve(host, port):
+        return ["93.184.216.34"]
+
+    with pytest.raises(InvalidRequest, match="could not be fetched"):
+        await Media(resolve=resolve).inlined(body(f"https://{HOST}{path}"), IMAGE, {})
 
 
 @pytest.mark.parametrize("addresses", [[], ["127.0.0.1"], ["93.184.216.34", "10.0.0.1"]])
@@ -83,7 +97,7 @@ def reply(data, kind="image/png", status=200):
 
 
 @asynccontextmanager
-async def served(data, *, name=HOST):
+async def served(data, *, name=HOST, end="fin"):
     """A server of pictures on loopback, and media that take it for a public one."""
     authority = trustme.CA()
     inside, outside = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
@@ -94,8 +108,9 @@ async def served(data, *, name=HOST):
         return ["127.0.0.1"]
 
     async def behave(peer):
-        while await peer.head():
+        if await peer.head():
             await peer.write(data)
+            await peer.leave(end)
 
     async with serving(behave, inside) as server:
         media = Media(resolve=resolve, is_public=lambda _: True, verify=outside)
@@ -132,15 +147,56 @@ async def test_a_picture_is_fetched_once_a_call_and_everything_beside_it_stays()
     ids=["missing", "moved", "cut", "no HTTP", "too large"],
 )
 async def test_what_can_not_be_had_is_the_requests_mistake_and_named(data, said):
-    async with served(data) as (server, media, base):
+    async with served(data) as (_, media, base):
         with pytest.raises(InvalidRequest, match=said) as raised:
             await media.inlined(body(f"{base}/a.png"), IMAGE, {})
         assert raised.value.field == "messages[1].content[0]"
-        for peer in server.peers:
-            peer.writer.transport.abort()
+
+
+async def test_what_does_not_come_is_not_waited_for_long(monkeypatch):
+    monkeypatch.setattr(media_module, "WITHIN", 0.2)
+    async with served(reply(b"x")[:-1], end="stay") as (_, media, base):
+        with pytest.raises(InvalidRequest, match="could not be fetched within"):
+            await media.inlined(body(f"{base}/a.png"), IMAGE, {})
 
 
 async def test_a_server_of_another_name_is_not_believed():
     async with served(reply(b"x"), name="another.example") as (_, media, base):
         with pytest.raises(InvalidRequest, match="could not be fetched"):
             await media.inlined(body(f"{base}/a.png"), IMAGE, {})
+
+
+async def test_nothing_of_one_fetch_is_brought_to_the_next():
+    data = b"HTTP/1.1 200 Yes\r\nset-cookie: seen=1; Path=/\r\ncontent-length: 1\r\n\r\nx"
+    async with served(data) as (server, media, base):
+        for name in "ab":
+            await media.inlined(body(f"{base}/{name}.png"), IMAGE, {})
+        assert len(server.peers) == 2
+        assert not any(b"cookie" in head.lower() for head in server.requests)
+
+
+async def test_what_a_call_fetches_is_bounded_in_all(monkeypatch):
+    monkeypatch.setattr(media_module, "IN_ALL", 2500)
+    async with served(reply(b"x" * 1000)) as (_, media, base):
+        kept = {}
+        await media.inlined(body(f"{base}/a.png"), IMAGE, kept)
+        await media.inlined(body(f"{base}/b.png"), IMAGE, dict(kept))
+        with pytest.raises(InvalidRequest, match="all files of a request"):
+            await media.inlined(body(f"{base}/b.png", f"{base}/c.png"), IMAGE, kept)
+
+
+async def test_one_that_can_not_be_had_ends_the_others():
+    ended = asyncio.Event()
+
+    async def resolve(host, port):
+        if host == "bad.example":
+            return ["127.0.0.1"]
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(InvalidRequest, match="public"):
+        await Media(resolve=resolve).inlined(body("https://slow.example/a", "https://bad.example/b"), IMAGE, {})
+    async with asyncio.timeout(1):
+        await ended.wait()

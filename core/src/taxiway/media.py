@@ -13,15 +13,17 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from attrs import define, field
+from attrs import Factory, define, field
 
 from taxiway.codec import Json
+from taxiway.data_url import join
 from taxiway.errors import InvalidRequest, Unsupported
 
 MOST: Final = 20 * 1024 * 1024
+IN_ALL: Final = 64 * 1024 * 1024
 WITHIN: Final = 10.0
 AT_ONCE: Final = 4
-"""Bytes of one file, seconds for each, and how many of a call's are fetched at the same time."""
+"""Bytes of one file and of all that a call has fetched, seconds for each, and how many of a call's are fetched at the same time."""
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a name."""
@@ -52,10 +54,14 @@ def is_public(address: str) -> bool:
         # NAT64 leads to whatever IPv4 address is inside.
         if ip in _NAT64:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        if ip not in _UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast
 
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out to the world; what is outside (site-local, IPv4-compatible) only looks global to Python."""
 
 
 @define(eq=False)
@@ -66,7 +72,7 @@ class Media:
     resolve: Resolve = resolve
     is_public: Callable[[str], bool] = is_public
     verify: ssl.SSLContext | bool = True
-    _client: Any = field(default=None, init=False)
+    _transport: Any = field(default=None, init=False)
 
     async def inlined(self, body: Json, modalities: frozenset[str], fetched: dict[str, str]) -> Json:
         """Return a canonical chat body with its URLs of these modalities replaced by data URLs; the same where there are none.
@@ -80,9 +86,15 @@ class Media:
         where, url = next(iter(places.items()))
         if not self.allowed:
             raise Unsupported(_path(*where), "is a URL, and this endpoint takes bytes only ([media] fetch = false)")
-        slots = asyncio.Semaphore(AT_ONCE)
         missing = {url: where for where, url in reversed(places.items()) if url not in fetched}
-        found = await asyncio.gather(*(self._fetch(url, _path(*where), slots) for url, where in missing.items()))
+        allowance = _Allowance(IN_ALL - sum(len(url) * 3 // 4 for url in fetched.values()))
+        tasks = [asyncio.ensure_future(self._fetch(url, _path(*where), allowance)) for url, where in missing.items()]
+        try:
+            found = await asyncio.gather(*tasks)
+        finally:
+            # One that can't be had ends the call: the others are not read for nobody.
+            for task in tasks:
+                task.cancel()
         fetched.update(zip(missing, found, strict=True))
         messages = list(body["messages"])
         for (message, part), url in places.items():
@@ -95,21 +107,21 @@ class Media:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
 
-    async def _fetch(self, url: str, where: str, slots: asyncio.Semaphore) -> str:
+    async def _fetch(self, url: str, where: str, allowance: "_Allowance") -> str:
         try:
-            async with slots, asyncio.timeout(WITHIN):
-                return await self._get(url, where)
+            async with allowance.slots, asyncio.timeout(WITHIN):
+                return await self._get(url, where, allowance)
         except TimeoutError:
             raise InvalidRequest(where, f"could not be fetched within {WITHIN:.0f} s") from None
         except (OSError, ValueError) as error:
             # What came of the name or the connection is not told to strangers in detail.
             raise InvalidRequest(where, f"could not be fetched ({type(error).__name__})") from None
 
-    async def _get(self, url: str, where: str) -> str:
+    async def _get(self, url: str, where: str, allowance: "_Allowance") -> str:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or 443
         if parts.scheme != "https" or not host or parts.username:
@@ -119,31 +131,45 @@ class Media:
             raise InvalidRequest(where, "is not at a public address")
         # 100 ms to import, in which streams must not stand still.
         httpx = await asyncio.to_thread(importlib.import_module, "httpx")
-        if self._client is None:
-            self._client = httpx.AsyncClient(verify=self.verify, trust_env=False, timeout=WITHIN)
+        if self._transport is None:
+            # No client, which would carry one server's cookies to another. No connection is used twice: it was opened for
+            # a name, and another name at the same address would be taken at that one's word.
+            limits = httpx.Limits(max_keepalive_connections=0)
+            self._transport = httpx.AsyncHTTPTransport(verify=self.verify, trust_env=False, limits=limits)
         literal = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
         target = f"https://{literal}:{port}{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-        headers = {"host": parts.netloc, "accept-encoding": "identity"}
-        request = self._client.build_request("GET", target, headers=headers, extensions={"sni_hostname": host})
+        headers = {"host": parts.netloc, "user-agent": "taxiway", "accept": "*/*", "accept-encoding": "identity"}
         try:
-            return await self._read(request, where)
-        except httpx.HTTPError as error:
+            request = httpx.Request("GET", target, headers=headers, extensions={"sni_hostname": host})
+            return await self._read(request, where, allowance)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise InvalidRequest(where, f"could not be fetched ({type(error).__name__})") from None
 
-    async def _read(self, request: Any, where: str) -> str:
-        response = await self._client.send(request, stream=True)
+    async def _read(self, request: Any, where: str, allowance: "_Allowance") -> str:
+        response = await self._transport.handle_async_request(request)
         try:
             if response.status_code != 200:
                 raise InvalidRequest(where, f"could not be fetched: its server answered {response.status_code}")
             data = bytearray()
             async for piece in response.aiter_raw():
                 data += piece
+                allowance.left -= len(piece)
                 if len(data) > MOST:
                     raise InvalidRequest(where, f"has more than {MOST} bytes")
+                if allowance.left < 0:
+                    raise InvalidRequest(where, f"is too much: all files of a request have {IN_ALL} bytes at most")
         finally:
             await response.aclose()
         kind = response.headers.get("content-type", "").partition(";")[0].strip() or "application/octet-stream"
-        return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+        return join(kind, base64.b64encode(data).decode())
+
+
+@define(eq=False)
+class _Allowance:
+    """What a call may fetch yet: bytes, and slots for files at the same time."""
+
+    left: int
+    slots: asyncio.Semaphore = Factory(lambda: asyncio.Semaphore(AT_ONCE))
 
 
 def _urls(body: Json, modalities: frozenset[str]) -> Iterator[tuple[tuple[int, int], str]]:
