@@ -9,14 +9,14 @@ from attrs import evolve
 
 from taxiway.call import Call, Outgoing, Translated
 from taxiway.codec import Json, loads
-from taxiway.errors import Malformed, TransportError, Unsupported
+from taxiway.errors import InvalidRequest, Malformed, TransportError, Unsupported
 from taxiway.failures import POLICIES
 from taxiway.http import Headers
 from taxiway.outcome import AttemptRecord, Bill, Failure, Outcome
 from taxiway.planner import Pick
 from taxiway.provider import Event, InBandError
 from taxiway.retry_after import epoch_of
-from taxiway.secret import scrub
+from taxiway.secret import Secret, scrub
 from taxiway.snapshot import Snapshot
 from taxiway.translation import Translation
 from taxiway.transport import Exchange
@@ -37,13 +37,12 @@ _DRAIN: Final = 1.0
 class Attempt:
     """One try. `record` is what is kept of it; `usage` is what is known so far, `last` the events that end a stream which is whole.
 
-    `secret` is what it is sent with, `shaped` the canonical body, where something was changed for its endpoint: both before
-    `open`. `opened`: it was translated, so that there is a `progress`.
+    `opened`: it was translated, so that there is a `progress`.
     """
 
     __slots__ = tuple(
-        "_bill _closed _ended _engine _exchange _late _marked _provider _replies _reservation _started _timeouts "
-        "_translation _watch call candidate committed first_token last opened outgoing progress record secret shaped stamp "
+        "_bill _closed _ended _engine _exchange _late _marked _provider _replies _reservation _secret _shaped _started "
+        "_timeouts _translation _watch call candidate committed first_token last opened outgoing progress record stamp "
         "status usage".split()
     )
 
@@ -61,8 +60,8 @@ class Attempt:
         self._late: Failure | None = None
         self._bill: Bill | None = None
         self._marked = self._closed = self._ended = self.committed = self.opened = False
-        self.secret = account.secret
-        self.shaped: Translated | None = None
+        self._secret = account.secret
+        self._shaped: Translated | None = None
         self.last: list[Json] = []
         self.first_token: float | None = None
         self.status: int | None = None
@@ -83,20 +82,26 @@ class Attempt:
         )
         engine.health.opened(candidate, self._started)
 
+    def ready(self, secret: Secret | None, shaped: Translated | None) -> None:
+        """Take what was waited for: the secret that it is sent with, the canonical body where that was changed for its endpoint.
+
+        Its time counts from now: no endpoint is slow because a token or a picture was.
+        """
+        self._secret, self._shaped = secret, shaped
+        self._started = self._engine.clock.monotonic()
+
     def open(self, before: AttemptRecord | None) -> Failure | None:
         """Translate, prepare, account, send. Raises SpoolUnavailable: nothing was sent then."""
         engine, call, candidate = self._engine, self.call, self.candidate
         try:
-            self._translation = translation = Translation(engine.dialects, call, candidate.endpoint, self.shaped)
+            self._translation = translation = Translation(engine.dialects, call, candidate.endpoint, self._shaped)
             self.progress, self.stamp = translation.progress(), translation.stamp(self.bill)
             self.opened = True
             self.outgoing = Outgoing(
-                call, translation.spoken, translation.body, candidate, self.secret, call.facts.stream
+                call, translation.spoken, translation.body, candidate, self._secret, call.facts.stream
             )
             request = self._provider.prepare(self.outgoing, engine.now(candidate.endpoint.provider))
             transport = engine.transports[request.origin.scheme]
-        except Malformed as error:
-            return Failure(kind="invalid_request", message=f"the request {error}")
         except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
             return self.failure_of(error)
         engine.journal.opened(call, self.record, before)
@@ -323,10 +328,14 @@ class Attempt:
         """Say what went wrong, by what was raised."""
         if isinstance(error, TransportError):
             return self._lost(error)
+        if isinstance(error, Malformed) and self._exchange is None:
+            return Failure(kind="invalid_request", message=f"the request {error}")
         if isinstance(error, Malformed):
             return Failure(kind="unavailable", message=f"the provider's reply can't be read: {error}")
         if isinstance(error, Unsupported):
             return Failure(kind="unsupported_here", message=str(error), field=error.field)
+        if isinstance(error, InvalidRequest):
+            return Failure(kind="invalid_request", message=str(error), field=error.field or None)
         name = self.candidate.endpoint.provider
         self._engine.log.error("provider %s: its plugin failed: %s", name, scrub(traceback.format_exc()))
         # While it reads a reply, that is most likely of a form that nobody expects: the endpoint can't be used, whoever is wrong.

@@ -70,34 +70,39 @@ class Run:
                 if pick.resort:
                     self._marked().resorted = True
                 attempt = self.attempt = Attempt(engine, self.snapshot, call, pick, self._number)
-                wanted = engine.shaper.wanted(call, pick.candidate.endpoint)
-                failure = None
+                wanted, failure = self._wanted(attempt)
                 if wanted is not None or pick.candidate.endpoint.provider in self.snapshot.refreshes:
-                    failure = await self._ready(attempt, wanted)
+                    failure = failure or await self._ready(attempt, wanted)
                 failure = failure or self._open(attempt)
                 if failure is None:
                     return attempt
                 self.failed(attempt, failure)
 
+    def _wanted(self, attempt: Attempt) -> tuple[Wanted | None, Failure | None]:
+        """Say what is to be changed for an attempt's endpoint."""
+        try:
+            return self.engine.shaper.wanted(self.call, attempt.candidate.endpoint), None
+        except Exception as error:  # noqa: BLE001 - a transform's mistake is this candidate's, not the request path's
+            return None, attempt.failure_of(error)
+
     async def _ready(self, attempt: Attempt, wanted: Wanted | None) -> Failure | None:
         """Get what an attempt needs before it can be opened: a token, a body that is shaped for its endpoint. Raises InvalidRequest."""
         engine, call, endpoint = self.engine, self.call, attempt.candidate.endpoint
         try:
-            async with asyncio.timeout(max(0.0, call.deadline - engine.clock.monotonic())):
+            async with asyncio.timeout(max(0.0, call.deadline - engine.clock.monotonic())) as limit:
                 if wanted is not None and wanted not in self._shaped:
                     self._shaped[wanted] = await engine.shaper.shape(call, endpoint, wanted, self._fetched)
-                attempt.secret = await engine.secret(attempt.candidate)
+                secret = await engine.secret(attempt.candidate)
         except RefreshFailed as error:
             return error.failure
-        except TimeoutError:
-            return Failure(kind="timeout", message="the call's time was over before it could be sent", scope="none")
         except InvalidRequest as error:
             self.refused(attempt, str(error))
             raise
         except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
+            if limit.expired():
+                return Failure(kind="timeout", message="the call's time was over before it could be sent", scope="none")
             return attempt.failure_of(error)
-        if wanted is not None:
-            attempt.shaped = self._shaped[wanted]
+        attempt.ready(secret, None if wanted is None else self._shaped[wanted])
         return None
 
     def refused(self, attempt: Attempt, message: str) -> None:
