@@ -117,8 +117,11 @@ async def test_a_changed_key_has_another_token_and_an_equal_account_the_same():
 async def test_one_that_was_refused_is_forgotten():
     scene, one = Scene(), account()
     await scene.fresh(one)
-    scene.tokens.forget(one)
+    refused = scene.tokens.current("acme", scene.mint, one)
+    scene.tokens.forget(one, refused)
     assert await scene.fresh(one) == "token-2"
+    scene.tokens.forget(one, refused)
+    assert scene.current(one) == "token-2", "a call that comes back late says nothing of its successor"
 
 
 @virtual_time

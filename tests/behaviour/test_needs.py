@@ -113,6 +113,17 @@ async def test_a_token_that_is_refused_is_replaced_once_and_the_call_is_served()
 
 
 @virtual_time
+async def test_a_key_is_not_judged_by_a_token_that_was_revoked():
+    async with deriving() as (router, derives, clock):
+        await router.chat(**ASK)
+        derives.refuse = ["credential_invalid"]
+        with pytest.raises(CallError):
+            await router.chat(**ASK)
+        await clock.sleep(5)
+        assert derives.minted == 2, "its probe was sent with another"
+
+
+@virtual_time
 async def test_where_no_token_can_be_had_the_call_says_why_and_nothing_was_sent():
     async with deriving() as (router, derives, _):
         derives.refused = Failure(kind="permission_denied", message="the account may not")

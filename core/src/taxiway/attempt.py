@@ -37,12 +37,12 @@ _DRAIN: Final = 1.0
 class Attempt:
     """One try. `record` is what is kept of it; `usage` is what is known so far, `last` the events that end a stream which is whole.
 
-    `opened`: it was translated, so that there is a `progress`.
+    `secret` is what it is sent with. `opened`: it was translated, so that there is a `progress`.
     """
 
     __slots__ = tuple(
-        "_bill _closed _ended _engine _exchange _late _marked _provider _replies _reservation _secret _shaped _started "
-        "_timeouts _translation _watch call candidate committed first_token last opened outgoing progress record stamp "
+        "_bill _closed _ended _engine _exchange _late _marked _provider _replies _reservation _shaped _started "
+        "_timeouts _translation _watch call candidate committed first_token last opened outgoing progress record secret stamp "
         "status usage".split()
     )
 
@@ -60,7 +60,7 @@ class Attempt:
         self._late: Failure | None = None
         self._bill: Bill | None = None
         self._marked = self._closed = self._ended = self.committed = self.opened = False
-        self._secret = account.secret
+        self.secret = account.secret
         self._shaped: Translated | None = None
         self.last: list[Json] = []
         self.first_token: float | None = None
@@ -87,7 +87,7 @@ class Attempt:
 
         Its time counts from now: no endpoint is slow because a token or a picture was.
         """
-        self._secret, self._shaped = secret, shaped
+        self.secret, self._shaped = secret, shaped
         self._started = self._engine.clock.monotonic()
 
     def open(self, before: AttemptRecord | None) -> Failure | None:
@@ -98,7 +98,7 @@ class Attempt:
             self.progress, self.stamp = translation.progress(), translation.stamp(self.bill)
             self.opened = True
             self.outgoing = Outgoing(
-                call, translation.spoken, translation.body, candidate, self._secret, call.facts.stream
+                call, translation.spoken, translation.body, candidate, self.secret, call.facts.stream
             )
             request = self._provider.prepare(self.outgoing, engine.now(candidate.endpoint.provider))
             transport = engine.transports[request.origin.scheme]

@@ -20,6 +20,8 @@ MOST_ATTEMPTS: Final = 8
 
 _BACKOFF: Final = 0.5
 _BACKOFF_CAP: Final = 8.0
+_TOKEN_REFUSED: Final = frozenset({"token_expired", "credential_invalid"})
+"""What is said of a derived secret that holds no more: a key is not judged by a token that was revoked before its end."""
 _RETRY_HINT: Final = 60.0
 """Above this, in seconds, an SDK that waits as told would hang: it is told not to retry."""
 
@@ -120,8 +122,8 @@ class Run:
         self.records.append(attempt.record)
         self.failures.append((attempt.candidate, failure))
         self.troubles += POLICIES[failure.kind].budgeted
-        if failure.kind == "token_expired":
-            self.engine.tokens.forget(attempt.candidate.account)
+        if failure.kind in _TOKEN_REFUSED:
+            self.engine.tokens.forget(attempt.candidate.account, attempt.secret)
         self._exclude(attempt.candidate, failure.kind)
 
     def served(self, attempt: Attempt) -> None:

@@ -65,9 +65,11 @@ class Tokens:
         held = self.current(slug, provider, account)
         return held if held is not None else await asyncio.shield(self._begin(slug, provider, account))
 
-    def forget(self, account: Account) -> None:
-        """The provider refuses it: the next call waits for another."""
-        self._held.pop(account.key, None)
+    def forget(self, account: Account, secret: Secret | None) -> None:
+        """The provider refuses this one: the next call waits for another. What came meanwhile is not forgotten."""
+        held = self._held.get(account.key)
+        if held is not None and held.derived.secret == secret:
+            del self._held[account.key]
 
     async def aclose(self) -> None:
         """Stop what is under way."""
