@@ -90,8 +90,9 @@ class Run:
     async def _ready(self, attempt: Attempt, wanted: Wanted | None) -> Failure | None:
         """Get what an attempt needs before it can be opened: a token, a body that is shaped for its endpoint. Raises InvalidRequest."""
         engine, call, endpoint = self.engine, self.call, attempt.candidate.endpoint
+        limit = asyncio.timeout(max(0.0, call.deadline - engine.clock.monotonic()))
         try:
-            async with asyncio.timeout(max(0.0, call.deadline - engine.clock.monotonic())) as limit:
+            async with limit:
                 if wanted is not None and wanted not in self._shaped:
                     self._shaped[wanted] = await engine.shaper.shape(call, endpoint, wanted, self._fetched)
                 secret = await engine.secret(attempt.candidate)
