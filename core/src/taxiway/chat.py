@@ -114,11 +114,7 @@ def offer(dialect: Dialect, summary: str) -> Iterable[Registration[NoOptions, Di
 _WRITER: Final = SseWriter()
 
 CHAT: Final = Dialect(
-    name="chat",
-    operation="chat",
-    upstream=ChatUpstream(),
-    client=ChatClient(),
-    routes=under_bases("/chat/completions"),
+    name="chat", operation="chat", upstream=ChatUpstream(), client=ChatClient(), routes=under_bases("/chat/completions")
 )
 
 

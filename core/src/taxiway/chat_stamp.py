@@ -36,8 +36,6 @@ class ChatStamp:
         event["id"] = self._call.id
         event["model"] = self._model
         event["provider"] = self._provider
-        if "created" not in event:
-            event["created"] = self._created
         if "usage" in event:
             self._usage = event.pop("usage") or self._usage
         if "system_fingerprint" in event and event["system_fingerprint"] is None:

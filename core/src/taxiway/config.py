@@ -17,15 +17,7 @@ from taxiway.converter import NOT_BUILT, collect, join, nearest, structure
 from taxiway.errors import ConfigError, Problem
 from taxiway.routing import Routing
 from taxiway.secret import scrub
-from taxiway.tables import (
-    CredentialTable,
-    Gateway,
-    MediaTable,
-    ModelTable,
-    PluginsTable,
-    RoutingTable,
-    SpoolTable,
-)
+from taxiway.tables import CredentialTable, Gateway, MediaTable, ModelTable, PluginsTable, RoutingTable, SpoolTable
 
 Raw: TypeAlias = Mapping[str, Any]
 

@@ -10,6 +10,7 @@ import importlib
 import ipaddress
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -48,14 +49,11 @@ def is_public(address: str) -> bool:
     """Whether an address is one that everybody can reach: not this machine, this network, or a cloud's metadata."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is not None:
-            return inner.is_global and not inner.is_multicast
-        # NAT64 leads to whatever IPv4 address is inside.
-        if ip in _NAT64:
-            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-        if ip not in _UNICAST:
-            return False
+        # These lead to whatever IPv4 address is inside.
+        inside = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else ip.ipv4_mapped or ip.sixtofour
+        if inside is None:
+            return ip.is_global and ip in _UNICAST
+        ip = inside
     return ip.is_global and not ip.is_multicast
 
 
@@ -115,10 +113,11 @@ class Media:
         try:
             async with allowance.slots, asyncio.timeout(WITHIN):
                 return await self._get(url, where, allowance)
+        except InvalidRequest:
+            raise
         except TimeoutError:
             raise InvalidRequest(where, f"could not be fetched within {WITHIN:.0f} s") from None
-        except (OSError, ValueError) as error:
-            # What came of the name or the connection is not told to strangers in detail.
+        except Exception as error:  # noqa: BLE001 - the URL's, the name's, the connection's: not told to strangers in detail
             raise InvalidRequest(where, f"could not be fetched ({type(error).__name__})") from None
 
     async def _get(self, url: str, where: str, allowance: "_Allowance") -> str:
@@ -139,15 +138,11 @@ class Media:
         literal = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
         target = f"https://{literal}:{port}{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         headers = {"host": parts.netloc, "user-agent": "taxiway", "accept": "*/*", "accept-encoding": "identity"}
-        try:
-            request = httpx.Request("GET", target, headers=headers, extensions={"sni_hostname": host})
-            return await self._read(request, where, allowance)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise InvalidRequest(where, f"could not be fetched ({type(error).__name__})") from None
+        request = httpx.Request("GET", target, headers=headers, extensions={"sni_hostname": host})
+        return await self._read(request, where, allowance)
 
     async def _read(self, request: Any, where: str, allowance: "_Allowance") -> str:
-        response = await self._transport.handle_async_request(request)
-        try:
+        async with aclosing(await self._transport.handle_async_request(request)) as response:
             if response.status_code != 200:
                 raise InvalidRequest(where, f"could not be fetched: its server answered {response.status_code}")
             data = bytearray()
@@ -158,8 +153,6 @@ class Media:
                     raise InvalidRequest(where, f"has more than {MOST} bytes")
                 if allowance.left < 0:
                     raise InvalidRequest(where, f"is too much: all files of a request have {IN_ALL} bytes at most")
-        finally:
-            await response.aclose()
         kind = response.headers.get("content-type", "").partition(";")[0].strip() or "application/octet-stream"
         return join(kind, base64.b64encode(data).decode())
 

@@ -72,23 +72,24 @@ class Run:
                 if pick.resort:
                     self._marked().resorted = True
                 attempt = self.attempt = Attempt(engine, self.snapshot, call, pick, self._number)
-                wanted, failure = self._wanted(attempt)
-                if wanted is not None or pick.candidate.endpoint.provider in self.snapshot.refreshes:
-                    failure = failure or await self._ready(attempt, wanted)
+                failure = None
+                try:
+                    wanted = engine.shaper.wanted(call, pick.candidate.endpoint)
+                    if wanted is not None or pick.candidate.endpoint.provider in self.snapshot.refreshes:
+                        failure = await self._ready(attempt, wanted)
+                except InvalidRequest as error:
+                    self.failed(attempt, failure := attempt.failure_of(error))
+                    self._record("failed", None, failure)
+                    raise
+                except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
+                    failure = attempt.failure_of(error)
                 failure = failure or self._open(attempt)
                 if failure is None:
                     return attempt
                 self.failed(attempt, failure)
 
-    def _wanted(self, attempt: Attempt) -> tuple[Wanted | None, Failure | None]:
-        """Say what is to be changed for an attempt's endpoint."""
-        try:
-            return self.engine.shaper.wanted(self.call, attempt.candidate.endpoint), None
-        except Exception as error:  # noqa: BLE001 - a transform's mistake is this candidate's, not the request path's
-            return None, attempt.failure_of(error)
-
     async def _ready(self, attempt: Attempt, wanted: Wanted | None) -> Failure | None:
-        """Get what an attempt needs before it can be opened: a token, a body that is shaped for its endpoint. Raises InvalidRequest."""
+        """Get what an attempt needs before it can be opened: a token, a body that is shaped for its endpoint."""
         engine, call, endpoint = self.engine, self.call, attempt.candidate.endpoint
         limit = asyncio.timeout(max(0.0, call.deadline - engine.clock.monotonic()))
         try:
@@ -98,21 +99,12 @@ class Run:
                 secret = await engine.secret(attempt.candidate)
         except RefreshFailed as error:
             return error.failure
-        except InvalidRequest as error:
-            self.refused(attempt, str(error))
-            raise
-        except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
-            if limit.expired():
-                return Failure(kind="timeout", message="the call's time was over before it could be sent", scope="none")
-            return attempt.failure_of(error)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return Failure(kind="timeout", message="the call's time was over before it could be sent", scope="none")
         attempt.ready(secret, None if wanted is None else self._shaped[wanted])
         return None
-
-    def refused(self, attempt: Attempt, message: str) -> None:
-        """The request turned out to be wrong before anything was sent: account what was tried before."""
-        failure = Failure(kind="invalid_request", message=message, scope="none")
-        self.failed(attempt, failure)
-        self._record("failed", None, failure)
 
     def failed(self, attempt: Attempt, failure: Failure) -> None:
         """Take a failed attempt in: end it, and say who is not to be tried again."""

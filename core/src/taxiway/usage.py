@@ -44,11 +44,7 @@ class Usage:
         """Add part by part; an estimate stays an estimate, and reported costs add where both are known."""
         costs = [u.reported_cost for u in (self, other) if u.reported_cost is not None]
         counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
-        return Usage(
-            **counts,
-            reported_cost=sum(costs) if costs else None,
-            estimated=self.estimated or other.estimated,
-        )
+        return Usage(**counts, reported_cost=sum(costs) if costs else None, estimated=self.estimated or other.estimated)
 
 
 _COUNTS = tuple(f.name for f in fields(Usage) if f.name not in {"reported_cost", "estimated"})
