@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from frames import event, exception, frame
 
 import taxiway_bedrock
 from taxiway.candidate import Credential
@@ -22,8 +23,6 @@ from taxiway_anthropic_messages import COUNT_TOKENS, MESSAGES
 from taxiway_bedrock import sigv4
 from taxiway_bedrock.converse import CONVERSE
 from taxiway_bedrock.embeddings import VECTORS
-from taxiway_bedrock.eventstream import Frame, encode
-from taxiway_bedrock.frames import event_frame, exception_frame
 from taxiway_bedrock.sigv4 import Keys
 
 REGISTRATION = next(iter(taxiway_bedrock.taxiway_providers()))
@@ -77,14 +76,12 @@ MESSAGE = {**CLAUDES[0]["message"], "content": [{"type": "text", "text": "Hi"}],
 
 
 def stream(events) -> bytes:
-    return b"".join(encode(event_frame(kind, value)) for event in events for kind, value in event.items())
+    return b"".join(event(kind, value) for one in events for kind, value in one.items())
 
 
 def chunks(events) -> bytes:
-    return b"".join(
-        encode(event_frame("chunk", {"bytes": base64.b64encode(json.dumps(event).encode()).decode(), "p": "ab"}))
-        for event in events
-    )
+    encoded = [base64.b64encode(json.dumps(one).encode()).decode() for one in events]
+    return b"".join(event("chunk", {"bytes": data, "p": "ab"}) for data in encoded)
 
 
 FRAMES = "application/vnd.amazon.eventstream"
@@ -418,7 +415,7 @@ def test_an_exception_in_a_stream_is_an_error_and_what_came_before_it_is_not_los
     """Synthetic, from documentation: none was recorded."""
     sent = sending(sample)
     before = stream(EVENTS[:2]) if sample == 0 else chunks(CLAUDES[:2])
-    body = before + encode(exception_frame(kind, said))
+    body = before + exception(kind, said)
     replies = PROVIDER.replies(sent, HttpHead(200, {"content-type": FRAMES}))
     *events, error = replies.feed(body)
     assert len(events) == 2
@@ -431,7 +428,7 @@ def test_an_exception_in_a_stream_is_an_error_and_what_came_before_it_is_not_los
 def test_an_error_of_the_stream_itself_is_in_headers():
     sent = sending(0)
     headers = {":message-type": "error", ":error-code": "InternalFailure", ":error-message": "It broke."}
-    (error,) = PROVIDER.replies(sent, HttpHead(200, {})).feed(encode(Frame(headers, b"")))
+    (error,) = PROVIDER.replies(sent, HttpHead(200, {})).feed(frame(headers, b""))
     failure = PROVIDER.classify(sent, None, {}, error.raw, NOW)
     assert (failure.kind, failure.code, failure.message) == ("unavailable", "InternalFailure", "It broke.")
 
@@ -448,9 +445,9 @@ def test_claudes_own_error_in_a_stream_is_an_error():
     "payload", [b"[1]", b"{}", b'{"bytes": "%%%"}', b'{"bytes": "W10="}', b'{"bytes": 5}', b"no json"]
 )
 def test_a_chunk_that_is_none_is_malformed(payload):
-    frame = encode(Frame({":event-type": "chunk", ":message-type": "event"}, payload))
+    chunk = frame({":event-type": "chunk", ":message-type": "event"}, payload)
     with pytest.raises(Malformed):
-        PROVIDER.replies(sending(2), HttpHead(200, {})).feed(frame)
+        PROVIDER.replies(sending(2), HttpHead(200, {})).feed(chunk)
 
 
 @pytest.mark.parametrize("body", [b'{"output": {}}', b'{"output": {"message": {"content": [1]}}}', b"{}"])

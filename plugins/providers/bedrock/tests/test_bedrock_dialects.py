@@ -2,7 +2,6 @@
 
 import base64
 import copy
-import json
 from contextlib import suppress
 from unittest import mock
 
@@ -11,6 +10,7 @@ from botocore.eventstream import EventStream
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.parsers import EventStreamJSONParser
+from frames import event as framed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +21,6 @@ from taxiway.errors import Malformed
 from taxiway.testing.dialect import JSON, DialectContract, Exchange, make_call
 from taxiway_anthropic_messages import MESSAGES
 from taxiway_bedrock.converse import CONVERSE
-from taxiway_bedrock.eventstream import Frame, encode
 from taxiway_bedrock.request import State
 
 SERVICE = ServiceModel(Loader().load_service_model("bedrock-runtime", "service-2"), "bedrock-runtime")
@@ -348,11 +347,7 @@ def test_a_tools_input_that_was_cut_stays_as_it_came():
 @pytest.mark.parametrize("exchange", EXCHANGES)
 def test_events_are_those_that_botocore_reads(exchange):
     """With blobs as base64, and without the padding, of which its model says nothing."""
-    body = b"".join(
-        encode(Frame({":event-type": kind, ":message-type": "event"}, json.dumps(value).encode()))
-        for event in exchange.events
-        for kind, value in event.items()
-    )
+    body = b"".join(framed(kind, value) for event in exchange.events for kind, value in event.items())
     raw = mock.Mock(stream=lambda: [body])
     shape = SERVICE.operation_model("ConverseStream").output_shape.members["stream"]
     read = EventStream(raw, shape, EventStreamJSONParser(), "ConverseStream")

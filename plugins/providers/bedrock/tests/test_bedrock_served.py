@@ -8,13 +8,12 @@ from email.utils import formatdate
 
 import pytest
 from attrs import define, field
+from frames import event, exception
 
 from taxiway import Router
 from taxiway.clock import SystemClock
 from taxiway.http import HttpRequest, Origin
 from taxiway.outcome import CallError
-from taxiway_bedrock.eventstream import Frame, encode
-from taxiway_bedrock.frames import event_frame, exception_frame
 from taxiway_bedrock.sigv4 import Keys, sign
 
 pytestmark = pytest.mark.real_time
@@ -44,7 +43,7 @@ class Bedrock:
     """Answers Converse; a request whose signature is wrong, or out of time, is refused as AWS refuses it."""
 
     clock: SystemClock = field(factory=SystemClock)
-    frames: list[Frame] = field(factory=lambda: [event_frame(*event) for event in EVENTS])
+    frames: list[bytes] = field(factory=lambda: [event(*one) for one in EVENTS])
     seen: list[tuple[str, dict, dict]] = field(factory=list)
     port: int = 0
 
@@ -79,7 +78,7 @@ class Bedrock:
         if headers["authorization"] != ours:
             return self.refused("The request signature we calculated does not match", now)
         if target.endswith("-stream"):
-            return self.http(200, "application/vnd.amazon.eventstream", b"".join(map(encode, self.frames)), now)
+            return self.http(200, "application/vnd.amazon.eventstream", b"".join(self.frames), now)
         return self.http(200, "application/json", json.dumps(REPLY).encode(), now)
 
     def refused(self, message, now):
@@ -133,12 +132,12 @@ async def test_a_stream_comes_in_frames_and_ends_with_its_usage():
 
 
 async def test_an_exception_before_the_first_token_is_a_failure_and_after_it_ends_the_stream():
-    slow = exception_frame("throttlingException", {"message": "Too many requests"})
-    async with routed(Bedrock(frames=[event_frame(*EVENTS[0]), slow])) as router:
+    slow = exception("throttlingException", {"message": "Too many requests"})
+    async with routed(Bedrock(frames=[event(*EVENTS[0]), slow])) as router:
         with pytest.raises(CallError) as raised:
             [chunk async for chunk in router.stream(**ASKED)]
     assert raised.value.failure.kind == "rate_limited"
-    async with routed(Bedrock(frames=[*(event_frame(*event) for event in EVENTS[:2]), slow])) as router:
+    async with routed(Bedrock(frames=[*(event(*one) for one in EVENTS[:2]), slow])) as router:
         chunks = [chunk async for chunk in router.stream(**ASKED)]
     assert chunks[-1]["error"]["message"] == "Too many requests"
 

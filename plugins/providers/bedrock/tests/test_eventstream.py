@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 import pytest
 from botocore.eventstream import EventStreamBuffer
+from frames import frame, header, raw_frame
 from hypothesis import given
 from hypothesis import strategies as st
 
 from taxiway.errors import Malformed
-from taxiway_bedrock.eventstream import MAX_FRAME, Frame, FrameParser, encode
+from taxiway_bedrock.eventstream import MAX_FRAME, Frame, FrameParser
 
 NAME = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
 FRAMES = st.lists(
@@ -18,24 +19,9 @@ FRAMES = st.lists(
 )
 
 
-def header(name: str, kind: int, value: bytes) -> bytes:
-    size = struct.pack(">H", len(value)) if kind in {6, 7} else b""
-    return struct.pack(">B", len(name)) + name.encode() + bytes([kind]) + size + value
-
-
-def frame(headers: bytes, payload: bytes) -> bytes:
-    prelude = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
-    body = prelude + struct.pack(">I", crc32(prelude)) + headers + payload
-    return body + struct.pack(">I", crc32(body))
-
-
-def texts(headers: dict[str, str], payload: bytes) -> bytes:
-    return encode(Frame(headers, payload))
-
-
 @given(frames=FRAMES, data=st.data())
 def test_any_split_gives_the_frames_that_botocore_reads(frames, data) -> None:
-    raw = b"".join(texts(headers, payload) for headers, payload in frames)
+    raw = b"".join(frame(headers, payload) for headers, payload in frames)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=20)))
     parser = FrameParser()
     found = [
@@ -49,7 +35,7 @@ def test_any_split_gives_the_frames_that_botocore_reads(frames, data) -> None:
 
 @given(frames=FRAMES.filter(bool), data=st.data())
 def test_a_spoilt_byte_is_found_and_what_came_before_is_given(frames, data) -> None:
-    pieces = [texts(headers, payload) for headers, payload in frames]
+    pieces = [frame(headers, payload) for headers, payload in frames]
     raw = bytearray(b"".join(pieces))
     place = data.draw(st.integers(0, len(raw) - 1))
     raw[place] ^= data.draw(st.integers(1, 255))
@@ -76,7 +62,7 @@ def _read(pieces: Iterable[bytes], found: list[Frame]) -> None:
 
 
 def test_a_cut_frame_is_malformed_and_a_whole_one_is_not() -> None:
-    raw = texts({":event-type": "messageStop"}, b"{}")
+    raw = frame({":event-type": "messageStop"}, b"{}")
     for length in range(1, len(raw)):
         parser = FrameParser()
         assert not parser.feed(raw[:length])
@@ -102,7 +88,7 @@ def test_headers_of_every_type_are_skipped_or_read() -> None:
             header("text", 7, b"read"),
         ]
     )
-    assert FrameParser().feed(frame(headers, b"x")) == [Frame({"text": "read"}, b"x")]
+    assert FrameParser().feed(raw_frame(headers, b"x")) == [Frame({"text": "read"}, b"x")]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +96,7 @@ def test_headers_of_every_type_are_skipped_or_read() -> None:
 )
 def test_headers_that_can_not_be_read_are_malformed(headers: bytes) -> None:
     with pytest.raises(Malformed):
-        FrameParser().feed(frame(headers, b""))
+        FrameParser().feed(raw_frame(headers, b""))
 
 
 @pytest.mark.parametrize("lengths", [(MAX_FRAME + 1, 0), (15, 0), (20, 5)])

@@ -35,18 +35,6 @@ class Frame:
     payload: bytes
 
 
-def encode(frame: Frame) -> bytes:
-    """Return a frame's bytes: for whoever plays the provider."""
-    headers = b"".join(
-        bytes([len(name)]) + name.encode() + bytes([_TEXT]) + struct.pack(">H", len(data)) + data
-        for name, value in frame.headers.items()
-        for data in [value.encode()]
-    )
-    lengths = struct.pack(">II", _SHORTEST + len(headers) + len(frame.payload), len(headers))
-    body = lengths + struct.pack(">I", crc32(lengths)) + headers + frame.payload
-    return body + struct.pack(">I", crc32(body))
-
-
 class FrameParser:
     """Turns bytes into frames.
 

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
-from taxiway.codec import Json, dumps, loads
+from taxiway.codec import Json, loads
 from taxiway.errors import Malformed
 from taxiway.http import HttpHead
 from taxiway.provider import Event, InBandError
@@ -71,16 +71,6 @@ def invoked_event(frame: Frame) -> Event | None:
     except (binascii.Error, ValueError):
         raise Malformed("a chunk that is no base64") from None
     return InBandError(event) if event.get("error") else next(iter(checked(event)))
-
-
-def event_frame(kind: str, value: Json) -> Frame:
-    """Return the frame of an event, as `converse_event` reads it: for whoever plays the provider."""
-    return Frame({":event-type": kind, ":content-type": "application/json", _KIND: "event"}, dumps(value))
-
-
-def exception_frame(kind: str, value: Json) -> Frame:
-    """Return the frame of an exception (`throttlingException`)."""
-    return Frame({":exception-type": kind, ":content-type": "application/json", _KIND: "exception"}, dumps(value))
 
 
 def converse_reply(reply: Json) -> Iterable[Json]:
