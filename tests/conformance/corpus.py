@@ -86,6 +86,8 @@ class Cassette:
             delta = event.get("delta")
             if event.get("error") or (isinstance(delta, dict) and delta.get("error")):
                 return event
+            if event.get("type") == "response.failed":
+                return event["response"]
         return None
 
 

@@ -30,6 +30,8 @@ def test_a_reply_of_another_operation_is_valid_and_says_the_same(replay, record_
 
 
 def _translated(replay, client):
+    if client in {"messages", "responses"} and replay.told().answers[0].finish == "error":
+        return  # Their forms of a failure are no replies.
     served = replay.serve(replay.foreign(client))
     streamed = replay.stream
     native = replay.dialect.name == client

@@ -12,6 +12,7 @@ FINISHES = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "content_filter",
+    "insufficient_system_resource": "error",
     "error": "error",
 }
 

@@ -10,6 +10,8 @@ FINISHES = {
     "tool_use": "tool_calls",
     "guardrail_intervened": "content_filter",
     "content_filtered": "content_filter",
+    "malformed_model_output": "error",
+    "malformed_tool_use": "error",
 }
 SERVER = "server_tool_use"
 
