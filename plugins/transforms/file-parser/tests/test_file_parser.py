@@ -2,6 +2,7 @@
 
 import base64
 import io
+import threading
 
 import pytest
 from pypdf import PdfWriter
@@ -118,3 +119,26 @@ def test_long_texts_are_cut():
     assert text_of("data:text/plain,a%20b", 1000) == "a b"
     with pytest.raises(Unreadable):
         text_of("nonsense", 10)
+
+
+async def test_files_that_take_too_long_never_take_more_than_their_threads(monkeypatch):
+    begun, go_on = [], threading.Event()
+
+    def stuck(data, most):
+        begun.append(data)
+        go_on.wait(10)
+        return "text"
+
+    monkeypatch.setattr("taxiway_file_parser.parser.text_of", stuck)
+    parser, given = FileParser(1000, 0.05), call(body(pdf()))
+    try:
+        for _ in range(4):
+            with pytest.raises(Unsupported, match="within"):
+                await parser.request(given, TEXT_ONLY, given.body)
+        assert len(begun) == 2
+    finally:
+        go_on.set()
+    patient = FileParser(1000, 5.0)
+    patient._slots = parser._slots
+    made = await patient.request(given, TEXT_ONLY, given.body)
+    assert "text" in made["messages"][0]["content"][1]["text"]

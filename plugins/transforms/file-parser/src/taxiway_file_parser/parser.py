@@ -73,12 +73,23 @@ class FileParser:
 
     async def _read(self, data: str, where: str) -> str:
         try:
-            async with self._slots, asyncio.timeout(self._within):
-                return await asyncio.to_thread(text_of, data, self._characters)
+            async with asyncio.timeout(self._within):
+                await self._slots.acquire()
+                reading = asyncio.ensure_future(asyncio.to_thread(text_of, data, self._characters))
+                # No thread can be stopped: one that is not waited for any more keeps its slot, or such files would take all
+                # threads of the program.
+                reading.add_done_callback(self._read_to_its_end)
+                return await asyncio.shield(reading)
         except Unreadable as error:
             raise Unsupported(where, str(error)) from None
         except TimeoutError:
             raise Unsupported(where, f"could not be read within {self._within:.0f} s") from None
+
+    def _read_to_its_end(self, reading: asyncio.Future[str]) -> None:
+        self._slots.release()
+        if not reading.cancelled():
+            # Who waited for it has raised it; where nobody does, nobody asks.
+            reading.exception()
 
 
 def _engine(asked: Json) -> str | None:

@@ -1,15 +1,15 @@
 """The text of a file that is given as a data URL (RFC 2397)."""
 
 import base64
-import binascii
 import io
 import logging
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
+
+from taxiway.data_url import split
 
 _PDF: Final = b"%PDF-"
 _PDF_WITHIN: Final = 1024
@@ -30,7 +30,7 @@ def text_of(url: str, most: int) -> str:
     kind, data = _decoded(url)
     if _PDF in data[:_PDF_WITHIN]:
         return _pdf(data, most)
-    if kind.startswith(_TEXTS) or not kind:
+    if kind.startswith(_TEXTS):
         try:
             return data.decode()[:most]
         except UnicodeDecodeError:
@@ -39,15 +39,12 @@ def text_of(url: str, most: int) -> str:
 
 
 def _decoded(url: str) -> tuple[str, bytes]:
-    head, comma, rest = url.partition(",")
-    if not head.startswith("data:") or not comma:
+    given = split(url)
+    if given is None:
         raise Unreadable("is no data URL")
-    kind, *parameters = head.removeprefix("data:").split(";")
-    if "base64" not in parameters:
-        return kind.lower(), unquote_to_bytes(rest)
     try:
-        return kind.lower(), base64.b64decode(rest, validate=True)
-    except (binascii.Error, ValueError):
+        return given.media_type, base64.b64decode(given.data, validate=True)
+    except ValueError:
         raise Unreadable("is no base64") from None
 
 
