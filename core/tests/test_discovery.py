@@ -88,19 +88,34 @@ async def test_nobody_is_asked_that_knows_its_models():
     ],
 )
 async def test_a_failure_is_told_once_and_keeps_what_was_known(caplog, answer):
-    door = Door(a=(200, {}, b"llama"), b=answer)
+    door = Door(a=(200, {}, b"llama"), b=(200, {}, b""))
     found, a, b = discovery(door), account("a"), account("b")
-    await found.ask({"local": Lists()}, {"local": [a, b]})
-    assert found.pause == SOON
-    door.answers["a"] = answer
+    await found.ask({"local": Lists()}, {"local": [a]})
+    assert found.pause == EVERY
+    door.answers |= {"a": answer, "b": answer}
     for _ in range(3):
         assert not await found.ask({"local": Lists()}, {"local": [a, b]})
     assert found.known(a).models == {"local/llama": "llama"}
     assert found.known(b) is b
+    assert found.pause == SOON
+    assert door.sent == ["a", "a", "b", "a", "b", "a", "b"]
     assert len([line for line in caplog.messages if "label-b: its models can't be listed" in line]) == 1
     door.answers |= {"a": (200, {}, b"llama"), "b": (200, {}, b"new")}
     assert await found.ask({"local": Lists()}, {"local": [a, b]})
     assert found.pause == EVERY
+
+
+async def test_one_that_does_not_answer_has_no_other_asked_more_often():
+    door = Door(a=(200, {}, b"llama"), b=(500, {}, b""), c=(200, {}, b""))
+    found, a, b = discovery(door), account("a"), account("b")
+    for _ in range(3):
+        await found.ask({"local": Lists()}, {"local": [a, b]})
+    assert door.sent == ["a", "b", "b", "b"]
+    await found.ask({"local": Lists()}, {"local": [a, b, account("c")]})
+    assert door.sent[4:] == ["b", "c"], "nobody knows yet what a new one lists"
+    for _ in range(round(EVERY / SOON)):
+        await found.ask({"local": Lists()}, {"local": [a, b]})
+    assert door.sent.count("a") == 2
 
 
 async def test_accounts_are_asked_at_the_same_time():

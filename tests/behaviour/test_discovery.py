@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from upstream import Upstream
 
+from taxiway.assembly import Parts
 from taxiway.clock import SystemClock
 from taxiway.discovery import EVERY, SOON
 from taxiway.errors import InvalidRequest
@@ -62,6 +63,18 @@ async def test_what_a_server_lists_is_served(upstream: Upstream) -> None:
         assert upstream.requests[-1].body["model"] == "gpt-4o"
         assert (await running.chat(**{**CHAT, "model": "team/fast"}))["provider"] == "local"
         assert not running.warnings
+
+
+async def test_a_change_that_can_not_be_taken_over_ends_no_asking(upstream: Upstream, monkeypatch, caplog) -> None:
+    clock = Waking()
+    upstream.keys.clear()
+    async with router(upstream, clock=clock):
+        monkeypatch.setattr(Parts, "refresh", None)
+        upstream.keys.add(KEY)
+        await clock.sleeping.wait()
+        async with asyncio.timeout(5):
+            await clock.next()
+    assert "can't be taken over" in caplog.text
 
 
 async def test_one_that_does_not_list_is_asked_soon_again_and_one_that_does_every_hour(upstream: Upstream) -> None:

@@ -101,8 +101,8 @@ class Parts:
             if await self._discovery.ask(self.built.providers, self._made):
                 try:
                     await changed()
-                except ConfigError as error:
-                    self.built.context.log.warning("the models that servers list can't be taken over: %s", error)
+                except Exception as error:  # noqa: BLE001 - one bad moment does not end the asking
+                    self.built.context.log.warning("listed models can't be taken over: %s", scrub(str(error)))
 
     async def aclose(self) -> None:
         """Close everything, the last started first. One that fails keeps no other from being closed."""

@@ -367,15 +367,12 @@ def lost(error: TransportError) -> Failure:
 async def _error_body(exchange: Exchange) -> Json | str:
     """Read an error reply, as far as it can be read."""
     data = b""
-    try:
+    with suppress(TransportError):
         while len(data) < MAX_ERROR_BODY and (more := await exchange.read()):
             data += more
-    except TransportError:
-        pass
     if len(data) >= MAX_ERROR_BODY:
         exchange.abort()
-    try:
-        value = loads(data)
-    except Malformed:
-        return data.decode("utf-8", "replace")
-    return value if isinstance(value, dict) else data.decode("utf-8", "replace")
+    with suppress(Malformed):
+        if isinstance(value := loads(data), dict):
+            return value
+    return data.decode("utf-8", "replace")

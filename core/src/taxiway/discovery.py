@@ -18,6 +18,9 @@ EVERY: Final = 3600.0
 SOON: Final = 30.0
 """Seconds until accounts are asked again where one did not answer: a server of one's own may be starting too."""
 
+_ROUNDS: Final = int(EVERY / SOON)
+"""Rounds in which only those are asked that did not answer, until it is everybody's turn again."""
+
 _WITHIN: Final = 10.0
 """Seconds for one answer."""
 
@@ -31,10 +34,12 @@ class Discovery:
     context: Context
     listed: dict[str, Mapping[str, str]] = field(factory=dict)
     _failed: set[str] = field(factory=set)
+    _round: int = 0
 
     async def ask(self, providers: Mapping[str, Provider], accounts: Mapping[str, Sequence[Account]]) -> bool:
-        """Ask all accounts that can be asked. Whether anything is listed that was not, or no more."""
+        """Ask all accounts that it is time to ask. Whether anything is listed that was not, or no more."""
         before = dict(self.listed)
+        self._round = (self._round + 1) % _ROUNDS if self._failed else 0
         able = [(slug, provider) for slug, provider in providers.items() if isinstance(provider, Discovers)]
         await asyncio.gather(*(self._ask(provider, slug, one) for slug, provider in able for one in accounts[slug]))
         return self.listed != before
@@ -50,6 +55,8 @@ class Discovery:
         return account if listed is None or account.models is not None else evolve(account, models=listed)
 
     async def _ask(self, provider: Discovers, slug: str, account: Account) -> None:
+        if self._round and account.key in self.listed and account.key not in self._failed:
+            return
         try:
             request = provider.discovery(account, account.secret, self.context.clock.now())
             if request is None:
