@@ -11,7 +11,7 @@ space := $(empty) $(empty)
 sources := core/src $(wildcard plugins/*/*/src)
 projects := pyproject.toml core/pyproject.toml $(wildcard plugins/*/*/pyproject.toml examples/*/pyproject.toml)
 
-.PHONY: run test conformance lint format bench wheels new requirements clean
+.PHONY: run test test-clients conformance lint format bench wheels new requirements clean
 .DEFAULT_GOAL := test
 
 run: .venv/.run-stamp
@@ -19,6 +19,10 @@ run: .venv/.run-stamp
 
 test: .venv/.dev-stamp
 	.venv/bin/pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+# Clients whose trees are heavy, in environments of their own; it needs Node 20 and npm, and no `make test` does.
+test-clients: .venv/.clients-stamp
+	.venv/bin/python tests/clients/run.py $(ARGS)
 
 # Recorded traffic of providers, and how much of it holds.
 conformance: .venv/.dev-stamp
@@ -47,13 +51,14 @@ new: .venv/.dev-stamp
 
 # Latest versions; no index's address and no path gets into the files.
 requirements: .venv/.dev-stamp
-	for name in uv runtime dev; do \
+	for name in uv runtime dev clients; do \
 	    .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	        --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" \
 	        --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
 
 clean:
+	rm -rf tests/clients/python/.venv tests/clients/javascript/node_modules
 	rm -rf .venv .uv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 .venv/.run-stamp: requirements/uv.txt requirements/runtime.txt $(projects) .ci/setup
@@ -61,3 +66,6 @@ clean:
 
 .venv/.dev-stamp: requirements/uv.txt requirements/runtime.txt requirements/dev.txt $(projects) .ci/setup
 	.ci/setup dev
+
+.venv/.clients-stamp: .venv/.dev-stamp requirements/clients.txt tests/clients/javascript/package-lock.json
+	.ci/setup clients

@@ -153,6 +153,7 @@ class Responses(_OpenAI):
     """openai's responses."""
 
     dialect = "responses"
+    raises: ClassVar = {**_OpenAI.raises, "stream": StreamBroke}
 
     async def ask(self, ask: Ask) -> Answer:
         return _response(await self.client.responses.create(**responses(ask)))
@@ -162,9 +163,9 @@ class Responses(_OpenAI):
             async for event in stream:
                 if event.type == "response.output_text.delta":
                     seen.append(event.delta)
-                # The SDK tells them as events: a stream of the bare `create` raises them.
+                # The SDK raises nothing: it gives the events.
                 if event.type in {"error", "response.failed"}:
-                    raise openai.APIError(str(event), stream._response.request, body=None)
+                    raise StreamBroke(event.type)
             return _response(await stream.get_final_response())
 
 

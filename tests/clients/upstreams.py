@@ -21,7 +21,7 @@ from taxiway_simulator.simulation import Simulation
 
 KEY = "simulated-key-one"
 SIGNING = json.dumps({"accessKeyId": KEY, "secretAccessKey": "simulated-secret-key"})
-SPARE = "second/spare"
+SPARE, BREAKS, EMBEDS = "second/spare", "second/breaks", "simulator/embed"
 UNLIMITED = Quota()
 
 
@@ -165,11 +165,12 @@ class SkippingClock(SystemClock):
 
 @define
 class Site:
-    """A gateway in front of all of them."""
+    """A gateway in front of all of them. Of each server, by its name: what it simulates, and its address without a path."""
 
     gateway: Gateway
     clock: SkippingClock
     simulations: dict[str, Remembering]
+    origins: dict[str, str]
 
     @property
     def origin(self) -> str:
@@ -195,6 +196,7 @@ async def serving(environment: Any, quota: Quota = UNLIMITED) -> AsyncIterator[S
     rows = installed()
     credentials: list[dict[str, Any]] = []
     simulations: dict[str, Remembering] = {}
+    origins: dict[str, str] = {}
     pace = Pace(first_token=0.0, tokens_per_second=100_000.0)
 
     async with AsyncExitStack() as stack:
@@ -209,11 +211,13 @@ async def serving(environment: Any, quota: Quota = UNLIMITED) -> AsyncIterator[S
             )
             simulations[name] = Remembering(options, clock.now(), usage=usage)
             server = await stack.enter_async_context(SimulatorServer(simulations[name], clock))
-            return f"http://{server.host}:{server.port}"
+            origins[name] = f"http://{server.host}:{server.port}"
+            return origins[name]
 
         providers = [
-            _table("plain", await simulated("chat", ["talker"], quota), "talker", "plain/talker"),
-            _table("second", await simulated("second", ["spare"], UNLIMITED), "spare", SPARE),
+            _table("plain", await simulated("chat", ["talker"], quota), "plain/talker"),
+            _table("second", await simulated("second", ["spare", "breaks"], UNLIMITED), SPARE, BREAKS),
+            {"use": "simulator"},
         ]
         environment.setenv("SIMULATED_PLAIN", KEY)
         credentials += [{"provider": slug, "key": "env:SIMULATED_PLAIN"} for slug in ("plain", "second")]
@@ -231,10 +235,10 @@ async def serving(environment: Any, quota: Quota = UNLIMITED) -> AsyncIterator[S
             "models": {f"safe/{row.name}": {"try": [row.model[0], SPARE]} for row in rows},
         }
         router = await stack.enter_async_context(Router.from_dict(config, clock=clock))
-        yield Site(await stack.enter_async_context(gateway(router)), clock, simulations)
+        yield Site(await stack.enter_async_context(gateway(router)), clock, simulations, origins)
 
 
-def _table(slug: str, origin: str, model: str, named: str) -> dict[str, Any]:
+def _table(slug: str, origin: str, *models: str) -> dict[str, Any]:
     """Return the table of an OpenAI-shaped server."""
-    priced = {"id": model, "slug": named, "price": {"input": 1.0, "output": 2.0}}
-    return {"use": "openai-compatible", "slug": slug, "base_url": f"{origin}/v1", "models": [priced]}
+    priced = [{"id": m.rpartition("/")[2], "slug": m, "price": {"input": 1.0, "output": 2.0}} for m in models]
+    return {"use": "openai-compatible", "slug": slug, "base_url": f"{origin}/v1", "models": priced}
