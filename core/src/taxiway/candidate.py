@@ -90,7 +90,9 @@ class Endpoint:
     `dialects` lists what it speaks for each operation, best first. `parameters` are those known to work (None: nothing is
     known), by OpenRouter's names. Tokens in `context` and `max_output`; seconds since the epoch in `created`. `fetches`: the
     modalities that it takes as bytes only, so that what is given by URL is fetched for it. `echoes`: the name under which the text
-    of an assistant's reasoning is sent back (empty: it is not, or as the client says it).
+    of an assistant's reasoning is sent back (empty: it is not, or as the client says it). `unsupported` are canonical fields that it is
+    known to refuse, `thinking_refuses` those that it refuses besides where it is told to reason. `elsewhere`: parameters whose calls go
+    in its best dialect, even if it speaks the client's own.
     """
 
     model: str
@@ -107,6 +109,8 @@ class Endpoint:
     max_output: int | None = None
     parameters: frozenset[str] | None = None
     unsupported: frozenset[str] = frozenset()
+    thinking_refuses: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
     inputs: frozenset[str] = frozenset({"text"})
     outputs: frozenset[str] = frozenset({"text"})
     reasoning: bool = False

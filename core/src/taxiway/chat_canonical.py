@@ -26,17 +26,29 @@ def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
 
     The same object where nothing applies.
     """
-    refused, echoes = endpoint.unsupported, endpoint.echoes
+    refused, echoes = refused_of(body, endpoint), endpoint.echoes
     if echoes:
         body = _echoed(body, echoes)
     if not refused:
         return Translated(body)
     dropped: list[str] = []
     if not refused.isdisjoint(body):
-        body = _renamed(body, endpoint, dropped)
+        body = _renamed(body, refused, endpoint.max_output, dropped)
     # As a parameter it asks for reasoning; in a message it is what was reasoned, whose other form is `reasoning_details`.
     inside = refused if "reasoning_details" in refused else refused - {"reasoning"}
     return Translated(_without(body, refused, inside - {echoes}, dropped), tuple(dropped))
+
+
+def refused_of(body: Json, endpoint: Endpoint) -> frozenset[str]:
+    """Return what an endpoint is known to refuse of a body: some fields only where it is told to reason."""
+    more = endpoint.thinking_refuses
+    return endpoint.unsupported | more if more and _thinks(body) else endpoint.unsupported
+
+
+def _thinks(body: Json) -> bool:
+    reasoning = body.get("reasoning")
+    effort = body.get("reasoning_effort") or (effort_of(reasoning, None) if type(reasoning) is dict else None)
+    return effort not in {None, "none"}
 
 
 def _echoed(body: Json, name: str) -> Json:
@@ -69,9 +81,9 @@ def _spoken(detail: Any) -> str | None:
     return next((detail[name] for name in _SPOKEN if type(detail.get(name)) is str), None)
 
 
-def _renamed(body: Json, endpoint: Endpoint, dropped: list[str]) -> Json:
-    """Say otherwise what the endpoint takes under another name."""
-    refused, body = endpoint.unsupported, dict(body)
+def _renamed(body: Json, refused: frozenset[str], most: int | None, dropped: list[str]) -> Json:
+    """Say otherwise what the endpoint takes under another name. `most`: tokens that it can put out."""
+    body = dict(body)
     for name, twin in _TWINS:
         if name in refused and twin not in refused and body.get(name) is not None:
             value = body.pop(name)
@@ -79,7 +91,7 @@ def _renamed(body: Json, endpoint: Endpoint, dropped: list[str]) -> Json:
                 body[twin] = value
     reasoning = body.get("reasoning")
     if reasoning and "reasoning" in refused and "reasoning_effort" not in refused:
-        most = body.get("max_completion_tokens") or body.get("max_tokens") or endpoint.max_output
+        most = body.get("max_completion_tokens") or body.get("max_tokens") or most
         effort = body.get("reasoning_effort") or effort_of(reasoning, most)
         if effort is not None:
             del body["reasoning"]

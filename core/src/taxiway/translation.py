@@ -34,7 +34,8 @@ class Translation:
         self, dialects: Mapping[str, Dialect], call: Call, endpoint: Endpoint, shaped: Translated | None = None
     ) -> None:
         choice = endpoint.dialects[call.operation]
-        self.spoken = spoken = call.dialect if call.dialect in choice else choice[0]
+        passes = call.dialect in choice and endpoint.elsewhere.isdisjoint(call.facts.parameters)
+        self.spoken = spoken = call.dialect if passes else choice[0]
         ours, theirs = dialects[call.dialect].client, dialects[spoken].upstream
         assert ours is not None
         assert theirs is not None

@@ -306,6 +306,20 @@ def test_reasoning_that_is_text_goes_back_to_who_wants_it():
     assert made.dropped == ("messages.reasoning",)
 
 
+def test_members_that_no_item_has_are_named_as_dropped():
+    part = {"type": "text", "text": "a", "document": {"title": "b"}}
+    message = {"role": "tool", "tool_call_id": "1", "content": [part], "is_error": True, "name": "c"}
+    made = from_chat({"messages": [*HELLO, message]})
+    assert made.dropped == ("messages.is_error", "messages.name", "messages.content.document")
+
+
+def test_what_is_refused_of_who_reasons_is_left_out_where_reasoning_is_asked_for():
+    known = {"thinking_refuses": frozenset({"temperature"})}
+    assert "temperature" in from_chat({"temperature": 1}, **known).body
+    made = from_chat({"temperature": 1, "reasoning_effort": "low"}, **known)
+    assert made.dropped == ("temperature",)
+
+
 TEXT = st.text(min_size=1, max_size=8)
 MARK = st.none() | st.just({"type": "ephemeral"}) | st.just({"type": "ephemeral", "ttl": "1h"})
 

@@ -134,6 +134,26 @@ def test_what_a_model_speaks_and_refuses_is_declared(name, reasoning, speaks, re
     assert taken.isdisjoint(endpoint.unsupported)
 
 
+@pytest.mark.parametrize(
+    ("name", "elsewhere", "thinking"),
+    [
+        ("gpt-4o", set(), set()),
+        ("o3", {"reasoning"}, set()),
+        ("gpt-5-mini", {"reasoning"}, set()),
+        ("gpt-5.1", {"reasoning"}, {"temperature", "top_p", "logprobs", "top_logprobs"}),
+        ("gpt-5.4-nano", {"reasoning", "tools"}, {"temperature", "top_p", "logprobs", "top_logprobs"}),
+        ("gpt-5.6-sol", {"reasoning", "tools"}, set()),
+    ],
+)
+def test_when_a_chat_clients_call_goes_by_responses_is_declared(name, elsewhere, thinking):
+    unsupported = frozenset({"temperature"}) if name.startswith(("o", "gpt-5")) else frozenset()
+    model = CatalogModel(id=name, slug=f"openai/{name}", name=name, reasoning=name != "gpt-4o", unsupported=unsupported)
+    endpoint = next(one for one in PROVIDER.endpoints(KnownModels([model]), []) if one.id == name)
+    assert endpoint.elsewhere == elsewhere
+    assert endpoint.thinking_refuses == thinking
+    assert ("temperature" in endpoint.unsupported) is (bool(unsupported) and not thinking)
+
+
 def test_models_that_only_draw_are_not_served_and_those_that_the_catalog_lacks_are():
     known = KnownModels([CatalogModel(id="gpt-image-1", slug="openai/i", name="I")])
     served = {endpoint.id: endpoint for endpoint in PROVIDER.endpoints(known, [])}

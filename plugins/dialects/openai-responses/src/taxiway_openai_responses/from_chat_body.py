@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from taxiway.call import Translated
 from taxiway.candidate import Endpoint
-from taxiway.chat_canonical import effort_of
+from taxiway.chat_canonical import effort_of, refused_of
 from taxiway.codec import Json
 from taxiway.errors import Malformed, Unsupported
 from taxiway_openai_responses import parts, reasoning, tools
@@ -33,8 +33,15 @@ _ASKED: Final = ("effort", "summary", "context", "mode")
 _CALLS: Final = {"function": ("function_call", "arguments"), "custom": ("custom_tool_call", "input")}
 _ENCRYPTED: Final = "reasoning.encrypted_content"
 _LOGPROBS: Final = "message.output_text.logprobs"
-_UNSAID: Final = frozenset({"name", "annotations", "images", "audio", "function_call"})
-"""Members of messages that items do not have."""
+_SAID: Final = frozenset(
+    "role content tool_calls tool_call_id refusal reasoning reasoning_content reasoning_details".split()
+)
+"""Members of messages that items have; of any other it is said that it was dropped."""
+
+_PARTS: Final = frozenset(
+    "type text image_url file input_audio video_url refusal cache_control prompt_cache_breakpoint".split()
+)
+"""The same of content parts."""
 
 
 def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
@@ -46,7 +53,7 @@ def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
 
 
 def _translated(body: Json, endpoint: Endpoint) -> Translated:
-    refused, dropped, applied = endpoint.unsupported, list[str](), list[str]()
+    refused, dropped, applied = refused_of(body, endpoint), list[str](), list[str]()
     for name in _ELSE:
         if body.get(name) is not None:
             raise Unsupported(name, "has no counterpart in the Responses API")
@@ -92,8 +99,8 @@ class _Items:
     def add(self, place: int, message: Json) -> None:
         """Add what a message says; `place` is its own among the messages."""
         role, content = message["role"], message.get("content")
-        if not _UNSAID.isdisjoint(message):
-            self._dropped += [f"messages.{name}" for name in message if name in _UNSAID and message[name]]
+        if not _SAID.issuperset(message):
+            self._dropped += [f"messages.{name}" for name in message if name not in _SAID and message[name]]
         if role == "tool":
             kind = "custom_tool_call_output" if message["tool_call_id"] in self._custom else "function_call_output"
             output = self._content(place, content, "input_text")
@@ -145,6 +152,9 @@ class _Items:
         made = [
             parts.from_chat(f"messages[{place}].content[{index}]", part, text) for index, part in enumerate(content)
         ]
+        for part in content:
+            if not _PARTS.issuperset(part):
+                self._dropped += [f"messages.content.{name}" for name in part if name not in _PARTS]
         for part in made:
             for name in self._refused.intersection(part):
                 del part[name]

@@ -109,7 +109,7 @@ class ModelRow:
 
     `dialects`: those of the shape's that they speak, best first; None: nothing is known. `refuses`: canonical fields that they
     answer with an error, beside the shape's; `takes`: fields that they take though the shape or an earlier row refuses them.
-    `efforts`: instead of the shape's.
+    `efforts`: instead of the shape's. `thinking_refuses` and `elsewhere`: as an `Endpoint`'s.
     """
 
     ids: tuple[str, ...]
@@ -117,6 +117,8 @@ class ModelRow:
     refuses: frozenset[str] = frozenset()
     takes: frozenset[str] = frozenset()
     efforts: Mapping[str, str] | None = None
+    thinking_refuses: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
 
     def matches(self, id: str) -> bool:  # noqa: A002 - it is what the provider calls it
         """Whether a model's id is one of these."""
@@ -187,3 +189,7 @@ class Shape:
             if row.matches(model.id):
                 refused = (refused | row.refuses) - row.takes
         return refused
+
+    def told(self, id: str, name: Literal["thinking_refuses", "elsewhere"]) -> frozenset[str]:  # noqa: A002
+        """Return all that the rows of a model say under one of their names."""
+        return frozenset[str]().union(*(getattr(row, name) for row in self.models if row.matches(id)))

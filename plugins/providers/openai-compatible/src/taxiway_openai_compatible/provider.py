@@ -258,6 +258,8 @@ class CompatibleProvider:
             max_output=model.max_output,
             parameters=model.parameters or None,
             unsupported=shape.unsupported(model),
+            thinking_refuses=shape.told(model.id, "thinking_refuses"),
+            elsewhere=shape.told(model.id, "elsewhere"),
             inputs=model.inputs,
             outputs=model.outputs,
             reasoning=model.reasoning,

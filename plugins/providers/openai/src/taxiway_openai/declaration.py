@@ -44,6 +44,8 @@ def _limit(unit: Unit, name: str) -> LimitRow:
 
 SAMPLING = frozenset("temperature top_p presence_penalty frequency_penalty logprobs top_logprobs logit_bias".split())
 
+THOUGHTLESS = frozenset({"temperature", "top_p", "logprobs", "top_logprobs"})
+
 PICTURES = tuple(
     (
         "invalid_image invalid_image_format invalid_base64_image invalid_image_url invalid_image_mode image_too_large image_too_small "
@@ -71,8 +73,17 @@ MODELS = (
     ModelRow(ids=("*-instruct*", "davinci-*", "babbage-*"), dialects=("completions",)),
     # Pictures are made by another API.
     ModelRow(ids=("*image*",), dialects=()),
-    # What they thought is only kept from one turn to the next in the Responses API.
-    ModelRow(ids=("o1*", "o3*", "o4*", "gpt-5*", "gpt-6*"), dialects=("responses", "chat")),
+    # What they thought is told, and kept from one turn to the next, in the Responses API only.
+    ModelRow(
+        ids=("o1*", "o3*", "o4*", "gpt-5*", "gpt-6*"),
+        dialects=("responses", "chat"),
+        elsewhere=frozenset({"reasoning"}),
+    ),
+    # "Function tools with reasoning_effort are not supported in /v1/chat/completions", and most reason unless they are told not to.
+    ModelRow(ids=("gpt-5.[2-9]*", "gpt-6*"), elsewhere=frozenset({"tools"})),
+    # They don't reason unless they are told to, and take these as long as they don't.
+    ModelRow(ids=("gpt-5.1*", "gpt-5.2*", "gpt-5.4*"), takes=THOUGHTLESS, thinking_refuses=THOUGHTLESS),
+    ModelRow(ids=("gpt-5.*-pro*", "gpt-5.*-codex*", "gpt-5.*-chat-*"), refuses=THOUGHTLESS),
     # "This model is only supported in v1/responses": the models' own pages.
     ModelRow(ids=("o1-pro*", "o3-pro*", "gpt-5*-pro*", "*codex*", "*deep-research*"), dialects=("responses",)),
     # Sound, and the search of chat completions, are not in the Responses API.
