@@ -113,9 +113,7 @@ def offer(dialect: Dialect, summary: str) -> Iterable[Registration[NoOptions, Di
 
 _WRITER: Final = SseWriter()
 
-CHAT: Final = Dialect(
-    name="chat", operation="chat", upstream=ChatUpstream(), client=ChatClient(), routes=under_bases("/chat/completions")
-)
+CHAT: Final = Dialect("chat", "chat", ChatUpstream(), ChatClient(), routes=under_bases("/chat/completions"))
 
 
 @hookimpl

@@ -41,14 +41,11 @@ def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
 
 def refused_of(body: Json, endpoint: Endpoint) -> frozenset[str]:
     """Return what an endpoint is known to refuse of a body: some fields only where it is told to reason."""
-    more = endpoint.thinking_refuses
-    return endpoint.unsupported | more if more and _thinks(body) else endpoint.unsupported
-
-
-def _thinks(body: Json) -> bool:
-    reasoning = body.get("reasoning")
+    more, reasoning = endpoint.thinking_refuses, body.get("reasoning")
+    if not more:
+        return endpoint.unsupported
     effort = body.get("reasoning_effort") or (effort_of(reasoning, None) if type(reasoning) is dict else None)
-    return effort not in {None, "none"}
+    return endpoint.unsupported if effort in {None, "none"} else endpoint.unsupported | more
 
 
 def _echoed(body: Json, name: str) -> Json:

@@ -136,11 +136,7 @@ class EmbeddingsClient(ChatClient):
 
 
 EMBEDDINGS: Final = Dialect(
-    name="embeddings",
-    operation="embeddings",
-    upstream=EmbeddingsUpstream(),
-    client=EmbeddingsClient(),
-    routes=under_bases("/embeddings"),
+    "embeddings", "embeddings", EmbeddingsUpstream(), EmbeddingsClient(), routes=under_bases("/embeddings")
 )
 
 
