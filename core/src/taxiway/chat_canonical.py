@@ -41,11 +41,9 @@ def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
 
 def refused_of(body: Json, endpoint: Endpoint) -> frozenset[str]:
     """Return what an endpoint is known to refuse of a body: some fields only where it is told to reason."""
-    more, reasoning = endpoint.thinking_refuses, body.get("reasoning")
-    if not more:
-        return endpoint.unsupported
+    reasoning = body.get("reasoning")
     effort = body.get("reasoning_effort") or (effort_of(reasoning, None) if type(reasoning) is dict else None)
-    return endpoint.unsupported if effort in {None, "none"} else endpoint.unsupported | more
+    return endpoint.unsupported if effort in (None, "none") else endpoint.unsupported | endpoint.thinking_refuses
 
 
 def _echoed(body: Json, name: str) -> Json:
