@@ -290,7 +290,13 @@ def settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def gateway(endpoints, names, settings, store) -> AsyncIterator[Gateway]:
+def dialects() -> dict[str, Any]:
+    """What clients may speak."""
+    return {"chat": CHAT, "embeddings": EMBEDDINGS}
+
+
+@pytest.fixture
+async def gateway(endpoints, names, settings, store, dialects) -> AsyncIterator[Gateway]:
     engine = FakeEngine()
 
     async def complete(call: Call) -> Any:
@@ -304,7 +310,7 @@ async def gateway(endpoints, names, settings, store) -> AsyncIterator[Gateway]:
     store.add(KEY, id="first")
     offers = {model: tuple(Offer(one, "prioritised", ()) for one in some) for model, some in endpoints.items()}
     router = SimpleNamespace(
-        engine=engine, store=store, clock=SystemClock(), dialects={"chat": CHAT, "embeddings": EMBEDDINGS},
+        engine=engine, store=store, clock=SystemClock(), dialects=dialects,
         endpoints=lambda workspace: endpoints, writable=lambda: True,
         snapshot=Snapshot(offers={"default": offers}, names=names),
     )  # fmt: skip

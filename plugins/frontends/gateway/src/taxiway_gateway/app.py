@@ -10,9 +10,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
+from taxiway.chat_errors import refusal
 from taxiway.codec import dumps
 from taxiway_gateway import access
-from taxiway_gateway.exchange import CONNECTION, Exchange, Gone, Refused, error_body
+from taxiway_gateway.exchange import CONNECTION, Exchange, Gone, Refused
 from taxiway_gateway.inference import Inference, Load
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ BASES: Final = ("/api/v1", "/v1")
 """OpenRouter's base path, and OpenAI's as its alias."""
 
 _LOG: Final = logging.getLogger("taxiway.gateway")
-_WRONG: Final = dumps(error_body(500, "Internal error; the gateway's log has more.", "server"))
+_WRONG: Final = dumps(refusal(500, "server", "Internal error; the gateway's log has more."))
 _OK: Final = dumps({"status": "ok"})
 _DRAINING: Final = dumps({"status": "draining"})
 _UNWRITABLE: Final = dumps({"status": "the spool can't be written"})
@@ -107,6 +108,8 @@ class App:
         for pattern, inference in self._patterns:
             if (match := pattern.fullmatch(scope["path"])) is not None:
                 query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+                # Where some of Google's clients have their key: it is no part of a call.
+                query.pop("key", None)
                 await inference.serve(exchange, {**query, **match.groupdict()})
                 return
         if self._management is None:

@@ -7,6 +7,7 @@ from itertools import count
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from taxiway.chat_errors import refusal
 from taxiway.codec import Json, dumps
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ class Gone(Exception):
 class Refused(Exception):
     """The gateway itself refuses a request. `error_type` is OpenRouter's; `fields` are further header fields."""
 
-    def __init__(self, status: int, message: str, error_type: str, *fields: Field, **metadata: Any) -> None:
+    def __init__(self, status: int, message: str, error_type: str, *fields: Field) -> None:
         self.status, self.error_type, self.fields = status, error_type, fields
-        self.body: Json = error_body(status, message, error_type, **metadata)
+        self.body: Json = refusal(status, error_type, message)
         super().__init__(message)
 
 
@@ -246,11 +247,6 @@ BODY_PAUSE: Final = 15.0
 BODY_GRACE: Final = 30.0
 BODY_RATE: Final = 16 * 1024
 """Bytes a second that a body must have come with, once `BODY_GRACE` seconds have passed."""
-
-
-def error_body(status: int, message: str, error_type: str, **metadata: Any) -> Json:
-    """Return an error in OpenRouter's shape (openrouter-api.md, 1.10)."""
-    return {"error": {"code": status, "message": message, "metadata": {"error_type": error_type, **metadata}}}
 
 
 def join(fields: Iterable[Field]) -> bytes:

@@ -14,8 +14,9 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from taxiway.chat_errors import refusal
 from taxiway.codec import dumps
-from taxiway_gateway.exchange import CLOSE, CONNECTION, Field, error_body, join
+from taxiway_gateway.exchange import CLOSE, CONNECTION, Field, join
 
 MAX_HEAD: Final = 64 * 1024
 MAX_FIELDS: Final = 128
@@ -273,7 +274,7 @@ class Connection(HttpToolsProtocol):
         self.closing = True
         if not self._busy or (self.cycle.more_body and not self.cycle.response_started):
             message, error_type = _REFUSALS[status]
-            body = dumps(error_body(status, message, error_type))
+            body = dumps(refusal(status, error_type, message))
             head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
             self.transport.write(STATUS_LINE[status] + head + body)
         self.transport.close()
