@@ -191,7 +191,14 @@ def test_an_account_may_have_an_address_of_its_own():
     request = provider.prepare(outgoing(provider, settings={"base_url": "https://other.example"}), NOW)
     assert str(request.origin) == "https://other.example"
     assert request.target == "/chat/completions"
-    for wrong in ("no", "htps://other.example", "https://other.example/a b", "https://other.example/\N{EN DASH}"):
+    unsent = "https://me:password@other.example"
+    for wrong in (
+        "no",
+        "htps://other.example",
+        "https://other.example/a b",
+        "https://other.example/\N{EN DASH}",
+        unsent,
+    ):
         with pytest.raises(ConfigError, match=r"x\.settings\.base_url"):
             provider.accounts(Credential(id="x", provider="local", label="x", settings={"base_url": wrong}), None)
 

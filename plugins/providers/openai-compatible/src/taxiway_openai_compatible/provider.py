@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from attrs import field, frozen
 
@@ -47,9 +47,12 @@ _ASKED: Final = frozenset({"chat", "completions"})
 
 
 def split(url: str) -> tuple[Origin, str]:
-    """Split a base URL into its origin, and its path with the query. Raises ValueError where there is no way to it."""
+    """Split a base URL into its origin, and its path with the query. Raises ValueError where there is no way to it.
+
+    A user and a password in it would be sent nowhere: they belong into a credential.
+    """
     origin, path = Origin.of(url)
-    if origin.scheme not in _SCHEMES or " " in path or not sendable(path):
+    if origin.scheme not in _SCHEMES or " " in path or not sendable(path) or "@" in urlsplit(url).netloc:
         raise ValueError(f"there is no way to {origin}")
     return origin, path
 
