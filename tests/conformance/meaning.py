@@ -4,6 +4,8 @@ import base64
 import copy
 import json
 
+from conformance import google
+
 
 def meaning(dialect, body):
     """A body with all that may be said in two ways said in one."""
@@ -81,57 +83,6 @@ def _text(text):
     return {"type": "text", "text": text}
 
 
-def _gemini(body):
-    body = _camel(body)
-    if body.get("systemInstruction"):
-        body["systemInstruction"].pop("role", None)
-    settings = body.get("generationConfig", {})
-    if settings.get("responseModalities") == ["TEXT"]:
-        del settings["responseModalities"]
-    if settings.get("candidateCount") == 1:
-        del settings["candidateCount"]
-    for content in body.get("contents") or ():
-        content.setdefault("role", "user")
-        for part in content.get("parts") or ():
-            if part.get("thought") is False:
-                del part["thought"]
-    declared = [tool for tools in body.get("tools") or () for tool in tools.pop("functionDeclarations", None) or ()]
-    for tool in declared:
-        # The same schema, by its old name and with its types in capitals.
-        tool["schema"] = _schema(tool.pop("parametersJsonSchema", None) or tool.pop("parameters", None))
-    body["tools"] = [tools for tools in body.get("tools") or () if tools]
-    return {name: value for name, value in {**body, "declared": declared}.items() if value not in ({}, [])}
-
-
-def _camel(value):
-    """Names as Google's JSON has them; it takes those of its own language too. What an application named stays."""
-    if isinstance(value, list):
-        return [_camel(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    made = {}
-    for name, inner in value.items():
-        first, *others = name.split("_")
-        ours = first + "".join(map(str.capitalize, others)) if first and name.islower() else name
-        made[ours] = inner if ours in _THEIRS else _camel(inner)
-    return made
-
-
-_THEIRS = {"args", "response", "parameters", "parametersJsonSchema", "responseSchema", "responseJsonSchema", "labels"}
-
-
-def _schema(schema):
-    """A schema without what says nothing."""
-    if isinstance(schema, list):
-        return [_schema(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    made = {name: _schema(value) for name, value in schema.items() if value not in ([], {}, None)}
-    if isinstance(made.get("type"), str):
-        made["type"] = made["type"].lower()
-    return made or None
-
-
 def _responses(body):
     if isinstance(body["input"], str):
         body["input"] = [{"role": "user", "content": body["input"]}]
@@ -157,8 +108,9 @@ def _responses(body):
 _READERS = {
     "converse": _converse,
     "count-tokens": _messages,
-    "gemini": _gemini,
-    "gemini-count-tokens": _gemini,
+    "gemini": google.meaning,
+    "gemini-count-tokens": google.meaning,
+    "gemini-embeddings": google.meaning,
     "messages": _messages,
     "mistral": _mistral,
     "responses": _responses,

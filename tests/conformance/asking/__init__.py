@@ -15,6 +15,8 @@ PLAIN = {
     "gemini": {"contents": [{"role": "user", "parts": [{"text": "Say hello."}]}]},
     "cohere-chat": {"messages": HELLO},
     "embeddings": {"input": "hello"},
+    "gemini-embeddings": {"requests": [{"content": {"parts": [{"text": "hello"}]}}]},
+    "gemini-count-tokens": {"contents": [{"role": "user", "parts": [{"text": "Say hello."}]}]},
     "cohere-embeddings": {"texts": ["hello"], "input_type": "search_query"},
     "cohere-rerank": {"query": "hello", "documents": ["hello"]},
     "count-tokens": {"messages": HELLO},
