@@ -11,6 +11,7 @@ from taxiway.candidate import Account, Credential
 from taxiway.discovery import EVERY, SOON, Discovery
 from taxiway.door import DoorReply
 from taxiway.errors import Malformed, TransportError
+from taxiway.provider import Derived
 from taxiway.registration import Context
 from taxiway.secret import Secret
 from taxiway.virtual import VirtualClock
@@ -103,6 +104,24 @@ async def test_a_failure_is_told_once_and_keeps_what_was_known(caplog, answer):
     door.answers |= {"a": (200, {}, b"llama"), "b": (200, {}, b"new")}
     assert await found.ask({"local": Lists()}, {"local": [a, b]})
     assert found.pause == EVERY
+
+
+class Derives(Lists):
+    """One whose accounts have no key: it is asked with what is derived."""
+
+    def discovery(self, account, secret, now):
+        return secret and SimpleNamespace(account=f"{account.key}-{secret.reveal()}")
+
+    async def refresh(self, account, now):
+        return Derived(Secret("derived-secret"))
+
+
+async def test_an_account_without_a_key_is_asked_with_what_is_derived_for_it():
+    door = Door(**{"a-derived-secret": (200, {}, b"llama"), "b-its-own-secret": (200, {}, b"other")})
+    found, a, b = discovery(door), account("a"), account("b", secret=Secret("its-own-secret"))
+    assert await found.ask({"local": Derives()}, {"local": [a, b]})
+    assert found.known(a).models == {"local/llama": "llama"}
+    assert found.known(b).models == {"local/other": "other"}
 
 
 async def test_one_that_does_not_answer_has_no_other_asked_more_often():

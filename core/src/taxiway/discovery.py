@@ -8,7 +8,7 @@ from attrs import define, evolve, field
 
 from taxiway.candidate import Account
 from taxiway.errors import Malformed
-from taxiway.provider import Discovers, Provider
+from taxiway.provider import Discovers, Provider, Refreshes
 from taxiway.registration import Context
 from taxiway.secret import scrub
 
@@ -58,8 +58,10 @@ class Discovery:
         if self._round and account.key in self.listed and account.key not in self._failed:
             return
         try:
-            request = provider.discovery(account, account.secret, self.context.clock.now())
-            if request is None:
+            now, secret = self.context.clock.now(), account.secret
+            if secret is None and isinstance(provider, Refreshes):
+                secret = (await provider.refresh(account, now)).secret
+            if (request := provider.discovery(account, secret, now)) is None:
                 return
             reply = await self.context.door.send(request, _WITHIN)
             if reply.status != _GOOD:
@@ -69,8 +71,7 @@ class Discovery:
             # Told once, and not with every try.
             if account.key not in self._failed:
                 self._failed.add(account.key)
-                why = scrub(f"{type(error).__name__}: {error}")
-                self.context.log.warning("%s: its models can't be listed: %s", account.label, why)
+                self.context.log.warning("%s: its models can't be listed: %s", account.label, scrub(repr(error)))
             return
         self._failed.discard(account.key)
         self.listed[account.key] = {id_ if "/" in id_ else f"{slug}/{id_}": id_ for id_ in ids}

@@ -101,7 +101,10 @@ class Discovers(Protocol):
     """
 
     def discovery(self, account: Account, secret: Secret | None, now: float) -> HttpRequest | None:
-        """Return the request that lists an account's models; None where it is not asked, because they are declared."""
+        """Return the request that lists an account's models; None where it is not asked, because they are declared.
+
+        `secret` is the account's; where it has none, what is derived for it (`Refreshes`).
+        """
         ...
 
     def discovered(self, body: bytes) -> Iterable[str]:

@@ -20,8 +20,6 @@ MOST_ATTEMPTS: Final = 8
 
 _BACKOFF: Final = 0.5
 _BACKOFF_CAP: Final = 8.0
-_TOKEN_REFUSED: Final = frozenset({"token_expired", "credential_invalid"})
-"""What is said of a derived secret that holds no more: a key is not judged by a token that was revoked before its end."""
 _RETRY_HINT: Final = 60.0
 """Above this, in seconds, an SDK that waits as told would hang: it is told not to retry."""
 
@@ -115,7 +113,8 @@ class Run:
         self.records.append(attempt.record)
         self.failures.append((attempt.candidate, failure))
         self.troubles += POLICIES[failure.kind].budgeted
-        if failure.kind in _TOKEN_REFUSED:
+        # A key, too, is not judged by a token that was revoked before its end.
+        if failure.kind in {"token_expired", "credential_invalid"}:
             self.engine.tokens.forget(attempt.candidate.account, attempt.secret)
         self._exclude(attempt.candidate, failure.kind)
 

@@ -1,4 +1,4 @@
-"""What management routes answer with, in OpenRouter's shapes (openrouter-api.md, 2.1 to 2.3).
+"""What management routes answer with, in OpenRouter's shapes (openrouter.ai/docs/api-reference).
 
 Its official SDK is strict: keys that it calls required are there even where nothing is known, as null.
 """
