@@ -123,3 +123,27 @@ async def test_a_wrong_key(served) -> None:
         with pytest.raises(errors.OpenRouterError) as raised:
             await client.models.list_async()
         assert raised.value.status_code == 401
+
+
+async def test_a_response(client) -> None:
+    reply = await client.responses.send_async(model=MODEL, input="Say these four words", instructions="Be brief.")
+    assert reply.output[0].content[0].text == "Say these four words"
+    assert (reply.status, reply.model, reply.usage.total_tokens) == ("completed", MODEL, 8)
+    assert reply.usage.cost > 0
+
+
+async def test_a_streamed_response(client, upstream) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}}
+    upstream.script(Message({"content": "Wait", "reasoning": "Well", "tool_calls": [call]}, "tool_calls"))
+    async with await client.responses.send_async(model=MODEL, input="Weather?", stream=True) as events:
+        told = [event async for event in events]
+    assert told[-1].type == "response.completed"
+    assert [item.type for item in told[-1].response.output][-1] == "function_call"
+    assert [event.sequence_number for event in told] == list(range(len(told)))
+
+
+async def test_a_response_that_fails_in_its_stream(client, upstream) -> None:
+    upstream.script(Message({"content": "one two three"}, error={"message": "broke", "code": "server_error"}))
+    async with await client.responses.send_async(model=MODEL, input="Go", stream=True) as events:
+        told = [event async for event in events]
+    assert [event.type for event in told[-2:]] == ["error", "response.failed"]
