@@ -178,6 +178,20 @@ def test_nothing_is_asked_to_be_stored_and_reasoning_is_asked_for_encrypted():
     assert "include" not in from_chat({}, reasoning=False).body
 
 
+def test_the_first_of_a_system_are_the_instructions_unless_nothing_else_is_said():
+    system = {"role": "system", "content": "a"}
+    made = from_chat({"messages": [system, *HELLO]}).body
+    assert (made["instructions"], made["input"]) == ("a", HELLO)
+    alone = from_chat({"messages": [system]}).body
+    assert (alone.get("instructions"), alone["input"]) == (None, [system])
+    parts = {"role": "system", "content": [{"type": "text", "text": "a"}]}
+    assert "instructions" not in from_chat({"messages": [parts, *HELLO]}).body
+
+
+def test_a_prompt_that_is_stored_may_be_all_that_is_asked():
+    assert CLIENT.facts({"model": "openai/gpt-4o", "prompt": {"id": "pmpt_1"}}, {}, {}).tokens == 0
+
+
 def test_a_chat_clients_functions_are_not_strict_unless_it_says_so():
     tools = [
         {"type": "function", "function": {"name": "a"}},

@@ -387,7 +387,7 @@ ANYTHING = st.dictionaries(
     JSON,
 )
 EVENTS = st.fixed_dictionaries(
-    {"type": st.sampled_from(KINDS).map("response.{}".format)},
+    {"type": st.sampled_from(KINDS).map("response.{}".format) | JSON},
     optional={
         "item": ANYTHING,
         "delta": JSON,

@@ -96,7 +96,10 @@ def facts(body: Json) -> Facts:
     for name in given:
         _FIELDS[name](name, body[name])
     inputs: list[str] = []
-    characters = len(body.get("instructions") or "") + _read_input(body.get("input"), inputs)
+    characters = len(body.get("instructions") or "")
+    # A prompt that is stored at OpenAI may be all that is asked.
+    if body.get("input") is not None or body.get("prompt") is None:
+        characters += _read_input(body.get("input"), inputs)
     if body.get("tools"):
         characters += len(dumps(body["tools"]))
     return Facts(

@@ -79,11 +79,11 @@ def _translated(body: Json, endpoint: Endpoint) -> Translated:
 
 
 def _messages(messages: list[Json], made: Json, items: "_Items") -> None:
-    first = messages[0]
-    if first["role"] == "system" and type(first.get("content")) is str and first["content"]:
-        made["instructions"] = first["content"]
-        messages = messages[1:]
-    for index, message in enumerate(messages, len(items.made) + ("instructions" in made)):
+    first, start = messages[0], 0
+    # Something must be left to be answered.
+    if first["role"] == "system" and type(first["content"]) is str and len(messages) > 1:
+        made["instructions"], start = first["content"], 1
+    for index, message in enumerate(messages[start:], start):
         items.add(index, message)
     made["input"] = items.made
 

@@ -53,11 +53,9 @@ class ChunksOfEvents:
 
     def feed(self, event: Json) -> Sequence[Json]:
         """Take an event, give the chunks that it makes. Raises Malformed."""
-        handler = self._handlers.get(event.get("type", ""))
-        if handler is None:
-            return _NOTHING
         try:
-            return handler(self, event)
+            handler = self._handlers.get(event["type"])
+            return _NOTHING if handler is None else handler(self, event)
         except SHAPELESS:
             raise Malformed("an event of another form than the Responses API's") from None
 
@@ -228,6 +226,7 @@ class ChunksOfEvents:
     }
     _handlers: ClassVar[Mapping[str, _Handler]] = {
         "response.created": _response,
+        "response.in_progress": _response,
         "response.output_item.added": _added,
         "response.output_text.delta": _text,
         "response.refusal.delta": _refusal,
