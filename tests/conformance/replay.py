@@ -1,6 +1,7 @@
 """One recorded exchange, served by Taxiway's own parts as an engine would: from the client's body to its stamped reply."""
 
 import copy
+import json
 import re
 from functools import cache
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -45,8 +46,8 @@ def builder():
 
 
 @cache
-def _provider(plugin, *options):
-    made = builder().make("provider", dict(options), "providers[0]", plugin)
+def _provider(plugin, options):
+    made = builder().make("provider", json.loads(options), "providers[0]", plugin)
     assert made is not None, builder().problems
     return made
 
@@ -232,38 +233,52 @@ def replay(cassette):
         pytest.skip(why)
     row, named = row_of(cassette)
     _need("provider", row.plugin)
-    provider = _provider(row.plugin, *row.options.items())
-    # A place in braces that the address does not name stays as it is: JSON has braces, too.
-    fill = lambda text: re.sub(r"\{(\w+)\}", lambda name: named.get(name[1], name[0]), text)  # noqa: E731
-    settings = {name: fill(value) for name, value in row.settings.items()}
-    credential = Credential(id="recorded", provider=row.plugin, label="recorded", settings=settings)
-    accounts = provider.accounts(credential, Secret(fill(row.key)) if row.key else None)
+    body = cassette.request.get("body") or {}
+    model = unquote(named.get("model") or row.model or body.get("model") or "unrecorded")
+    named = {"model": model, **named}
+    provider = _provider(row.plugin, json.dumps(_filled(row.options, named)))
+    credential = Credential(id="recorded", provider=row.plugin, label="recorded", settings=_filled(row.settings, named))
+    accounts = provider.accounts(credential, Secret(_filled(row.key, named)) if row.key else None)
     name = row.dialect(cassette.endpoint)
     if name is None:
         return Replay(cassette, row, provider, accounts[0])
     _need("dialect", name)
     dialect = builder().dialects[name]
-    body = cassette.request.get("body") or {}
-    model = unquote(named.get("model") or row.model or body.get("model") or "unrecorded")
-    known = CatalogModel(
-        id=model,
-        slug=f"{cassette.folder}/{model}",
-        name=model,
-        operation=dialect.operation if dialect.operation != "count-tokens" else "chat",
-        inputs=frozenset({"text", "image", "file", "audio", "video"}),
-        reasoning=bool(re.search(row.reasons, model)) if row.reasons else any(name in str(body) for name in REASONS),
-    )
+    known = OneModel(_known(cassette, row, dialect, model), row.catalog)
     path = dict(parse_qsl(urlsplit(cassette.request["path"]).query)) | {
         name: unquote(value) for name, value in named.items() if name in {"model", "action"}
     }
     # The model that was recorded, before those that a provider declares by itself.
-    endpoints = sorted(provider.endpoints(OneModel(known, row.catalog), accounts), key=lambda one: one.id != model)
-    for endpoint in endpoints:
+    for endpoint in sorted(provider.endpoints(known, accounts), key=lambda one: one.id != model):
         for account in accounts:
             if name in endpoint.dialects.get(dialect.operation, ()) and provider.serves(endpoint, account):
                 only = attrs.evolve(endpoint, dialects={dialect.operation: (name,)})
                 return Replay(cassette, row, provider, account, dialect, make_candidate(only, account), path)
     raise NotServed(f"no endpoint of {row.plugin} speaks {name}")
+
+
+def _known(cassette, row, dialect, model):
+    """What the catalog says of a model: that it takes whatever was recorded."""
+    body = str(cassette.request.get("body"))
+    return CatalogModel(
+        id=model,
+        slug=f"{cassette.folder}/{model}",
+        name=model,
+        operation="chat" if dialect.operation == "count-tokens" else dialect.operation,
+        inputs=frozenset({"text", "image", "file", "audio", "video"}),
+        reasoning=bool(re.search(row.reasons, model)) if row.reasons else any(name in body for name in REASONS),
+    )
+
+
+def _filled(value, named):
+    """A value of a row, with what the address names put in. Other places in braces stay: JSON has braces, too."""
+    if isinstance(value, dict):
+        return {name: _filled(inner, named) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, named) for inner in value]
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"\{(\w+)\}", lambda name: named.get(name[1], name[0]), value)
 
 
 def _need(kind, name):
