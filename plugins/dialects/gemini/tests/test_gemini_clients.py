@@ -149,6 +149,15 @@ def test_so_it_does_when_it_was_streamed():
         sdk(event)
 
 
+@pytest.mark.parametrize("kind", ["image/png", "audio/wav", "application/pdf"])
+def test_bytes_as_googles_sdk_writes_them_reach_others_in_the_usual_alphabet(kind):
+    part = types.Part.from_bytes(data=b"\xfb\xef\xff", mime_type=kind)
+    sent = part.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert sent["inlineData"]["data"] == "--__"
+    chat = CLIENT.to_canonical({"contents": [{"role": "user", "parts": [sent]}]}).body
+    assert "++//" in str(chat["messages"][0]["content"])
+
+
 @pytest.mark.parametrize(
     "parts",
     [

@@ -104,7 +104,8 @@ def content_of(part: Json) -> Json:
     """Say a part of Gemini's that holds bytes or names a file as a canonical content part."""
     blob, named = member(part, "inlineData"), member(part, "fileData")
     if type(blob) is dict:
-        mime, data = text_of(member(blob, "mimeType")), text_of(blob.get("data"))
+        # Google's SDK for Python writes base64 in its alphabet for addresses, which Google takes and nobody else.
+        mime, data = text_of(member(blob, "mimeType")), text_of(blob.get("data")).replace("-", "+").replace("_", "/")
         if mime.startswith("audio/"):
             return {"type": "input_audio", "input_audio": {"data": data, "format": mime[6:]}}
         return _content(mime, f"data:{mime};base64,{data}")
