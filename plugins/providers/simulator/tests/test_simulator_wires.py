@@ -221,3 +221,14 @@ async def test_bedrocks_images_arrive():
             bedrock.client.converse, modelId="m", messages=[{"role": "user", "content": content}]
         )
         assert made["usage"]["inputTokens"] > 85
+
+
+@pytest.mark.parametrize(("query", "begins"), [("?alt=sse", b'data: {"candidates"'), ("", b'[{"candidates"')])
+def test_google_streams_events_only_where_the_address_says_so(query, begins):
+    # Named as Google's own are: what a dialect takes for short to its clients is a server's whole name.
+    options = SimulatorOptions(slug="acme", models=(Model(id="gemini-2.5-flash", pace=FAST),))
+    target = f"/v1beta/models/gemini-2.5-flash:streamGenerateContent{query}"
+    body = json.dumps({"contents": [{"role": "user", "parts": [{"text": ASK}]}]}).encode()
+    script, seen = Simulation(options, 0.0).answer("POST", target, {}, body, 0.0)
+    assert seen.model == "gemini-2.5-flash"
+    assert script.parts[0].data.startswith(begins)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from email.utils import formatdate
 from random import Random
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from taxiway.codec import Json, loads
 from taxiway.errors import InvalidRequest, Malformed
@@ -62,7 +62,7 @@ class Simulation:
         seen = Seen(now)
         self.log.append(seen)
         request = _Request(now, body, seen)
-        script = self._connection(request) or self._authorised(method, target.partition("?")[0], headers, request)
+        script = self._connection(request) or self._authorised(method, target, headers, request)
         if script.head is not None:
             stamp = {"date": formatdate(now, usegmt=True), "x-request-id": f"req_{self._random.getrandbits(64):016x}"}
             script.head = HttpHead(script.head.status, {**script.head.headers, **stamp})
@@ -76,10 +76,11 @@ class Simulation:
         request.seen.error = fault.kind
         return Script(ending=INSTEAD[fault.kind])
 
-    def _authorised(self, method: str, path: str, headers: Mapping[str, str], request: "_Request") -> Script:
+    def _authorised(self, method: str, target: str, headers: Mapping[str, str], request: "_Request") -> Script:
+        path, _, query = target.partition("?")
         route = self._routes.get((method, path))
         if route is None and method == "POST":
-            route = self._wired(unquote(path), request)
+            route = self._wired(unquote(path), query, request)
         key = self._keys.get(_presented(headers)) if self._keys else _ANYONE
         if key is None:
             return _refused(request, ANSWERS["revoked"])
@@ -100,11 +101,11 @@ class Simulation:
             request, Row(404, f"Unknown request URL: {method} {path}.", "invalid_request_error", "unknown_url")
         )
 
-    def _wired(self, path: str, request: "_Request") -> Callable[["_Request"], Script] | None:
+    def _wired(self, path: str, query: str, request: "_Request") -> Callable[["_Request"], Script] | None:
         """Say by which other wire a path is asked, and take that for the request."""
         for pattern, spoken in routes():
             if (match := pattern.fullmatch(path)) is not None:
-                request.wire, request.path = spoken, match.groupdict()
+                request.wire, request.path = spoken, {**dict(parse_qsl(query)), **match.groupdict()}
                 return self._chat
         return None
 

@@ -120,7 +120,9 @@ class DialectWire:
             "sim", 0, "chat", self.dialect, own, facts, NO_PREFERENCES, LIBRARY, 0.0, 0.0, math.inf, {}, path=path
         )
         chat = self.client.to_canonical(own).body
-        return {**chat, "model": facts.models[0], "stream": facts.stream}, call
+        # The name as it was said: to a client, the dialect may add an author.
+        model = path.get("model") or body.get("model")
+        return {**chat, "model": model, "stream": facts.stream}, call
 
     def complete(self, reply: wire.Reply, asked: Any) -> Json:
         """Translate a complete reply."""
