@@ -20,7 +20,7 @@ HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
 
-from clients.upstreams import BREAKS, EMBEDS, SPARE, Site, installed, serving  # noqa: E402 - after the path
+from clients.upstreams import BREAKS, EMBEDS, SPARE, UPSTREAMS, Site, serving  # noqa: E402 - after the path
 from doors import KEY  # noqa: E402
 
 TEXT: Final = "one two three four five six"
@@ -91,7 +91,7 @@ async def main(names: list[str]) -> int:
     with pytest.MonkeyPatch.context() as environment:
         async with serving(environment) as site:
             site.fails("second", kind="error_in_stream", model="breaks", after=2)
-            models = [row.model[0] for row in installed()] + [SPARE]
+            models = [row.model[0] for row in UPSTREAMS] + [SPARE]
             variables = _variables(site, models)
             failed = [program.path for program in chosen if not await _passes(program, models, variables)]
             if not names:

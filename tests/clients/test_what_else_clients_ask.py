@@ -14,7 +14,7 @@ TEXT = "one two three four five six"
 EXACT = f"reply exactly: {TEXT}"
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-EVERY_ROW = pytest.mark.parametrize("row", upstreams.installed(), ids=lambda row: row.name)
+EVERY_ROW = pytest.mark.parametrize("row", upstreams.UPSTREAMS, ids=lambda row: row.name)
 
 
 class Place(BaseModel):
@@ -84,9 +84,7 @@ async def test_legacy_completions(gpt, row):
 async def test_embeddings(gpt, speaking, site):
     made = await gpt.embeddings.create(model=upstreams.EMBEDS, input=["runway", "gate"])
     by_google = await speaking(Gemini, site).client.embed_content(model=upstreams.EMBEDS, contents=["runway", "gate"])
-    assert [one.values for one in by_google.embeddings] == [
-        pytest.approx(row.embedding, abs=1e-6) for row in made.data
-    ]
+    assert [one.values for one in by_google.embeddings] == [pytest.approx(row.embedding, abs=1e-6) for row in made.data]
 
 
 @pytest.mark.parametrize("path", ["", "/api"])

@@ -12,7 +12,6 @@ from attrs import define, field, frozen
 from doors import Gateway, gateway
 
 from taxiway.clock import SystemClock
-from taxiway.plugins import Plugins
 from taxiway.router import Router
 from taxiway_simulator.options import Fault, Key, Model, Pace, Quota, SimulatorOptions
 from taxiway_simulator.script import Script, Seen
@@ -29,8 +28,7 @@ UNLIMITED = Quota()
 class Upstream:
     """A provider: where its requests must arrive, its model (slug, and id there), one that takes pictures, its settings.
 
-    `base` is what its base URL has behind the host; `usage`: it tells the usage of streams unasked. `needs`: the dialect that its
-    simulated server is built on.
+    `base` is what its base URL has behind the host; `usage`: it tells the usage of streams unasked.
     """
 
     name: str
@@ -42,7 +40,6 @@ class Upstream:
     settings: Mapping[str, Any] = field(factory=dict)
     secret: str = KEY
     usage: bool = False
-    needs: str = "chat"
 
     @property
     def models(self) -> tuple[tuple[str, str], ...]:
@@ -66,7 +63,11 @@ UPSTREAMS = (
         usage=True,
     ),
     Upstream(
-        "responses", "openai", "/v1/responses", ("openai/gpt-5-codex", "gpt-5-codex"), base="/v1", needs="responses"
+        "responses",
+        "openai",
+        "/v1/responses",
+        ("openai/gpt-5-codex", "gpt-5-codex"),
+        base="/v1",
     ),
     Upstream(
         "anthropic",
@@ -74,7 +75,6 @@ UPSTREAMS = (
         "/v1/messages",
         ("anthropic/claude-haiku-4.5", "claude-haiku-4-5"),
         base="/v1",
-        needs="messages",
     ),
     Upstream(
         "gemini",
@@ -82,7 +82,6 @@ UPSTREAMS = (
         "/v1beta/models/gemini-2.5-flash",
         ("google/gemini-2.5-flash", "gemini-2.5-flash"),
         base="/v1beta",
-        needs="gemini",
     ),
     Upstream(
         "converse",
@@ -92,7 +91,6 @@ UPSTREAMS = (
         # Nothing else: Claude is Anthropic's here.
         settings={"region": "us-east-1", "models": {"amazon/nova-pro-v1": "amazon.nova-pro-v1:0"}},
         secret=SIGNING,
-        needs="converse",
     ),
     Upstream(
         "cohere",
@@ -100,16 +98,8 @@ UPSTREAMS = (
         "/v2/chat",
         ("cohere/command-a", "command-a-03-2025"),
         sees=("cohere/command-a-vision-07-2025", "command-a-vision-07-2025"),
-        needs="cohere-chat",
     ),
 )
-
-
-def installed() -> list[Upstream]:
-    """Return the rows whose provider and dialect are installed."""
-    plugins = Plugins.discover()
-    has = [row for row in UPSTREAMS if row.provider == "plain" or plugins.has(f"provider-{row.provider}")]
-    return [row for row in has if plugins.has(f"dialect-{row.needs}") or row.needs == "converse"]
 
 
 @frozen
@@ -193,7 +183,6 @@ class Site:
 async def serving(environment: Any, quota: Quota = UNLIMITED) -> AsyncIterator[Site]:
     """Serve; `environment` sets variables, as pytest's monkeypatch does. `quota` is that of each provider's key."""
     clock = SkippingClock()
-    rows = installed()
     credentials: list[dict[str, Any]] = []
     simulations: dict[str, Remembering] = {}
     origins: dict[str, str] = {}
@@ -221,7 +210,7 @@ async def serving(environment: Any, quota: Quota = UNLIMITED) -> AsyncIterator[S
         ]
         environment.setenv("SIMULATED_PLAIN", KEY)
         credentials += [{"provider": slug, "key": "env:SIMULATED_PLAIN"} for slug in ("plain", "second")]
-        for row in rows:
+        for row in UPSTREAMS:
             if row.provider == "plain":
                 continue
             origin = await simulated(row.name, [i for _, i in row.models], quota, usage=row.usage)
@@ -232,7 +221,7 @@ async def serving(environment: Any, quota: Quota = UNLIMITED) -> AsyncIterator[S
         config = {
             "providers": providers,
             "credentials": credentials,
-            "models": {f"safe/{row.name}": {"try": [row.model[0], SPARE]} for row in rows},
+            "models": {f"safe/{row.name}": {"try": [row.model[0], SPARE]} for row in UPSTREAMS},
         }
         router = await stack.enter_async_context(Router.from_dict(config, clock=clock))
         yield Site(await stack.enter_async_context(gateway(router)), clock, simulations, origins)
