@@ -21,7 +21,7 @@ test: .venv/.dev-stamp
 	.venv/bin/pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 # Clients whose trees are heavy, in environments of their own; it needs Node 20 and npm, and no `make test` does.
-test-clients: .venv/.clients-stamp
+test-clients: .venv/.dev-stamp .venv/.clients-stamp
 	.venv/bin/python tests/clients/run.py $(ARGS)
 
 # Recorded traffic of providers, and how much of it holds.
@@ -67,5 +67,5 @@ clean:
 .venv/.dev-stamp: requirements/uv.txt requirements/runtime.txt requirements/dev.txt $(projects) .ci/setup
 	.ci/setup dev
 
-.venv/.clients-stamp: .venv/.dev-stamp requirements/clients.txt tests/clients/javascript/package-lock.json
+.venv/.clients-stamp: requirements/clients.txt tests/clients/javascript/package-lock.json | .venv/.dev-stamp
 	.ci/setup clients
