@@ -352,9 +352,8 @@ class Attempt:
 
 def lost(error: TransportError) -> Failure:
     """Say what a failed exchange means (reliability: which phase and reason is whose fault)."""
-    message = scrub(
-        f"the provider could not be reached: {error}" if error.sent == "none" else f"the connection failed: {error}"
-    )
+    what = "the provider could not be reached" if error.sent == "none" else "the connection failed"
+    message = scrub(f"{what}: {error}")
     if error.reason == "timeout":
         return Failure(kind="timeout", message=f"no answer in time (phase {error.phase})")
     if error.reason == "local" or error.detail == "redirect":

@@ -113,9 +113,8 @@ def _problems(error: Exception, path: str) -> Iterator[Problem]:
             yield Problem(problem.message, below(path, problem.path))
     elif isinstance(error, KeyError):
         # cattrs names the key that is not there; a validator's own may quote what was given.
-        yield Problem(
-            "is missing" if path.endswith(f".{error.args[0]}") or path == error.args[0] else "can't be used", path
-        )
+        missing = path == error.args[0] or path.endswith(f".{error.args[0]}")
+        yield Problem("is missing" if missing else "can't be used", path)
     else:
         yield _other(error, path)
 

@@ -199,6 +199,7 @@ class Dialect:
 
     `routes`: where the gateway serves it to clients, as paths; one with a group (`(?P<model>.+)`) is a regular expression of a whole
     path, and its groups, with the query's members, are what `Client.facts` gets as `path`.
+    `estimate`: makes a reply of what planning knows of the call, where nobody who serves the model serves the operation.
     """
 
     name: str
@@ -206,6 +207,7 @@ class Dialect:
     upstream: Upstream | None = None
     client: Client | None = None
     routes: tuple[str, ...] = ()
+    estimate: Callable[[Call], Json] | None = None
 
 
 def under_bases(path: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from taxiway.errors import InvalidRequest
 from taxiway.health import Alert, Health
 from taxiway.http import Headers
 from taxiway.media import Media
-from taxiway.outcome import Failure
+from taxiway.outcome import CallError, Failure
 from taxiway.quota import Quotas
 from taxiway.run import Run
 from taxiway.secret import Secret
@@ -92,9 +92,8 @@ class Engine:
         assert client is not None
         routing = self.snapshot.routing
         preferences = preferences_of(body.get("provider"), routing.preferences)
-        headers = headers or _NO_HEADERS
+        headers, own = headers or _NO_HEADERS, client.own
         now, epoch, bits = self.clock.monotonic(), self.clock.now(), self.random.getrandbits
-        own = client.own
         plugins = self._plugins(body["plugins"]) if body.get("plugins") and "plugins" in own else NOTHING
         return Call(
             f"gen-{int(epoch)}-{bits(96):024x}",
@@ -127,6 +126,10 @@ class Engine:
                     run.served(attempt)
                     return result
                 run.failed(attempt, result)
+        except CallError as error:
+            if error.availability == "wrong_endpoint" and (estimate := self.dialects[call.dialect].estimate):
+                return estimate(call)
+            raise
         except asyncio.CancelledError:
             run.cancelled()
             raise

@@ -332,9 +332,8 @@ def _nothing_left(call: Call, excluded: Sequence[tuple[Offer, str]]) -> CallErro
     models, operation = call.facts.models, call.operation
     reasons = {reason for _, reason in excluded}
     if all(operation not in offer.endpoint.dialects for offer, _ in excluded):
-        failure = Failure(
-            kind="invalid_request", message=f"{models[0]} does not serve {operation}", field="model", status=400
-        )
+        message = f"{models[0]} does not serve {operation}"
+        failure = Failure(kind="invalid_request", message=message, field="model", status=400)
         return CallError(failure, availability="wrong_endpoint", generation=call.id, models=models)
     message = f"No allowed providers are available for the selected model: {'; '.join(sorted(reasons))}"
     failure = Failure(kind="not_found", message=message, status=404)

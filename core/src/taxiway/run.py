@@ -174,9 +174,8 @@ class Run:
         for name, offers in self.plan.models:
             # By the plan's own names: a call may ask by `<provider>/<id>`.
             asked = any(offer.endpoint is endpoint for offer in offers)
-            if policy.next == "stop" or (
-                policy.next == "model" if asked else kind not in self.snapshot.routing.fallback_on
-            ):
+            over = policy.next == "model" if asked else kind not in self.snapshot.routing.fallback_on
+            if over or policy.next == "stop":
                 tried.models.add(name)
 
     def _open(self, attempt: Attempt) -> Failure | None:
