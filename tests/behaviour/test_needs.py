@@ -8,6 +8,7 @@ import pytest
 from simulated import BODY, MODEL, tables
 
 from taxiway import InvalidRequest, Router
+from taxiway.http import HttpHead
 from taxiway.outcome import CallError, Failure, RefreshFailed
 from taxiway.provider import Derived
 from taxiway.secret import Secret
@@ -201,3 +202,43 @@ async def test_a_file_that_the_client_wants_as_text_arrives_as_text():
         asked = with_file(PDF, plugins=[{"id": "file-parser", "pdf": {"engine": "pdf-text"}}])
         reply = await router.chat(**{**asked, "model": "simulator/echo"})
         assert "The code is 7431." in reply["choices"][0]["message"]["content"]
+
+
+class RefusesByText:
+    """A provider that refuses a key with a 400, the list of models included, as Google and xAI do."""
+
+    def __init__(self, transport):
+        self.transport, self.schemes, self.asked = transport, transport.schemes, 0
+
+    def open(self, request, connect):
+        self.asked += 1
+        return BadKey()
+
+
+class BadKey:
+    phase, sent, moved, framed, reused = "body", "whole", 1, True, False
+
+    def __init__(self):
+        self.parts = [b"", b'{"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}']
+
+    async def head(self):
+        return HttpHead(400, {})
+
+    async def read(self):
+        return self.parts.pop() if self.parts else b""
+
+    def abort(self, reason="cancelled"): ...
+
+
+@virtual_time
+async def test_a_key_that_is_refused_with_a_400_is_disabled_as_well():
+    async with plain(credentials=[{"provider": "openai", "settings": {"key": "simulated-key-one"}}]) as router:
+        transport = router.engine.transports = {"sim": RefusesByText(router.engine.transports["sim"])}
+        router.built.context.door.transports = transport
+        ask = {**ASK, "provider": {"only": ["openai"]}}
+        for _ in range(3):
+            with pytest.raises(CallError):
+                await router.chat(**ask)
+            await asyncio.sleep(5)
+        # One call and the probe after it; then the account takes no calls.
+        assert transport["sim"].asked == 2

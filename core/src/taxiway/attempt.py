@@ -237,7 +237,7 @@ class Attempt:
             if failure.kind == "rate_limited" and failure.scope not in {"endpoint", "none"}:
                 engine.quotas.shut(self._reservation, failure.retry_after, now)
             elif failure.kind == "credential_invalid":
-                engine.verify(candidate)
+                engine.verify(candidate, self.outgoing if self.opened else None)
 
     async def _head(self) -> Failure | None:
         exchange = self._exchange
@@ -246,7 +246,7 @@ class Attempt:
         self.status = head.status
         engine, provider, outgoing = self._engine, self._provider, self.outgoing
         if not 200 <= head.status < 300:
-            body = await _error_body(exchange)
+            body = error_of(await _error_body(exchange))
             return self._classified(head.status, head.headers, body)
         epoch = engine.now(self.candidate.endpoint.provider)
         hints = provider.hints(outgoing, head, epoch)
@@ -363,7 +363,7 @@ def lost(error: TransportError) -> Failure:
     return Failure(kind="unavailable", message=message)
 
 
-async def _error_body(exchange: Exchange) -> Json | str:
+async def _error_body(exchange: Exchange) -> bytes:
     """Read an error reply, as far as it can be read."""
     data = b""
     with suppress(TransportError):
@@ -371,6 +371,11 @@ async def _error_body(exchange: Exchange) -> Json | str:
             data += more
     if len(data) >= MAX_ERROR_BODY:
         exchange.abort()
+    return data
+
+
+def error_of(data: bytes) -> Json | str:
+    """Return what an error reply says, as `Provider.classify` takes it."""
     with suppress(Malformed):
         if isinstance(value := loads(data), dict):
             return value

@@ -10,7 +10,7 @@ from typing import Final
 from attrs import Factory, define, field
 
 from taxiway.budget import Budget
-from taxiway.call import LIBRARY, NOTHING, Call, Caller, Facts, preferences_of
+from taxiway.call import LIBRARY, NOTHING, Call, Caller, Facts, Outgoing, preferences_of
 from taxiway.candidate import Candidate
 from taxiway.clock import Clock
 from taxiway.codec import Json
@@ -43,7 +43,7 @@ _KEPT: Final = tuple(
 class Engine:
     """Runs calls. `snapshot` may be replaced at any time: a call goes on with the one that it began with.
 
-    `verify` is told of a candidate whose key was refused. `offsets`: how many seconds a provider's clock is ahead of ours, where
+    `verify` is told of a candidate whose key was refused, and of what was sent. `offsets`: how many seconds a provider's clock is ahead of ours, where
     one was learnt. Everything is built and started by who makes an engine.
     """
 
@@ -57,7 +57,7 @@ class Engine:
     journal: Journal
     log: logging.Logger
     loop: asyncio.AbstractEventLoop
-    verify: Callable[[Candidate], None] = lambda _: None
+    verify: Callable[[Candidate, Outgoing | None], None] = lambda _, __: None
     shaper: Shaper = Factory(lambda self: Shaper(self.dialects, (), Media()), takes_self=True)
     offsets: dict[str, float] = Factory(dict)
     tokens: Tokens = field(init=False)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, define
 
+from taxiway.attempt import error_of
+from taxiway.call import Outgoing
 from taxiway.candidate import Candidate
 from taxiway.door import Door
 from taxiway.errors import ConfigError, KeyStoreError, TransportError
@@ -38,13 +40,13 @@ class Verifier:
     rotate: Callable[[], Awaitable[None]]
     _running: dict[str, asyncio.Task[None]] = Factory(dict)
 
-    def verify(self, candidate: Candidate) -> None:
-        """Begin, unless it is under way."""
+    def verify(self, candidate: Candidate, outgoing: Outgoing | None = None) -> None:
+        """Begin, unless it is under way. `outgoing`: what was refused, where something was sent."""
         account = candidate.account
         news = self.engine.health.suspect(account, self.engine.clock.monotonic())
         if not news or account.key in self._running:
             return
-        task = self.engine.loop.create_task(self._verify(candidate))
+        task = self.engine.loop.create_task(self._verify(candidate, outgoing))
         self._running[account.key] = task
         task.add_done_callback(lambda _: self._running.pop(account.key, None))
 
@@ -54,10 +56,10 @@ class Verifier:
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    async def _verify(self, candidate: Candidate) -> None:
+    async def _verify(self, candidate: Candidate, outgoing: Outgoing | None) -> None:
         account, engine = candidate.account, self.engine
         try:
-            refused = not await self._renewed(candidate) and await self._probe(candidate)
+            refused = not await self._renewed(candidate) and await self._probe(candidate, outgoing)
         except Exception:  # noqa: BLE001 - a plugin's mistake says nothing of the key
             engine.log.error(  # noqa: TRY400 - a traceback may quote a key
                 "credential %s: its key can't be verified: %s", account.label, scrub(traceback.format_exc())
@@ -82,8 +84,11 @@ class Verifier:
             return False
         return True
 
-    async def _probe(self, candidate: Candidate) -> bool:
-        """Whether the provider refuses the key. Without a probe its first answer stands; one that fails on the way says nothing."""
+    async def _probe(self, candidate: Candidate, outgoing: Outgoing | None) -> bool:
+        """Whether the provider refuses the key. Without a probe its first answer stands; one that fails on the way says nothing.
+
+        Some refuse a key with a 400: what their errors say counts as well.
+        """
         engine, account = self.engine, candidate.account
         provider = engine.snapshot.providers[candidate.endpoint.provider]
         try:
@@ -95,4 +100,7 @@ class Verifier:
             return error.failure.kind == "credential_invalid"
         except TransportError:
             return False
-        return reply.status in REFUSED
+        if reply.status in REFUSED or outgoing is None or reply.status < 400:
+            return reply.status in REFUSED
+        said, now = error_of(reply.body), engine.now(provider.slug)
+        return provider.classify(outgoing, reply.status, reply.headers, said, now).kind == "credential_invalid"
