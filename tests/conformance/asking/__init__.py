@@ -3,7 +3,7 @@ canonical form."""
 
 import json
 
-from conformance.asking import bedrock_embeddings, converse, mistral
+from conformance.asking import bedrock_embeddings, converse, mistral, vertex_predict
 
 KEPT = ("anthropic-beta", "anthropic-version", "x-anthropic-beta")
 HELLO = [{"role": "user", "content": "Say hello."}]
@@ -27,6 +27,7 @@ READERS = {
     "converse": converse.canonical,
     "bedrock-embeddings": bedrock_embeddings.canonical,
     "mistral": mistral.canonical,
+    "vertex-predict": vertex_predict.canonical,
 }
 """By dialect, or by what a row of providers.toml says that its folder asks in."""
 
