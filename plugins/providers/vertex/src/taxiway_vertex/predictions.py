@@ -37,7 +37,11 @@ def asked(model: str, body: Json) -> tuple[str, Json]:
     if many and _ONE in model:
         raise Unsupported("input", "this model takes one at a time here")
     if _ONE in model or ("gemini" in model and (many or model != _PREDICTS)):
-        return ("batchEmbedContents", {"requests": [*map(_content, each)]}) if many else ("embedContent", _content(each[0]))
+        return (
+            ("batchEmbedContents", {"requests": [*map(_content, each)]})
+            if many
+            else ("embedContent", _content(each[0]))
+        )
     parameters: Json = {}
     instances = [_instance(f"input[{rank}]", request, parameters) for rank, request in enumerate(each)]
     return "predict", {"instances": instances, "parameters": parameters} if parameters else {"instances": instances}
@@ -89,7 +93,10 @@ def _read(reply: Json) -> Json:
     if type(reply.get("embeddings")) is list and reply["embeddings"]:
         return reply
     if "embedding" in reply:
-        return {**{name: value for name, value in reply.items() if name != "embedding"}, "embeddings": [reply["embedding"]]}
+        return {
+            **{name: value for name, value in reply.items() if name != "embedding"},
+            "embeddings": [reply["embedding"]],
+        }
     predictions = reply.get("predictions")
     if type(predictions) is not list or not predictions:
         raise Malformed("a reply without predictions")
