@@ -114,5 +114,5 @@ def _read(reply: Json) -> Json:
 def _count(embeddings: Any) -> Any:
     """Return how many tokens went into a vector, None where that is not said. It comes as a whole number or a fraction."""
     statistics = embeddings.get("statistics")
-    count = statistics.get("token_count") if type(statistics) is dict else None
+    count: Any = statistics.get("token_count") if type(statistics) is dict else None
     return int(count) if type(count) in {int, float} and 0 <= count < 2**53 else None

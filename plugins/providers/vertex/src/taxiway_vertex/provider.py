@@ -33,7 +33,7 @@ _WITHIN: Final = 20.0
 Said: TypeAlias = tuple[str, Json, tuple[tuple[str, str], ...]]
 """A request: its path below the project (or, of express mode, below the version), its body, and its header fields."""
 
-_JSON: Final = (("content-type", "application/json"),)
+_JSON: Final[tuple[tuple[str, str], ...]] = (("content-type", "application/json"),)
 _TIER: Final = "x-vertex-ai-llm-shared-request-type"
 _TIERS: Final = frozenset({"flex", "priority"})
 _WRAPPED: Final = ("generateContentRequest", "generate_content_request")

@@ -5,7 +5,7 @@ docs.cloud.google.com/docs/authentication/application-default-credentials; googl
 """
 
 import calendar
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from taxiway.codec import Json, loads
@@ -55,7 +55,8 @@ def asking(signer: Signer, now: float) -> HttpRequest:
 def derived(reply: DoorReply, now: float) -> Derived:
     """Read the token. `now`: seconds since the epoch. Raises RefreshFailed, saying what Google says."""
     told = _object(reply.body)
-    token, life = told.get("access_token"), told.get("expires_in")
+    token: Any = told.get("access_token")
+    life: Any = told.get("expires_in")
     if reply.status == 200 and type(token) is str and token and type(life) in {int, float}:
         return Derived(Secret(token), now + float(life))
     code = told.get("error")
