@@ -63,6 +63,9 @@ def _parts(content):
     for part in parts:
         if part.get("thought") is False:
             del part["thought"]
+        if blob := part.get("inlineData"):
+            # Either alphabet of base64: Google's SDK for Python writes that for addresses.
+            blob["data"] = blob["data"].replace("-", "+").replace("_", "/")
     return parts
 
 
