@@ -62,6 +62,7 @@ def test_every_provider_is_listed_once_with_what_it_needs(taxiway):
     assert rows["z-ai"]["plugin"] == "zai"
     assert rows["z-ai"]["environment"] == ["ZAI_API_KEY", "ZHIPU_API_KEY"]
     assert rows["ollama"]["credential"] == "no key"
+    assert {"AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID", "AWS_PROFILE"} <= {*rows["amazon-bedrock"]["environment"]}
     assert rows["groq"]["operations"] == ["chat"]
     assert "embeddings" in rows["openai"]["dialects"]
     assert [row["plugin"] for row in rows.values()].count("openai-compatible") == 1
@@ -72,8 +73,8 @@ def test_providers_is_a_table_for_people(taxiway):
     result = taxiway("providers")
     assert result.exit_code == 0
     lines = [line.split() for line in result.stdout.splitlines()]
-    assert lines[0][:3] == ["slug", "name", "plugin"]
-    assert any(line[:3] == ["groq", "Groq", "groq"] for line in lines)
+    assert lines[0][:3] == ["slug", "plugin", "operations"]
+    assert any(line[:3] == ["groq", "groq", "chat"] for line in lines)
 
 
 def test_a_disabled_provider_is_not_listed(taxiway):
@@ -87,7 +88,11 @@ def test_variables_are_those_that_are_asked_for():
             return environment["THREE"].broken
         return ()
 
+    def either(environment):
+        return [environment.get("ONE") or environment.get("TWO") or environment.get("THREE")]
+
     assert variables(both) == ("ONE", "TWO", "THREE")
+    assert variables(either) == ("ONE", "TWO", "THREE")
     assert variables(None) == ()
 
 
@@ -114,7 +119,8 @@ def test_a_server_without_keys_is_asked_for_its_models(taxiway, url):
 def test_where_nobody_answers_no_key_is_proved(taxiway):
     result = taxiway("probe", toml=configured("http://127.0.0.1:9/v1", "ONE"), ONE=GOOD)
     assert result.exit_code == 1
-    assert "nobody answers: refused" in result.stdout
+    assert result.stdout.splitlines()[1].split()[:3] == ["local", "ONE", "?"]
+    assert "nobody answers at http://127.0.0.1:9: refused" in result.stdout
     assert GOOD not in result.output
 
 
@@ -128,3 +134,16 @@ def test_a_provider_that_is_not_configured_is_a_mistake(taxiway, url):
     result = taxiway("probe", "groq", toml=configured(url, "ONE"), ONE=GOOD)
     assert result.exit_code == 2
     assert "there is local" in result.stderr
+    assert 'It needs a table [[credentials]] with provider = "groq"' in result.stderr
+
+
+def test_a_provider_whose_key_is_not_found_is_told_its_variables(taxiway):
+    result = taxiway("probe", "openai", OPENAI_API_KEY=None)
+    assert result.exit_code == 2
+    assert "found by OPENAI_API_KEY" in result.stderr
+
+
+def test_a_provider_that_is_not_installed_is_not_asked_for_a_table(taxiway, url):
+    result = taxiway("probe", "nosuch", toml=configured(url, "ONE"), ONE=GOOD)
+    assert result.exit_code == 2
+    assert "`taxiway providers` lists what is installed" in result.stderr

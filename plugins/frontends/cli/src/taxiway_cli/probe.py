@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from taxiway.assembly import Parts
     from taxiway.candidate import Account
+    from taxiway.composition import Composition
     from taxiway.provider import Provider
 
 _WITHIN: Final = 15.0
@@ -27,12 +28,13 @@ _GOOD: Final = range(200, 300)
 
 @frozen(kw_only=True)
 class Result:
-    """What became of one key. `good` None: nothing can be said, because no free request proves it."""
+    """What became of one key. `good` None: nothing can be said of it. `failed`: because nobody said anything, or it is bad."""
 
     provider: str
     account: str
     good: bool | None
     said: str
+    failed: bool
 
 
 @click.command("probe")
@@ -57,7 +59,7 @@ def command(providers: tuple[str, ...], as_json: bool, config: Path | None, data
             ("provider", "credential", "key", ""),
             [(result.provider, result.account, marks[result.good], result.said) for result in results],
         )
-    if any(result.good is False for result in results):
+    if any(result.failed for result in results):
         raise SystemExit(1)
 
 
@@ -69,9 +71,7 @@ async def _probed(config: Path | None, data_dir: Path | None, names: tuple[str, 
     built = compose(load(config), data_dir=data_dir)
     known = {name: built.slugs.get(name) for name in names}
     if missing := [name for name, slug in known.items() if slug not in built.providers]:
-        raise click.UsageError(
-            f"no credential of {missing[0]} is configured; there is {', '.join(built.providers) or 'none'}."
-        )
+        raise click.UsageError(_missing(missing[0], built))
     parts = await resolve(built)
     try:
         await parts.start(built.transports.values())
@@ -82,6 +82,25 @@ async def _probed(config: Path | None, data_dir: Path | None, names: tuple[str, 
         await parts.aclose()
 
 
+def _missing(name: str, built: Composition) -> str:
+    """Say which there are, and of a provider that is installed how it gets a credential."""
+    from taxiway.errors import PluginError
+    from taxiway_cli.providers import variables
+
+    there = f"no credential of {name} is configured; there is {', '.join(built.providers) or 'none'}."
+    try:
+        registration = built.plugins.load(f"provider-{name}")
+    except PluginError:
+        return f"{there} `taxiway providers` lists what is installed."
+    if (built.found or built.last_resort) and (asked := variables(registration.environment)):
+        return f"{there} Without a configuration it is found by {', '.join(asked)}, in the environment or in .env."
+    return f'{there} It needs a table [[credentials]] with provider = "{name}".'
+
+
+class _NobodyAnswersError(Exception):
+    """Says where, which the transport's own error does not."""
+
+
 async def _probe(parts: Parts, provider: Provider, account: Account) -> Result:
     from taxiway.errors import TransportError
     from taxiway.outcome import RefreshFailed
@@ -89,16 +108,20 @@ async def _probe(parts: Parts, provider: Provider, account: Account) -> Result:
 
     try:
         good, said = await _asked(parts, provider, account)
+        failed = good is False
+    except _NobodyAnswersError as error:
+        good, said, failed = None, str(error), True
     except TransportError as error:
-        good, said = False, f"nobody answers: {error}"
+        good, said, failed = None, f"nobody answers: {error}", True
     except RefreshFailed as error:
-        good, said = False, f"refused: {error}"
+        good, said, failed = False, f"refused: {error}", True
     except Exception as error:  # noqa: BLE001 - a plugin's mistake keeps no other key from being proved
-        good, said = False, f"can't be proved: {type(error).__name__}: {error}"
-    return Result(provider=provider.slug, account=account.label, good=good, said=scrub(said))
+        good, said, failed = None, f"can't be proved: {type(error).__name__}: {error}", True
+    return Result(provider=provider.slug, account=account.label, good=good, said=scrub(said), failed=failed)
 
 
 async def _asked(parts: Parts, provider: Provider, account: Account) -> tuple[bool | None, str]:
+    from taxiway.errors import TransportError
     from taxiway.provider import Discovers, Refreshes
 
     context = parts.built.context
@@ -110,7 +133,10 @@ async def _asked(parts: Parts, provider: Provider, account: Account) -> tuple[bo
         request = provider.discovery(account, secret, now)
     if request is None:
         return None, "nothing is free of charge here that proves it" if secret else "it has none"
-    reply = await context.door.send(request, _WITHIN)
+    try:
+        reply = await context.door.send(request, _WITHIN)
+    except TransportError as error:
+        raise _NobodyAnswersError(f"nobody answers at {request.origin}: {error.detail or error}") from error
     asked = f"{request.method} {request.origin}{request.target.partition('?')[0]}"
     if reply.status in _GOOD:
         return True, asked

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ def command(config: Path | None, data_dir: Path | None, as_json: bool) -> None:
     """List the installed providers, and what each needs.
 
     A slug is what credentials, `order` and replies call a provider. Its variables are where its key is looked for without a
-    configuration, or where its address is.
+    configuration, or where its address is. --json tells also its name, distribution, dialects and settings.
     """
     from taxiway.building import Builder
     from taxiway.clock import SystemClock
@@ -70,11 +71,8 @@ def command(config: Path | None, data_dir: Path | None, as_json: bool) -> None:
     from taxiway_cli.tables import show
 
     show(
-        ("slug", "name", "plugin", "from", "operations", "dialects", "credential", "settings", "found by"),
-        [
-            tuple(value if isinstance(value, str) else ", ".join(value) for value in asdict(row).values())
-            for row in rows
-        ],
+        ("slug", "plugin", "operations", "credential", "found by"),
+        [(row.slug, row.plugin, ", ".join(row.operations), row.credential, ", ".join(row.environment)) for row in rows],
     )
 
 
@@ -122,27 +120,31 @@ def _once(rows: Iterable[Row]) -> list[Row]:
 
 
 def variables(environment: Callable[[Mapping[str, str]], Iterable[Credential]] | None) -> tuple[str, ...]:
-    """Return the variables that a provider looks at: those of an empty environment, and those of one where all are set."""
+    """Return the variables that a provider looks at, in any environment: with none set, all, or all but one or two.
+
+    Many ask for one only where another is missing, or is there.
+    """
     if environment is None:
         return ()
     asked: dict[str, None] = {}
-    for value in (None, "x"):
-        try:
-            list(environment(_Asked(asked, value)))
-        except Exception:  # noqa: BLE001, S112 - it makes no sense of what was made up
-            continue
+    for value, size in ((None, 0), ("x", 0), ("x", 1), ("x", 2)):
+        for missing in combinations(tuple(asked), size):
+            try:
+                list(environment(_Asked(asked, value, missing)))
+            except Exception:  # noqa: BLE001, S112 - it makes no sense of what was made up
+                continue
     return tuple(asked)
 
 
 class _Asked(Mapping[str, str]):
-    """Variables that all have the same value, or none; notes which are asked for."""
+    """Variables that all have the same value, or none, but for those that are missing; notes which are asked for."""
 
-    def __init__(self, asked: dict[str, None], value: str | None) -> None:
-        self._asked, self._value = asked, value
+    def __init__(self, asked: dict[str, None], value: str | None, missing: tuple[str, ...]) -> None:
+        self._asked, self._value, self._missing = asked, value, missing
 
     def __getitem__(self, name: str) -> str:
         self._asked[name] = None
-        if self._value is None:
+        if self._value is None or name in self._missing:
             raise KeyError(name)
         return self._value
 

@@ -31,6 +31,7 @@ def taxiway_providers() -> "Iterable[Registration[NoOptions, Provider]]":
             build=build,
             requires=("dialect-chat", "dialect-completions", "dialect-embeddings", "dialect-responses"),
             environment=_environment,
+            credential="an API key, a client secret, several in JSON, or no key",
         )
     ]
 

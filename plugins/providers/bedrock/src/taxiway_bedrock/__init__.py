@@ -35,6 +35,7 @@ def taxiway_providers() -> "Iterable[Registration[NoOptions, Provider]]":
                 for dialect in "converse bedrock-embeddings messages count-tokens chat responses embeddings".split()
             ),
             environment=_environment,
+            credential="an API key, access keys in JSON, or no key",
         )
         for name in ("bedrock", "amazon-bedrock")
     ]
