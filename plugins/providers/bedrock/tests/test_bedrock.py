@@ -219,6 +219,7 @@ def test_another_address_keeps_its_path():
         ("key-0123456789", {"region": "us-east-1", "base_url": "nowhere"}, "label.settings.base_url"),
         ("key-0123\u2026", {"region": "us-east-1"}, "label.key"),
         ('{"accessKeyId": "AKIA"', {"region": "us-east-1"}, "label.key"),
+        ("AKIAPLANTED", {"region": "us-east-1"}, "label.key"),
         ('{"accessKeyId": "AKIA-planted"}', {"region": "us-east-1"}, "label.key"),
         ('{"accessKeyId": "a", "secretAccessKey": "planted", "other": "x"}', {"region": "us-east-1"}, "label.key"),
         ('{"accessKeyId": "a", "secretAccessKey": 7}', {"region": "us-east-1"}, "label.key"),

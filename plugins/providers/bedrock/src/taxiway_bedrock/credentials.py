@@ -120,6 +120,11 @@ def _members(secret: Secret, where: str, problems: list[Problem]) -> Mapping[str
     if not text.lstrip().startswith("{"):
         if not sendable(text):
             problems.append(Problem("has characters that no header can carry", where))
+        elif text.startswith(("AKIA", "ASIA")):
+            said = (
+                "is the id of an access key alone; with its secret it is an object of accessKeyId and secretAccessKey"
+            )
+            problems.append(Problem(said, where))
         return {}
     try:
         given = loads(text.encode())
