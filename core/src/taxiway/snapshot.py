@@ -102,7 +102,9 @@ class Snapshot:
         if model is None:
             offers = self.offers.get(workspace, {}).get(name) or self.ids.get(workspace, {}).get(name)
             if offers is None:
-                raise InvalidRequest("model", f"{name} is not a valid model ID")
+                raise InvalidRequest(
+                    "model", f"{name} is not a valid model ID: no provider that is configured here serves it"
+                )
             model = self._models[workspace, name] = ModelOffers.of(offers)
         return model
 
