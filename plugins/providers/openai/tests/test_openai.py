@@ -8,6 +8,7 @@ import pytest
 import taxiway_openai
 import taxiway_openai_completions
 import taxiway_openai_responses
+from taxiway.call import Outgoing
 from taxiway.candidate import Credential
 from taxiway.catalog import CatalogModel
 from taxiway.chat import CHAT
@@ -17,7 +18,8 @@ from taxiway.errors import ConfigError
 from taxiway.http import HttpHead
 from taxiway.provider import InBandError
 from taxiway.registration import NoOptions
-from taxiway.testing.dialect import context
+from taxiway.secret import Secret
+from taxiway.testing.dialect import context, make_call, make_candidate
 from taxiway.testing.provider import NOW, KnownModels, ProviderContract, Sample
 
 REGISTRATION = next(iter(taxiway_openai.taxiway_providers()))
@@ -295,6 +297,37 @@ def test_openrouters_additions_are_mapped_or_named_as_dropped(reasoning, body, s
     translated = CHAT.upstream.from_canonical({"messages": [USER], **body}, endpoint)
     assert translated.body == {"messages": [USER], **sent}
     assert translated.dropped == dropped
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "told"),
+    [
+        ("o3-mini", "none", "low"),
+        ("o4-mini", "minimal", "low"),
+        ("gpt-5-mini-2025-08-07", "none", "minimal"),
+        ("gpt-5", "xhigh", "high"),
+        ("gpt-5.1", "none", "none"),
+        ("gpt-5-mini", "medium", "medium"),
+    ],
+)
+def test_a_model_that_always_reasons_is_asked_for_the_least_where_a_client_wants_none(name, asked, told):
+    model = CatalogModel(id=name, slug=f"openai/{name}", name=name, reasoning=True)
+    (account,) = PROVIDER.accounts(Credential(id="c", provider="openai", label="c"), Secret("sk-test-0123456789"))
+    (endpoint,) = [one for one in PROVIDER.endpoints(KnownModels([model]), [account]) if one.id == name]
+
+    def sent(dialect, body, asker):
+        call = make_call(CHAT, {"model": name, "messages": [USER]})
+        call.dialect = asker
+        outgoing = Outgoing(call, dialect, body, make_candidate(endpoint, account), account.secret, stream=False)
+        return loads(PROVIDER.prepare(outgoing, NOW).body)
+
+    assert sent("chat", {"messages": [USER], "reasoning_effort": asked}, "chat")["reasoning_effort"] == told
+    reasoning = {"effort": asked, "summary": "auto"}
+    assert sent("responses", {"input": "a", "reasoning": reasoning}, "messages")["reasoning"] == reasoning | {
+        "effort": told
+    }
+    # What a client of the same API says is its own to say.
+    assert sent("responses", {"input": "a", "reasoning": reasoning}, "responses")["reasoning"] == reasoning
 
 
 def test_what_openai_takes_is_the_same_object():

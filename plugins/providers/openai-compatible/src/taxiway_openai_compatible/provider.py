@@ -174,6 +174,14 @@ class CompatibleProvider:
         effort = body.get("reasoning_effort")
         if type(effort) is str:
             body["reasoning_effort"] = self._shape.effort(outgoing.candidate.endpoint.id, effort)
+        reasoning = body.get("reasoning")
+        if (
+            type(reasoning) is dict
+            and outgoing.call.dialect != outgoing.dialect
+            and type(reasoning.get("effort")) is str
+        ):
+            effort = self._shape.effort(outgoing.candidate.endpoint.id, reasoning["effort"])
+            body["reasoning"] = {**reasoning, "effort": effort}
         request = self._requests.get(outgoing.dialect)
         if request is not None:
             body = request(body, outgoing)

@@ -79,6 +79,9 @@ MODELS = (
         dialects=("responses", "chat"),
         elsewhere=frozenset({"reasoning"}),
     ),
+    # They always reason (guides/reasoning): who asks for none, as Claude Code does, gets the least that there is.
+    ModelRow(ids=("o1*", "o3*", "o4*"), efforts={"none": "low", "minimal": "low", "xhigh": "high"}),
+    ModelRow(ids=("gpt-5", "gpt-5-20*", "gpt-5-mini*", "gpt-5-nano*"), efforts={"none": "minimal", "xhigh": "high"}),
     # "Function tools with reasoning_effort are not supported in /v1/chat/completions", and most reason unless they are told not to.
     ModelRow(ids=("gpt-5.[2-9]*", "gpt-6*"), elsewhere=frozenset({"tools"})),
     # They don't reason unless they are told to, and take these as long as they don't.
