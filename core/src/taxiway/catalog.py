@@ -1,11 +1,11 @@
 """What a catalog plugin implements: which models providers have, and what they cost."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import frozen
 
-from taxiway.candidate import Operation
+from taxiway.candidate import Endpoint, Operation
 from taxiway.money import Price
 
 
@@ -31,6 +31,25 @@ class CatalogModel:
     reasoning: bool = False
     created: int = 0
     description: str = ""
+
+    def endpoint(self, **own: Any) -> Endpoint:
+        """Make the endpoint that offers this model. `own`: the provider's fields of it, and those that it knows better."""
+        told = {
+            "model": self.slug,
+            "id": self.id,
+            "name": self.name,
+            "description": self.description,
+            "created": self.created,
+            "price": self.price,
+            "context": self.context,
+            "max_output": self.max_output,
+            "parameters": self.parameters or None,
+            "unsupported": self.unsupported,
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "reasoning": self.reasoning,
+        }
+        return Endpoint(**{**told, **own})
 
 
 class Catalog(Protocol):

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _WITHIN: Final = 15.0
 """Seconds for one answer."""
 
-_REFUSED: Final = frozenset({401, 403})
 _GOOD: Final = range(200, 300)
 
 
@@ -123,6 +122,7 @@ async def _probe(parts: Parts, provider: Provider, account: Account) -> Result:
 async def _asked(parts: Parts, provider: Provider, account: Account) -> tuple[bool | None, str]:
     from taxiway.errors import TransportError
     from taxiway.provider import Discovers, Refreshes
+    from taxiway.verify import REFUSED
 
     context = parts.built.context
     now, secret = context.clock.now(), account.secret
@@ -140,4 +140,4 @@ async def _asked(parts: Parts, provider: Provider, account: Account) -> tuple[bo
     asked = f"{request.method} {request.origin}{request.target.partition('?')[0]}"
     if reply.status in _GOOD:
         return True, asked
-    return False, f"{'refused' if reply.status in _REFUSED else 'no answer to go by'}: status {reply.status} of {asked}"
+    return False, f"{'refused' if reply.status in REFUSED else 'no answer to go by'}: status {reply.status} of {asked}"

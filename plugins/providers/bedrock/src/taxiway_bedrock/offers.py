@@ -118,30 +118,12 @@ def _on_mantle(model: CatalogModel) -> Endpoint:
         model,
         mantle.TAG,
         dialects=mantle.SHAPE.dialects(model.id, ("chat",)),
-        parameters=model.parameters or None,
         unsupported=mantle.SHAPE.unsupported(model),
-        inputs=model.inputs,
-        reasoning=model.reasoning,
     )
 
 
 def _made(model: CatalogModel, tag: str, **own: Any) -> Endpoint:
-    return Endpoint(
-        model=model.slug,
-        provider=SLUG,
-        provider_name=NAME,
-        id=model.id,
-        tag=tag,
-        name=model.name,
-        description=model.description,
-        created=model.created,
-        price=model.price,
-        context=model.context,
-        max_output=model.max_output,
-        outputs=model.outputs,
-        charges="reserve-max",
-        **own,
-    )
+    return model.endpoint(provider=SLUG, provider_name=NAME, tag=tag, charges="reserve-max", **own)
 
 
 def _dialects(family: Family) -> Mapping[Operation, tuple[str, ...]]:

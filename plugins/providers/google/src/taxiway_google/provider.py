@@ -174,24 +174,12 @@ def _both_kinds_of_tools(model: str, body: Json) -> Json:
 
 
 def _endpoint(model: CatalogModel) -> Endpoint:
-    return Endpoint(
-        model=model.slug,
+    return model.endpoint(
         provider=SLUG,
         provider_name=GoogleProvider.name,
-        id=model.id,
         tag=SLUG,
         dialects=DIALECTS[model.operation],
-        name=model.name,
-        description=model.description,
-        created=model.created,
-        price=model.price,
-        context=model.context,
-        max_output=model.max_output,
-        parameters=model.parameters or None,
         unsupported=model.unsupported | REFUSES,
-        inputs=model.inputs,
-        outputs=model.outputs,
-        reasoning=model.reasoning,
         fetches=FETCHES,
         charges="usage",
     )

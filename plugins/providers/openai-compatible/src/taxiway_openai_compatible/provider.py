@@ -254,26 +254,14 @@ class CompatibleProvider:
     def endpoint(self, model: CatalogModel, dialects: Mapping[Operation, tuple[str, ...]]) -> Endpoint:
         """Make the endpoint of a model that speaks some dialects."""
         shape = self._shape
-        endpoint = Endpoint(
-            model=model.slug,
+        endpoint = model.endpoint(
             provider=shape.slug,
             provider_name=shape.name,
-            id=model.id,
             tag=shape.slug,
             dialects=dialects,
-            name=model.name,
-            description=model.description,
-            created=model.created,
-            price=model.price,
-            context=model.context,
-            max_output=model.max_output,
-            parameters=model.parameters or None,
             unsupported=shape.unsupported(model),
             thinking_refuses=shape.told(model.id, "thinking_refuses"),
             elsewhere=shape.told(model.id, "elsewhere"),
-            inputs=model.inputs,
-            outputs=model.outputs,
-            reasoning=model.reasoning,
             prefill=shape.prefill,
             echoes=shape.echoes,
             charges=shape.charges,

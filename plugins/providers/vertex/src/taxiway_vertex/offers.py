@@ -62,24 +62,11 @@ def offers(catalog: Catalog) -> Iterable[Endpoint]:
 
 
 def _endpoint(model: CatalogModel, maker: Maker) -> Endpoint:
-    return Endpoint(
-        model=model.slug,
+    return model.endpoint(
         provider=SLUG,
         provider_name=NAME,
-        id=model.id,
         tag=SLUG,
         dialects=maker.dialects[model.operation],
-        name=model.name,
-        description=model.description,
-        created=model.created,
-        price=model.price,
-        context=model.context,
-        max_output=model.max_output,
-        parameters=model.parameters or None,
-        unsupported=model.unsupported,
-        inputs=model.inputs,
-        outputs=model.outputs,
-        reasoning=model.reasoning,
         fetches=maker.fetches,
         charges="usage",
     )
