@@ -4,12 +4,14 @@ A provider's own oddities go into a quirk: a function from one event (or the one
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from taxiway.codec import Json, loads
 from taxiway.errors import Malformed
 from taxiway.provider import Event, InBandError
 from taxiway.sse import SseEvent, SseParser
+
+T = TypeVar("T")
 
 Quirk: TypeAlias = Callable[[Json], Iterable[Event]]
 """Makes events mean what they mean in their dialect; it may change what it is given, and raise Malformed. An event that is an error
@@ -21,41 +23,56 @@ MAX_REPLY: Final = 64 * 1024 * 1024
 _MARK: Final = b"[DONE]"
 
 
-class SseReplies:
-    """Decodes a stream of server-sent events, each a JSON object, that may end with `[DONE]`.
+class StreamReplies:
+    """What decoders of streams have in common: what came before something malformed is given first, however the bytes are split.
 
-    An object with a top-level `error`, and any event named `error`, is an in-band error. What came before something malformed
-    is given first, however the bytes are split: Malformed is raised by the next call then.
+    Malformed is raised by the next call then.
     """
 
-    __slots__ = ("_broken", "_parser", "_quirk", "mark")
+    __slots__ = ("_broken", "mark")
 
-    def __init__(self, quirk: Quirk | None = None) -> None:
+    def __init__(self) -> None:
         self.mark = False
         self._broken: Malformed | None = None
-        self._parser = SseParser()
-        self._quirk = quirk
 
-    def feed(self, data: bytes) -> Sequence[Event]:
-        """Take bytes, give the events that they complete. Raises Malformed."""
-        return self._decode(self._parser.feed(data))
-
-    def close(self, framed: bool) -> Sequence[Event]:
-        """The body ended: give a last event that came without its blank line. Raises Malformed where it was cut."""
-        return self._decode(self._parser.close())
-
-    def _decode(self, parsed: Iterable[SseEvent]) -> list[Event]:
+    def decoded(self, read: Callable[[T, list[Event]], None], given: T) -> list[Event]:
+        """Return the events that `read` finds in what is given. Raises Malformed."""
         if self._broken is not None:
             raise self._broken
         events: list[Event] = []
         try:
-            for event in parsed:
-                self._one(event, events)
+            read(given, events)
         except Malformed as error:
             if not events:
                 raise
             self._broken = error
         return events
+
+
+class SseReplies(StreamReplies):
+    """Decodes a stream of server-sent events, each a JSON object, that may end with `[DONE]`.
+
+    An object with a top-level `error`, and any event named `error`, is an in-band error.
+    """
+
+    __slots__ = ("_parser", "_quirk")
+
+    def __init__(self, quirk: Quirk | None = None) -> None:
+        super().__init__()
+        self._parser = SseParser()
+        self._quirk = quirk
+
+    def feed(self, data: bytes) -> Sequence[Event]:
+        """Take bytes, give the events that they complete. Raises Malformed."""
+        return self.decoded(self._read, self._parser.feed(data))
+
+    def close(self, framed: bool) -> Sequence[Event]:
+        """The body ended: give a last event that came without its blank line. Raises Malformed where it was cut."""
+        return self.decoded(self._read, self._parser.close())
+
+    def _read(self, parsed: Iterable[SseEvent], events: list[Event]) -> None:
+        for event in parsed:
+            self._one(event, events)
 
     def _one(self, event: SseEvent, events: list[Event]) -> None:
         data = event.data

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from taxiway.dialect import Dialect
     from taxiway_anthropic_messages.checks import checked
     from taxiway_anthropic_messages.claude import Claude, claude_named
-    from taxiway_anthropic_messages.counting import COUNT_TOKENS
+    from taxiway_anthropic_messages.counting import COUNT_TOKENS, CountProgress
     from taxiway_anthropic_messages.dialect import MESSAGES
     from taxiway_anthropic_messages.errors import ERRORS
     from taxiway_anthropic_messages.foreign import without_foreign
@@ -43,6 +43,7 @@ __all__ = [
     "VERSION",
     "VERTEX_VERSION",
     "Claude",
+    "CountProgress",
     "Notes",
     "betas",
     "checked",
@@ -59,6 +60,7 @@ _WHERE: Final = {
     "BEDROCK_VERSION": "versions",
     "COUNT_TOKENS": "counting",
     "Claude": "claude",
+    "CountProgress": "counting",
     "ERRORS": "errors",
     "MESSAGES": "dialect",
     "Notes": "notes",

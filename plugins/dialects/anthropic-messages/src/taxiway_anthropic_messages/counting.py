@@ -17,12 +17,21 @@ from taxiway_anthropic_messages.dialect import MessagesClient, MessagesUpstream
 from taxiway_anthropic_messages.stamp import MessagesStamp
 
 
+def count_of(reply: Json) -> int:
+    """Return a reply's number. Raises Malformed where it has none."""
+    count = reply.get("input_tokens")
+    if type(count) is not int:
+        raise Malformed("a count without a number")
+    return count
+
+
 class CountProgress:
-    """Reads the one reply. It is free: nothing is used."""
+    """Reads the one reply. It is free: nothing is used. `count` reads the number, and raises Malformed where there is none."""
 
-    __slots__ = ("done", "finish", "native_finish", "started", "upstream_id", "usage")
+    __slots__ = ("_count", "done", "finish", "native_finish", "started", "upstream_id", "usage")
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[Json], int] = count_of) -> None:
+        self._count = count
         self.started = self.done = False
         self.finish: str | None = None
         self.native_finish: str | None = None
@@ -31,8 +40,7 @@ class CountProgress:
 
     def see(self, event: Json) -> None:
         """Take the reply. Raises Malformed where it has no number."""
-        if type(event.get("input_tokens")) is not int:
-            raise Malformed("a count without a number")
+        self._count(event)
         self.started = self.done = True
         self.usage = Usage(requests=0)
 

@@ -10,50 +10,39 @@ from typing import Final
 from taxiway.codec import loads
 from taxiway.errors import Malformed
 from taxiway.provider import Event, InBandError
-from taxiway.replies import Quirk
+from taxiway.replies import Quirk, StreamReplies
 from taxiway.sse import MAX_EVENT
 
 _STRUCTURE: Final = re.compile(rb'[\[\]{}",\\]')
 _SPACE: Final = b" \t\r\n"
 
 
-class ArrayReplies:
+class ArrayReplies(StreamReplies):
     """Decodes a stream that is one JSON array of objects, however its bytes are split. An object with a top-level `error` is
     an in-band error. `mark`: the closing bracket came.
     """
 
-    __slots__ = ("_broken", "_depth", "_element", "_escaped", "_open", "_quirk", "_text", "mark")
+    __slots__ = ("_depth", "_element", "_escaped", "_open", "_quirk", "_text")
 
     def __init__(self, quirk: Quirk | None = None) -> None:
-        self.mark = False
+        super().__init__()
         self._quirk = quirk
         self._element = bytearray()
         self._open = False  # the array's own bracket came
         self._depth = 0  # inside the element
         self._text = self._escaped = False
-        self._broken: Malformed | None = None
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """Take bytes, give the elements that they complete. Raises Malformed."""
-        if self._broken is not None:
-            raise self._broken
-        events: list[Event] = []
-        try:
-            self._scan(data, events)
-        except Malformed as error:
-            # What came before it is given first, however the bytes are split.
-            if not events:
-                raise
-            self._broken = error
-        return events
+        return self.decoded(self._scan, data)
 
     def close(self, framed: bool) -> Sequence[Event]:
         """The body ended; what is left is no whole element. Raises Malformed where an element was cut."""
-        if self._broken is not None:
-            raise self._broken
+        return self.decoded(self._end, None)
+
+    def _end(self, _: None, events: list[Event]) -> None:
         if bytes(self._element).strip(_SPACE) and not self.mark:
             raise Malformed("an array that ends inside an element")
-        return ()
 
     def _scan(self, data: bytes, events: list[Event]) -> None:
         start, skip = 0, -1

@@ -16,8 +16,7 @@ from taxiway.dialect import Dialect, Progress, Stamp
 from taxiway.errors import Malformed
 from taxiway.http import Headers
 from taxiway.outcome import Bill
-from taxiway.usage import Usage
-from taxiway_anthropic_messages import MESSAGES
+from taxiway_anthropic_messages import MESSAGES, CountProgress
 from taxiway_gemini.dialect import GeminiClient, GeminiUpstream, routes
 from taxiway_gemini.facts import facts
 from taxiway_gemini.from_request import to_canonical
@@ -54,31 +53,7 @@ class CountUpstream(GeminiUpstream):
 
     def progress(self, stream: bool) -> Progress:
         """Return the reader of one reply."""
-        return CountReader()
-
-
-class CountReader:
-    """Reads the one reply. It is free: nothing is used."""
-
-    __slots__ = ("done", "finish", "native_finish", "started", "upstream_id", "usage")
-
-    text = ""
-
-    def __init__(self) -> None:
-        self.started = self.done = False
-        self.finish: str | None = None
-        self.native_finish: str | None = None
-        self.upstream_id: str | None = None
-        self.usage: Usage | None = None
-
-    def see(self, event: Json) -> None:
-        """Take the reply. Raises Malformed where it has no number."""
-        _total(event)
-        self.started = self.done = True
-        self.usage = Usage(requests=0)
-
-    def close(self, mark: bool, framed: bool) -> None:
-        """The body ended: it was done when it was seen."""
+        return CountProgress(_total)
 
 
 def _total(reply: Json) -> int:

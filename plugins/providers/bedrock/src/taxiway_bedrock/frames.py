@@ -9,6 +9,7 @@ from taxiway.codec import Json, loads
 from taxiway.errors import Malformed
 from taxiway.http import HttpHead
 from taxiway.provider import Event, InBandError
+from taxiway.replies import StreamReplies
 from taxiway_anthropic_messages import checked
 from taxiway_bedrock.eventstream import Frame, FrameParser
 
@@ -18,40 +19,32 @@ Reading: TypeAlias = Callable[[Frame], Event | None]
 _KIND: Final = ":message-type"
 
 
-class FrameReplies:
+class FrameReplies(StreamReplies):
     """Decodes a stream of frames. One that is an exception, or an error of the stream itself, is an in-band error."""
 
-    __slots__ = ("_broken", "_parser", "_reading", "mark")
+    __slots__ = ("_parser", "_reading")
 
     def __init__(self, reading: Reading) -> None:
-        self.mark = False
-        self._broken: Malformed | None = None
+        super().__init__()
         self._parser = FrameParser()
         self._reading = reading
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """Take bytes, give the events that they complete. Raises Malformed."""
-        if self._broken is not None:
-            raise self._broken
-        events: list[Event] = []
-        try:
-            for frame in self._parser.feed(data):
-                event = _failed(frame) or self._reading(frame)
-                if event is not None:
-                    events.append(event)
-        except Malformed as error:
-            # What came before is given first, however the bytes are split.
-            if not events:
-                raise
-            self._broken = error
-        return events
+        return self.decoded(self._read, data)
 
     def close(self, framed: bool) -> Sequence[Event]:
         """The body ended. Raises Malformed where it ended within a frame."""
-        if self._broken is not None:
-            raise self._broken
+        return self.decoded(self._end, None)
+
+    def _read(self, data: bytes, events: list[Event]) -> None:
+        for frame in self._parser.feed(data):
+            event = _failed(frame) or self._reading(frame)
+            if event is not None:
+                events.append(event)
+
+    def _end(self, _: None, events: list[Event]) -> None:
         self._parser.close()
-        return ()
 
 
 def converse_event(frame: Frame) -> Event | None:
