@@ -72,8 +72,15 @@ class Run:
                 attempt = self.attempt = Attempt(engine, self.snapshot, call, pick, self._number)
                 failure = None
                 try:
-                    wanted = engine.shaper.wanted(call, pick.candidate.endpoint)
-                    if wanted is not None or pick.candidate.endpoint.provider in self.snapshot.refreshes:
+                    endpoint, account = pick.candidate.endpoint, pick.candidate.account
+                    wanted = engine.shaper.wanted(call, endpoint)
+                    refreshes = self.snapshot.refreshes.get(endpoint.provider)
+                    slug = endpoint.provider
+                    held = None if refreshes is None else engine.tokens.current(slug, refreshes, account)
+                    if wanted is None and held is not None:
+                        # As nearly always: where a token holds, nothing is waited for.
+                        attempt.secret = held
+                    elif wanted is not None or refreshes is not None:
                         failure = await self._ready(attempt, wanted)
                 except InvalidRequest as error:
                     self.failed(attempt, failure := attempt.failure_of(error))
