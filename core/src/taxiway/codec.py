@@ -61,6 +61,18 @@ def dumps(value: Any) -> bytes:
         raise Malformed(f"can't be written as JSON: {type(error).__name__}") from None
 
 
+def text_of(value: Any) -> str:
+    """Return a text, or none at all where the value is no text: foreign JSON may hold anything anywhere."""
+    return value if type(value) is str else ""
+
+
+def items(value: Any) -> list[Json]:
+    """Return the objects of a list; of none where it is absent. A single object stands for a list of one, as Google takes it."""
+    if type(value) is dict:
+        return [value]
+    return [item for item in value if type(item) is dict] if type(value) is list else []
+
+
 def _by_name(value: Any) -> Json:
     # What msgspec does by itself. Raises TypeError for what is no attrs value, as json wants it.
     return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}

@@ -327,7 +327,7 @@ def google(code, status, message="no", reason=None):
     return {"error": error}
 
 
-# Synthetic, from documentation and from what users reported, but for the first.
+# Synthetic, from documentation and from what users reported.
 @pytest.mark.parametrize(
     ("status", "error", "kind"),
     [

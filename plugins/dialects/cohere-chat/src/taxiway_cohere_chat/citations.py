@@ -3,8 +3,8 @@
 Sources: docs.cohere.com/v2/docs/rag-citations; OpenAI's `url_citation`, which wants an address and a title.
 """
 
-from taxiway.codec import Json
-from taxiway_cohere_chat.wire import items, object_of, text_of
+from taxiway.codec import Json, items, text_of
+from taxiway_cohere_chat.wire import object_of
 
 _TEXT = "TEXT_CONTENT"
 _TITLES = ("title", "name")

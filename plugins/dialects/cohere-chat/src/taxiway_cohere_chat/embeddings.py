@@ -10,7 +10,7 @@ from taxiway import embeddings
 from taxiway.call import Call, Facts, Translated
 from taxiway.candidate import Endpoint
 from taxiway.chat_facts import member, objects
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway.dialect import Dialect, Fold, Progress, Stamp, Translator
 from taxiway.errors import InvalidRequest, Malformed, Unsupported
 from taxiway.http import Headers
@@ -19,7 +19,7 @@ from taxiway.usage import Usage
 from taxiway_cohere_chat.chat import CohereChatClient
 from taxiway_cohere_chat.meta import MetaStamp, meta_of, tokens_of
 from taxiway_cohere_chat.progress import CohereFold, CohereProgress
-from taxiway_cohere_chat.wire import items, object_of, text_of
+from taxiway_cohere_chat.wire import object_of
 
 _KINDS: Final = {"query": "search_query", "document": "search_document", "passage": "search_document"}
 _USUAL: Final = "search_document"

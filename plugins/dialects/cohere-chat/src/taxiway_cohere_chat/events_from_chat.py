@@ -6,10 +6,10 @@ Source: docs.cohere.com/reference/chat-stream, docs.cohere.com/v2/docs/streaming
 from collections.abc import Sequence
 from typing import Any, Final
 
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway_cohere_chat.citations import citation_of
 from taxiway_cohere_chat.replies import logprob_of, native_of, thoughts_of
-from taxiway_cohere_chat.wire import cohere_usage, items, object_of, text_of
+from taxiway_cohere_chat.wire import cohere_usage, object_of
 
 _UNTOLD: Final = ("images", "audio")
 

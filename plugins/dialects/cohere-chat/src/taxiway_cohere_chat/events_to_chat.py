@@ -6,11 +6,11 @@ Source: docs.cohere.com/reference/chat-stream, docs.cohere.com/v2/docs/streaming
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway.errors import Malformed
 from taxiway_cohere_chat.citations import annotations_of
 from taxiway_cohere_chat.replies import detail, finish_of, token_of
-from taxiway_cohere_chat.wire import arguments_of, chat_usage, inside, items, object_of, text_of
+from taxiway_cohere_chat.wire import arguments_of, chat_usage, inside, object_of
 
 _NOTHING: Final[Sequence[Json]] = ()
 _NULL: Final = "null"

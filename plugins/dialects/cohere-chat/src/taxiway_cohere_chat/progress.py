@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway.errors import Malformed
-from taxiway_cohere_chat.wire import FINISHES, inside, items, object_of, text_of, usage_of
+from taxiway_cohere_chat.wire import FINISHES, inside, object_of, usage_of
 
 if TYPE_CHECKING:
     from taxiway.usage import Usage

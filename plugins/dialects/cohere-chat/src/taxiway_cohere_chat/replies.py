@@ -6,20 +6,9 @@ Source: docs.cohere.com/reference/chat (response).
 from typing import Any, Final
 
 from taxiway.call import Translated
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway_cohere_chat.citations import annotations_of, citation_of
-from taxiway_cohere_chat.wire import (
-    FINISHES,
-    FORMAT,
-    NATIVE,
-    arguments_of,
-    chat_usage,
-    cohere_usage,
-    inside,
-    items,
-    object_of,
-    text_of,
-)
+from taxiway_cohere_chat.wire import FINISHES, FORMAT, NATIVE, arguments_of, chat_usage, cohere_usage, inside, object_of
 
 _UNTOLD: Final = ("images", "audio")
 """Members of a canonical message that Cohere has no place for."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from taxiway.call import Call, Facts, Translated
 from taxiway.candidate import Endpoint
 from taxiway.chat_facts import integer, models_of, tokens_of
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway.dialect import Dialect, Fold, Progress, Stamp, Translator
 from taxiway.errors import InvalidRequest, Malformed, Unsupported
 from taxiway.http import Headers
@@ -18,7 +18,7 @@ from taxiway.usage import Usage
 from taxiway_cohere_chat import meta
 from taxiway_cohere_chat.chat import CohereChatClient
 from taxiway_cohere_chat.progress import CohereFold, CohereProgress
-from taxiway_cohere_chat.wire import count_of, items, object_of, text_of
+from taxiway_cohere_chat.wire import count_of, object_of
 
 _SAME: Final = frozenset({"query", "top_n", "max_tokens_per_doc", "model"})
 _LOST: Final = (

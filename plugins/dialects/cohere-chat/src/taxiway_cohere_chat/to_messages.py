@@ -5,9 +5,9 @@ Source: docs.cohere.com/reference/chat (messages, tool results, documents), docs
 
 from typing import Any, Final
 
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway.errors import Unsupported
-from taxiway_cohere_chat.wire import arguments_of, items, object_of, text_of
+from taxiway_cohere_chat.wire import arguments_of, object_of
 
 _ROLES: Final = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _LOST: Final = frozenset({"annotations", "audio", "images", "refusal"})

@@ -8,10 +8,10 @@ from typing import Any, Final
 from taxiway.call import Translated
 from taxiway.candidate import Endpoint
 from taxiway.chat_canonical import SHARES
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway.errors import Unsupported
 from taxiway_cohere_chat.to_messages import Messages
-from taxiway_cohere_chat.wire import items, object_of, text_of
+from taxiway_cohere_chat.wire import object_of
 
 _SAME: Final = frozenset(
     {"temperature", "seed", "logprobs", "safety_mode", "citation_options", "strict_tools", "model", "stream"}

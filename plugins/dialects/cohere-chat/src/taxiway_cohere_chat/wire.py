@@ -45,18 +45,6 @@ def inside(value: Json, *path: str) -> Json:
     return value
 
 
-def items(value: Any) -> list[Json]:
-    """Return the objects of a list; of none where it is absent. A single object stands for a list of one."""
-    if type(value) is dict:
-        return [value]
-    return [item for item in value if type(item) is dict] if type(value) is list else []
-
-
-def text_of(value: Any) -> str:
-    """Return a text, or none at all where the value is no text."""
-    return value if type(value) is str else ""
-
-
 def object_of(value: Any) -> Json:
     """Return an object, or an empty one where the value is none."""
     return value if type(value) is dict else {}

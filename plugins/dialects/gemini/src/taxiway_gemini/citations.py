@@ -6,8 +6,8 @@ counts characters.
 
 from typing import Any
 
-from taxiway.codec import Json
-from taxiway_gemini.members import count_of, items, text_of
+from taxiway.codec import Json, items, text_of
+from taxiway_gemini.members import count_of
 
 _KINDS = ("web", "retrievedContext", "maps", "image")
 

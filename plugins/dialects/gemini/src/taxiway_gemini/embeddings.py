@@ -10,7 +10,7 @@ from typing import Any, Final
 from taxiway.call import Call, Facts, Translated
 from taxiway.candidate import Endpoint
 from taxiway.chat_facts import tokens_of
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway.dialect import Dialect, Stamp
 from taxiway.embeddings import EmbeddingsUpstream, decode
 from taxiway.errors import InvalidRequest, Malformed, Unsupported
@@ -20,7 +20,7 @@ from taxiway.usage import Usage
 from taxiway_gemini.dialect import GeminiClient, routes
 from taxiway_gemini.facts import models_of_path
 from taxiway_gemini.media import content_of, is_media, modality_of, part_of
-from taxiway_gemini.members import count_of, items, member, text_of
+from taxiway_gemini.members import count_of, member
 from taxiway_gemini.stamp import GeminiStamp
 
 _TASKS: Final = {

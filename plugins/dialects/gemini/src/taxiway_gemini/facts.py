@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from taxiway.call import Facts
 from taxiway.chat_facts import models_of, tokens_of
-from taxiway.codec import Json, dumps
+from taxiway.codec import Json, dumps, items
 from taxiway.errors import InvalidRequest
 from taxiway_gemini.media import is_media, modality_of
-from taxiway_gemini.members import items, member
+from taxiway_gemini.members import member
 from taxiway_gemini.to_request import CONFIG
 
 STREAM: Final = "streamGenerateContent"

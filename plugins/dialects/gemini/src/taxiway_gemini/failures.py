@@ -12,14 +12,13 @@ from typing import Any, Final
 from attrs import define, field
 
 from taxiway.candidate import Unit
-from taxiway.codec import Json, loads
+from taxiway.codec import Json, items, loads, text_of
 from taxiway.errors import Malformed
 from taxiway.failures import kind_of
 from taxiway.http import Headers
 from taxiway.outcome import Failure, QuotaHint
 from taxiway.retry_after import retry_after
 from taxiway.secret import scrub
-from taxiway_gemini.members import items, text_of
 from taxiway_openai_compatible import ErrorRow
 
 ROWS: Final = (

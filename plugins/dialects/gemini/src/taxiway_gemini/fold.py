@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from taxiway.codec import Json
-from taxiway_gemini.members import index_of, items
+from taxiway.codec import Json, items
+from taxiway_gemini.members import index_of
 
 _TEXT: Final = frozenset({"text", "thought"})
 """A part that has nothing else may go on in the next chunk. One that is signed is whole."""

@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway_gemini.from_parts import ModelReader, message_of
 from taxiway_gemini.media import content_of, is_media
-from taxiway_gemini.members import items, member, text_of
+from taxiway_gemini.members import member
 from taxiway_gemini.results import text_of_response
 
 _HINTS: Final = ("videoMetadata", "mediaResolution", "partMetadata")

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from taxiway.codec import Json, dumps
+from taxiway.codec import Json, dumps, items, text_of
 from taxiway_gemini.media import is_media, modality_of, url_of
-from taxiway_gemini.members import items, member, text_of
+from taxiway_gemini.members import member
 from taxiway_gemini.signatures import FORMAT, named, text_member, unwrapped
 
 _BARE: Final = frozenset({"thought", "thoughtSignature", "thought_signature"})

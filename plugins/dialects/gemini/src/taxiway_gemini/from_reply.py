@@ -9,11 +9,11 @@ from typing import Any, Final
 from attrs import define, field
 
 from taxiway.call import Translated
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway_gemini.citations import annotations_of
 from taxiway_gemini.finishes import finish_of, reason_of
 from taxiway_gemini.from_parts import ModelReader, message_of
-from taxiway_gemini.members import index_of, items, text_of
+from taxiway_gemini.members import index_of
 from taxiway_gemini.usage import chat_usage, counted, tier_of
 
 _TOLD: Final = frozenset(

@@ -4,10 +4,10 @@ import re
 from typing import Any, Final
 
 from taxiway.call import Translated
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway.errors import Unsupported
 from taxiway_gemini.from_contents import Messages
-from taxiway_gemini.members import items, member, spelt, text_of
+from taxiway_gemini.members import member, spelt
 from taxiway_gemini.schemas import json_schema
 from taxiway_gemini.thinking import reasoning_of
 from taxiway_gemini.to_request import CONFIG, TIERS

@@ -7,9 +7,9 @@ models, any public address.
 
 from typing import Any, Final
 
-from taxiway.codec import Json
+from taxiway.codec import Json, text_of
 from taxiway.errors import Unsupported
-from taxiway_gemini.members import member, text_of
+from taxiway_gemini.members import member
 
 _BY_SUFFIX: Final = {
     "png": "image/png",

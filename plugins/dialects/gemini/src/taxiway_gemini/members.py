@@ -33,18 +33,6 @@ def spelt(name: str) -> str:
     return _SPELLINGS[name]
 
 
-def items(value: Any) -> list[Json]:
-    """Return the objects of a repeated member. A single object stands for a list of one, as Google itself takes it."""
-    if type(value) is dict:
-        return [value]
-    return [item for item in value if type(item) is dict] if type(value) is list else []
-
-
-def text_of(value: Any) -> str:
-    """Return a text, or none at all where the value is no text."""
-    return value if type(value) is str else ""
-
-
 def count_of(value: Any) -> int:
     """Return a count; 0 where the value is none. Google writes 64-bit numbers as texts."""
     if type(value) is str and value.isascii() and value.isdigit() and len(value) < 16:

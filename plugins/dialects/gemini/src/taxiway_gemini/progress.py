@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway.usage import Usage
 from taxiway_gemini.finishes import finish_of, reason_of
-from taxiway_gemini.members import index_of, items, text_of
+from taxiway_gemini.members import index_of
 from taxiway_gemini.usage import counted, usage_of
 
 

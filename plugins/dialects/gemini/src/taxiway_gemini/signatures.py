@@ -23,9 +23,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from taxiway.codec import Json, dumps, loads
+from taxiway.codec import Json, dumps, loads, text_of
 from taxiway.errors import Malformed
-from taxiway_gemini.members import text_of
 
 FORMAT: Final = "google-gemini-v1"
 """OpenRouter's name for reasoning that Gemini signed."""

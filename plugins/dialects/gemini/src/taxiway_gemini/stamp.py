@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from taxiway.call import Call
-from taxiway.codec import Json, dumps
+from taxiway.codec import Json, dumps, items
 from taxiway.outcome import Bill, CallError
 from taxiway_gemini.errors import error_of
-from taxiway_gemini.members import items
 from taxiway_gemini.usage import billed, counted
 
 

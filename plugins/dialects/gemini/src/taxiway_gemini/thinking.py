@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from taxiway.candidate import Endpoint
-from taxiway.codec import Json
+from taxiway.codec import Json, text_of
 from taxiway.errors import Unsupported
-from taxiway_gemini.members import count_of, member, text_of
+from taxiway_gemini.members import count_of, member
 
 _GENERATION: Final = re.compile(r"gemini-(\d+)")
 _LATEST: Final = 3

@@ -7,9 +7,8 @@ from typing import Any
 
 from attrs import define, field
 
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway_gemini.media import part_of
-from taxiway_gemini.members import items, text_of
 from taxiway_gemini.results import response_of
 from taxiway_gemini.signatures import UNSIGNED
 from taxiway_gemini.to_parts import model_parts

@@ -5,10 +5,9 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from taxiway.codec import Json, loads
+from taxiway.codec import Json, items, loads, text_of
 from taxiway.errors import Malformed, Unsupported
 from taxiway_gemini.media import part_of
-from taxiway_gemini.members import items, text_of
 from taxiway_gemini.signatures import FORMAT, Place, place_of, text_member, wrapped
 
 _ANYBODYS: Final = (None, "unknown", FORMAT)

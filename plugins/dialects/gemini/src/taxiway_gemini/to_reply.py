@@ -6,9 +6,9 @@ from typing import Any, Final
 from attrs import define, field
 
 from taxiway.call import Translated
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway_gemini.finishes import FINISHES, NATIVE
-from taxiway_gemini.members import index_of, items, text_of
+from taxiway_gemini.members import index_of
 from taxiway_gemini.signatures import FORMAT, text_member
 from taxiway_gemini.to_parts import kept_of, model_parts
 from taxiway_gemini.usage import metadata_of

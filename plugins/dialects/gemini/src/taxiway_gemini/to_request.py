@@ -8,9 +8,8 @@ from typing import Any, Final
 
 from taxiway.call import Translated
 from taxiway.candidate import Endpoint
-from taxiway.codec import Json, dumps
+from taxiway.codec import Json, dumps, items, text_of
 from taxiway.errors import Unsupported
-from taxiway_gemini.members import items, text_of
 from taxiway_gemini.thinking import generation_of, thinking_of
 from taxiway_gemini.to_contents import Conversation
 from taxiway_gemini.tools import tool_config_of, tools_of

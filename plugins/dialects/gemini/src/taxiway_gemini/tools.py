@@ -5,9 +5,9 @@ Sources: ai.google.dev/api/caching (Tool, ToolConfig), ai.google.dev/gemini-api/
 
 from typing import Any, Final
 
-from taxiway.codec import Json
+from taxiway.codec import Json, items, text_of
 from taxiway.errors import Unsupported
-from taxiway_gemini.members import items, member, text_of
+from taxiway_gemini.members import member
 from taxiway_gemini.schemas import json_schema
 
 _SERVER_TOOLS: Final = {

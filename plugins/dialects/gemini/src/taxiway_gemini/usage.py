@@ -7,10 +7,10 @@ grows: the last counts. Counts that are 0 are left out, and some chunks have non
 
 from typing import Any, Final
 
-from taxiway.codec import Json
+from taxiway.codec import Json, items
 from taxiway.outcome import Bill
 from taxiway.usage import Usage
-from taxiway_gemini.members import count_of, items
+from taxiway_gemini.members import count_of
 
 _MODALITIES: Final = ("MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "VIDEO", "AUDIO", "DOCUMENT")
 """By the enum's numbers."""
