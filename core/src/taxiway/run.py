@@ -70,31 +70,32 @@ class Run:
                 if pick.resort:
                     self._marked().resorted = True
                 attempt = self.attempt = Attempt(engine, self.snapshot, call, pick, self._number)
-                failure = None
-                try:
-                    endpoint, account = pick.candidate.endpoint, pick.candidate.account
-                    wanted = engine.shaper.wanted(call, endpoint)
-                    refreshes = self.snapshot.refreshes.get(endpoint.provider)
-                    slug = endpoint.provider
-                    held = None if refreshes is None else engine.tokens.current(slug, refreshes, account)
-                    if wanted is None and held is not None:
-                        # As nearly always: where a token holds, nothing is waited for.
-                        attempt.secret = held
-                    elif wanted is not None or refreshes is not None:
-                        failure = await self._ready(attempt, wanted)
-                except InvalidRequest as error:
-                    self.failed(attempt, failure := attempt.failure_of(error))
-                    self._record("failed", None, failure)
-                    raise
-                except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
-                    failure = attempt.failure_of(error)
-                failure = failure or self._open(attempt)
+                failure = await self._prepared(attempt) or self._open(attempt)
                 if failure is None:
                     return attempt
                 self.failed(attempt, failure)
 
-    async def _ready(self, attempt: Attempt, wanted: Wanted | None) -> Failure | None:
-        """Get what an attempt needs before it can be opened: a token, a body that is shaped for its endpoint."""
+    async def _prepared(self, attempt: Attempt) -> Failure | None:
+        """Get what an attempt needs before it can be opened; nearly always nothing is waited for. Raises InvalidRequest."""
+        engine, candidate = self.engine, attempt.candidate
+        slug = candidate.endpoint.provider
+        try:
+            wanted, refreshes = engine.shaper.wanted(self.call, candidate.endpoint), self.snapshot.refreshes.get(slug)
+            held = None if refreshes is None else engine.tokens.current(slug, refreshes, candidate.account)
+            if wanted is not None or (refreshes is not None and held is None):
+                return await self._waited(attempt, wanted)
+        except InvalidRequest as error:
+            self.failed(attempt, failure := attempt.failure_of(error))
+            self._record("failed", None, failure)
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
+            return attempt.failure_of(error)
+        if held is not None:
+            attempt.secret = held
+        return None
+
+    async def _waited(self, attempt: Attempt, wanted: Wanted | None) -> Failure | None:
+        """Wait for a token, and for a body that is shaped for the endpoint."""
         engine, call, endpoint = self.engine, self.call, attempt.candidate.endpoint
         limit = asyncio.timeout(max(0.0, call.deadline - engine.clock.monotonic()))
         try:
