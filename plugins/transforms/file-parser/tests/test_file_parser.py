@@ -2,6 +2,8 @@
 
 import base64
 import io
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -142,3 +144,11 @@ async def test_files_that_take_too_long_never_take_more_than_their_threads(monke
     patient._slots = parser._slots
     made = await patient.request(given, TEXT_ONLY, given.body)
     assert "text" in made["messages"][0]["content"][1]["text"]
+
+
+def test_a_start_does_not_wait_for_the_library_that_reads_pdfs():
+    code = (
+        "import sys, taxiway_file_parser as it; from taxiway.testing.dialect import context; "
+        "(one,) = it.taxiway_transforms(); one.build(it.Options(), context()); print('pypdf' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -4,12 +4,12 @@ import base64
 import io
 import logging
 from collections.abc import Iterator
-from typing import Final
-
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
+from typing import TYPE_CHECKING, Final
 
 from taxiway.data_url import split
+
+if TYPE_CHECKING:
+    from pypdf import PdfReader
 
 _PDF: Final = b"%PDF-"
 _PDF_WITHIN: Final = 1024
@@ -49,6 +49,10 @@ def _decoded(url: str) -> tuple[str, bytes]:
 
 
 def _pdf(data: bytes, most: int) -> str:
+    # Imported with the first PDF, which is read in a thread: a start must not wait for it.
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+
     try:
         reader = PdfReader(io.BytesIO(data))
         locked = reader.is_encrypted and not reader.decrypt("")
@@ -72,7 +76,7 @@ def _pdf(data: bytes, most: int) -> str:
     return text
 
 
-def _pages(reader: PdfReader, most: int) -> Iterator[str]:
+def _pages(reader: "PdfReader", most: int) -> Iterator[str]:
     left = most
     for page in reader.pages:
         if left <= 0:
