@@ -110,7 +110,8 @@ class App:
                 query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
                 # Where some of Google's clients have their key: it is no part of a call.
                 query.pop("key", None)
-                await inference.serve(exchange, {**query, **match.groupdict()})
+                said = {name: value for name, value in match.groupdict().items() if value is not None}
+                await inference.serve(exchange, {**query, **said})
                 return
         if self._management is None:
             # In a thread: importing takes 80 ms, in which streams must not stand still.
