@@ -10,7 +10,7 @@ from simulated import BODY, EXACT, FAST, KEYS, MODEL, over_sim
 from taxiway import Router
 from taxiway.http import HttpHead
 from taxiway.outcome import CallError
-from taxiway.planner import NOTHING_TRIED, Tried
+from taxiway.picks import NOTHING_TRIED, Tried
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # fmt: off
-    from taxiway.call import Call, Caller, Facts, Outgoing, Preferences, Translated
+    from taxiway.call import Call, Caller, Conversation, Facts, Outgoing, Translated
     from taxiway.candidate import Account, Candidate, Credential, Endpoint, Limits, Operation, Section
     from taxiway.catalog import Catalog, CatalogModel
     from taxiway.clock import Clock, Duration, SystemClock
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from taxiway.keystore import Environment, KeyStore
     from taxiway.money import Price
     from taxiway.outcome import AttemptRecord, Bill, CallError, Failure, Generation, Kind, Outcome, QuotaHint
+    from taxiway.preferences import Preferences
     from taxiway.provider import Carries, Event, InBandError, Provider, Replies
     from taxiway.registration import Closes, Context, NoOptions, Registration, Starts
     from taxiway.router import Router, SyncRouter
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     "Account", "ApiKey", "AttemptRecord", "Bill", "Call", "CallError", "Caller", "Candidate", "Carries", "Catalog",
-    "CatalogModel", "Checkpoints", "Client", "Clock", "Closes", "ConfigError", "Context", "Credential", "Dialect",
-    "Duration", "Endpoint", "Environment", "Event", "Exchange", "Facts", "Failure", "Fold", "Generation", "Headers",
+    "CatalogModel", "Checkpoints", "Client", "Clock", "Closes", "ConfigError", "Context", "Conversation", "Credential",
+    "Dialect", "Duration", "Endpoint", "Environment", "Event", "Exchange", "Facts", "Failure", "Fold", "Generation", "Headers",
     "HealthView", "HttpHead", "HttpRequest", "InBandError", "InvalidRequest", "Json", "KeyStore", "KeyStoreError",
     "Kind", "Limits", "Malformed", "NoOptions", "Operation", "Origin", "Outcome", "Outgoing", "PluginError",
     "Preferences", "Price", "Problem", "Progress", "Provider", "QuotaHint", "Ranked", "Registration", "Replies",
@@ -57,7 +58,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "call": "Call Caller Facts Outgoing Preferences Translated",
+    "call": "Call Caller Conversation Facts Outgoing Translated",
     "candidate": "Account Candidate Credential Endpoint Limits Operation Section",
     "catalog": "Catalog CatalogModel",
     "clock": "Clock Duration SystemClock",
@@ -69,6 +70,7 @@ _HOMES = {
     "keystore": "Environment KeyStore",
     "money": "Price",
     "outcome": "AttemptRecord Bill CallError Failure Generation Kind Outcome QuotaHint",
+    "preferences": "Preferences",
     "provider": "Carries Event InBandError Provider Replies",
     "registration": "Closes Context NoOptions Registration Starts",
     "router": "Router SyncRouter",

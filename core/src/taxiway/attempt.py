@@ -13,7 +13,7 @@ from taxiway.errors import InvalidRequest, Malformed, TransportError, Unsupporte
 from taxiway.failures import POLICIES
 from taxiway.http import Headers
 from taxiway.outcome import AttemptRecord, Bill, Failure, Outcome
-from taxiway.planner import Pick
+from taxiway.picks import Pick
 from taxiway.provider import Event, InBandError
 from taxiway.retry_after import epoch_of
 from taxiway.secret import Secret, scrub

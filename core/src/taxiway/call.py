@@ -1,13 +1,13 @@
 """A call: what a client asked for, decoded once."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 
 from taxiway.candidate import DEFAULT_WORKSPACE, Candidate, Endpoint, Operation
 from taxiway.codec import Json
-from taxiway.errors import InvalidRequest
+from taxiway.preferences import Preferences
 from taxiway.secret import Secret
 
 TYPICAL_OUTPUT: Final = 500
@@ -19,7 +19,7 @@ class Facts:
     """All that planning may know of a body; read once, by the client's dialect, and not changed after.
 
     `models` are `model` and then `models`, in order. `parameters` are those in use, by OpenRouter's names. `tokens` is an
-    estimate of what goes in, `max_output` the most that may come out (tokens).
+    estimate of what goes in, `max_output` the most that may come out (tokens). `service_tier` as asked for, None: not said.
     """
 
     models: tuple[str, ...]
@@ -28,63 +28,22 @@ class Facts:
     tokens: int = 0
     max_output: int | None = None
     stream: bool = False
+    conversation: "Conversation | None" = None
+    service_tier: str | None = None
 
 
-@frozen(kw_only=True)
-class Preferences:
-    """The `provider` object of a request (OpenRouter's provider routing): slugs or tags of providers."""
+@frozen
+class Conversation:
+    """What tells one conversation from another, so that its calls find the prompt caches of those before. `text` is the client's.
 
-    order: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    allow_fallbacks: bool = True
+    `source`: a session that the client named, a key for prompt caches, or the messages that begin it.
+    """
 
+    source: Literal["session", "cache_key", "messages"]
+    text: str
 
-NO_PREFERENCES = Preferences()
 
 NOTHING: Final[Mapping[str, Any]] = {}
-
-_NAMES = ("order", "only", "ignore")
-_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
-    "require_parameters": (False,),
-    "data_collection": ("allow",),
-    "zdr": (False,),
-    "enforce_distillable_text": (False,),
-    "quantizations": ([],),
-    "sort": (),
-    "max_price": ({},),
-    "preferred_min_throughput": (),
-    "preferred_max_latency": (),
-    "options": ({},),
-}
-"""Fields of OpenRouter's that are not built yet, with the values that ask for nothing. To ignore one that asks for something
-(a price limit, no retention) would break what the client was promised."""
-
-
-def preferences_of(raw: object, defaults: Preferences = NO_PREFERENCES) -> Preferences:
-    """Structure the `provider` object of a request. Raises InvalidRequest, naming the field."""
-    if raw is None:
-        return defaults
-    if not isinstance(raw, dict):
-        raise InvalidRequest("provider", "must be an object")
-    given: dict[str, Any] = {}
-    for name, value in raw.items():
-        where = f"provider.{name}"
-        if value is None:
-            continue
-        if name in _NAMES:
-            if not isinstance(value, list) or not all(isinstance(slug, str) for slug in value):
-                raise InvalidRequest(where, "must be a list of provider slugs")
-            given[name] = tuple(value)
-        elif name == "allow_fallbacks":
-            if not isinstance(value, bool):
-                raise InvalidRequest(where, "must be true or false")
-            given[name] = value
-        elif name not in _NEUTRAL:
-            raise InvalidRequest(where, "is not a known field")
-        elif value not in _NEUTRAL[name]:
-            raise InvalidRequest(where, "is not supported yet")
-    return evolve(defaults, **given) if given else defaults
 
 
 @frozen

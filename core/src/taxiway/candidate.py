@@ -42,7 +42,10 @@ class Limits:
 class Credential:
     """A provider key that its owner brought, with its settings: a row of the configuration. It holds no secret.
 
-    `key` is a reference (`env:OPENAI_API_KEY`), None for keyless servers; `provider` a slug or a plugin's name.
+    `key` is a reference (`env:OPENAI_API_KEY`), None for keyless servers; `provider` a slug or a plugin's name. It serves calls
+    for `allowed_models`, of `allowed_api_keys` (ids or labels) and of `allowed_users` (None: of all). `required`: the pool's
+    credentials of its provider serve no model that this one serves; `byok_only`: none at all. `zdr`: whether its account has zero
+    data retention (None: as the endpoint's provider).
     """
 
     id: str
@@ -54,6 +57,11 @@ class Credential:
     section: Section = "prioritised"
     sort_order: int = 0
     allowed_models: frozenset[str] | None = None
+    allowed_api_keys: frozenset[str] | None = None
+    allowed_users: frozenset[str] | None = None
+    required: bool = False
+    byok_only: bool = False
+    zdr: bool | None = None
     quota_pool: str | None = None
     workspace: str = DEFAULT_WORKSPACE
 
@@ -92,7 +100,9 @@ class Endpoint:
     modalities that it takes as bytes only, so that what is given by URL is fetched for it. `echoes`: the name under which the text
     of an assistant's reasoning is sent back (empty: it is not, or as the client says it). `unsupported` are canonical fields that it is
     known to refuse, `thinking_refuses` those that it refuses besides where it is told to reason. `elsewhere`: parameters whose calls go
-    in its best dialect, even if it speaks the client's own.
+    in its best dialect, even if it speaks the client's own. `tier` is the service tier that it runs at ("": the default one).
+    `quantization`, `zdr` (no prompt is kept), `collects` (prompts may be kept for training), `caches` (a prompt's beginning costs less when
+    it comes again): None where it is not known.
     """
 
     model: str
@@ -117,6 +127,11 @@ class Endpoint:
     prefill: bool = False
     fetches: frozenset[str] = frozenset()
     echoes: str = ""
+    tier: str = ""
+    quantization: str | None = None
+    zdr: bool | None = None
+    collects: bool | None = None
+    caches: bool | None = None
     charges: Charge = "admission"
     quota_group: str = field()
     key: str = field(init=False)

@@ -10,7 +10,7 @@ from typing import Final
 from attrs import Factory, define, field
 
 from taxiway.budget import Budget
-from taxiway.call import LIBRARY, NOTHING, Call, Caller, Facts, Outgoing, preferences_of
+from taxiway.call import LIBRARY, NOTHING, Call, Caller, Facts, Outgoing
 from taxiway.candidate import Candidate
 from taxiway.clock import Clock
 from taxiway.codec import Json
@@ -22,6 +22,7 @@ from taxiway.health import Alert, Health
 from taxiway.http import Headers
 from taxiway.media import Media
 from taxiway.outcome import CallError, Failure
+from taxiway.preferences import preferences_of
 from taxiway.quota import Quotas
 from taxiway.run import Run
 from taxiway.secret import Secret

@@ -12,7 +12,8 @@ from taxiway.draws import Draws
 from taxiway.errors import InvalidRequest
 from taxiway.health import Block, Health
 from taxiway.outcome import CallError
-from taxiway.planner import Notes, Plan, Tried, plan
+from taxiway.picks import Plan, Tried
+from taxiway.planner import Notes, plan
 from taxiway.quota import Quotas
 from taxiway.snapshot import Offer, Snapshot
 from taxiway.strategy import Ranked

@@ -4,10 +4,10 @@ from typing import Literal, TypeAlias
 
 from attrs import field, frozen, validators
 
-from taxiway.call import NO_PREFERENCES, Preferences
 from taxiway.clock import Duration
 from taxiway.failures import POLICIES
 from taxiway.outcome import Kind
+from taxiway.preferences import NO_PREFERENCES, Preferences
 
 Cycle: TypeAlias = Literal["headroom", "waterfall", "round-robin"]
 """How equal accounts of an endpoint take turns: most room first, the first until it is full, one after the other."""

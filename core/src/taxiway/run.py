@@ -9,7 +9,8 @@ from taxiway.candidate import Candidate
 from taxiway.errors import InvalidRequest, SpoolUnavailable
 from taxiway.failures import POLICIES
 from taxiway.outcome import AttemptRecord, CallError, Failure, Generation, Kind, RefreshFailed, State
-from taxiway.planner import NOTHING_TRIED, SAME_ENDPOINT, Exhausted, Pause, Plan, Tried, plan
+from taxiway.picks import NOTHING_TRIED, SAME_ENDPOINT, Exhausted, Pause, Plan, Tried
+from taxiway.planner import plan
 from taxiway.shaping import Wanted
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Final, Literal
 
 from attrs import asdict, field, frozen, validators
 
-from taxiway.call import Preferences
 from taxiway.candidate import Credential, Limits, Section
 from taxiway.clock import Duration
 from taxiway.converter import NOT_BUILT, Reference, Wrong
 from taxiway.errors import ConfigError, Problem
 from taxiway.money import Price
 from taxiway.outcome import Kind
+from taxiway.preferences import Preferences
 from taxiway.routing import Cycle, ModelRouting, RetryBudget, Routing, Timeouts
 
 _MILLION: Final = 1_000_000

@@ -19,7 +19,7 @@ from attrs import frozen
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taxiway.call import LIBRARY, NO_PREFERENCES, Call, Facts
+from taxiway.call import LIBRARY, Call, Facts
 from taxiway.candidate import Account, Candidate, Credential, Endpoint, Operation
 from taxiway.clock import SystemClock
 from taxiway.codec import Json, dumps, loads
@@ -29,6 +29,7 @@ from taxiway.failures import POLICIES
 from taxiway.hookspecs import API
 from taxiway.money import Cost, Price
 from taxiway.outcome import Bill, CallError, Failure
+from taxiway.preferences import NO_PREFERENCES
 from taxiway.registration import AnyRegistration, Context, NoOptions
 from taxiway.sse import SseParser
 from taxiway.usage import Usage

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from taxiway.call import NO_PREFERENCES, Call, Caller, Facts
+from taxiway.call import Call, Caller, Facts
 from taxiway.outcome import AttemptRecord, Generation
+from taxiway.preferences import NO_PREFERENCES
 
 
 def call(number: int = 1, **facts: Any) -> Call:

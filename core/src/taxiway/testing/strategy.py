@@ -18,13 +18,14 @@ from typing import Any, ClassVar, NoReturn
 import pytest
 from attrs import define
 
-from taxiway.call import LIBRARY, NO_PREFERENCES, Call, Facts
+from taxiway.call import LIBRARY, Call, Facts
 from taxiway.candidate import Endpoint
 from taxiway.converter import structure
 from taxiway.draws import Draws
 from taxiway.errors import ConfigError
 from taxiway.hookspecs import API
 from taxiway.money import Price
+from taxiway.preferences import NO_PREFERENCES
 from taxiway.registration import AnyRegistration
 from taxiway.strategy import HealthView, Ranked, Strategy
 from taxiway.testing.dialect import context, make_endpoint

@@ -114,7 +114,7 @@ class FakeEngine:
     cancelled: int = 0
 
     def call(self, dialect, body, facts, *, caller, headers, path) -> Call:
-        from taxiway.call import preferences_of
+        from taxiway.preferences import preferences_of
 
         preferences = preferences_of(body.get("provider"))
         call = Call(

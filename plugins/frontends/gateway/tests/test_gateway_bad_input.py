@@ -62,7 +62,7 @@ class Engine:
     """Takes every call that a dialect lets through."""
 
     def call(self, dialect, body, facts, *, caller, headers, path) -> Any:
-        from taxiway.call import preferences_of
+        from taxiway.preferences import preferences_of
 
         preferences_of(body.get("provider"))
         assert facts.models

@@ -14,11 +14,12 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import frozen
 
-from taxiway.call import LIBRARY, NO_PREFERENCES, Call
+from taxiway.call import LIBRARY, Call
 from taxiway.clock import SystemClock
 from taxiway.codec import Json, dumps
 from taxiway.dialect import Client, Dialect
 from taxiway.plugins import Plugins
+from taxiway.preferences import NO_PREFERENCES
 from taxiway.registration import Context
 from taxiway_simulator import wire
 from taxiway_simulator.errors import ErrorForm, Row, Told, as_anthropic, as_cohere, as_google, as_openai
