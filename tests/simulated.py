@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -63,8 +64,13 @@ async def over_sim(
 
 
 @asynccontextmanager
-async def over_http(*faults: dict[str, Any], pace: dict[str, Any] = FAST, **config: Any) -> AsyncIterator[Bench]:
-    """Two servers on loopback; the first is taken for OpenAI itself, the second for any compatible one."""
+async def over_http(
+    *faults: dict[str, Any], pace: dict[str, Any] = FAST, data_dir: Path | None = None, **config: Any
+) -> AsyncIterator[Bench]:
+    """Two servers on loopback; the first is taken for OpenAI itself, the second for any compatible one.
+
+    With a `data_dir` the router is a gateway's: it has a store there, and every dialect.
+    """
     clock = SystemClock()
     options = [structure(table, SimulatorOptions) for table in tables(list(faults), pace)]
     servers = [SimulatorServer(Simulation(one, clock.now()), clock) for one in options]
@@ -91,7 +97,9 @@ async def over_http(*faults: dict[str, Any], pace: dict[str, Any] = FAST, **conf
             ],
             **config,
         }
-        router = await stack.enter_async_context(Router.from_dict(whole))
+        router = await stack.enter_async_context(
+            Router.from_dict(whole, data_dir=data_dir, gateway=data_dir is not None)
+        )
         yield Bench(router, servers[0].simulation, servers[1].simulation)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from attrs import Factory, define, field
 
+from taxiway import metadata
 from taxiway.budget import Budget
 from taxiway.call import LIBRARY, NOTHING, Call, Caller, Facts, Outgoing
 from taxiway.candidate import Candidate
@@ -36,7 +37,7 @@ from taxiway.transport import Transport
 _NO_HEADERS: Final[Headers] = {}
 _KEPT: Final = tuple(
     "http-referer referer x-title x-openrouter-title x-session-id user-agent anthropic-beta anthropic-version "
-    "x-anthropic-beta".split()
+    "x-anthropic-beta x-openrouter-metadata x-openrouter-experimental-metadata".split()
 )
 
 
@@ -125,11 +126,14 @@ class Engine:
                 result = await attempt.complete()
                 if not isinstance(result, Failure):
                     run.served(attempt)
+                    if metadata.wanted(call):
+                        metadata.attach(result, metadata.of(run, attempt))
                     return result
                 run.failed(attempt, result)
         except CallError as error:
             if error.availability == "wrong_endpoint" and (estimate := self.dialects[call.dialect].estimate):
                 return estimate(call)
+            metadata.tell(error, run)
             raise
         except asyncio.CancelledError:
             run.cancelled()

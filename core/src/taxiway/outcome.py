@@ -180,8 +180,11 @@ class CallError(TaxiwayError):
     """A call that failed for good. `failure` is what the client sees, `previous` the other attempts' (provider, failure).
 
     `retry_after` in seconds; `should_retry` False where another try can't help. `availability` is OpenRouter's code for why
-    nothing could serve (`no_endpoints`, `capacity_exhausted`, ...). `generation` is the id.
+    nothing could serve (`no_endpoints`, `capacity_exhausted`, ...). `generation` is the id. `metadata` is what a client that asked for
+    it is told of the routing (see `taxiway.metadata`).
     """
+
+    metadata: Any = None
 
     def __init__(
         self,

@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import TYPE_CHECKING, Final
 
+from taxiway import metadata
 from taxiway.codec import Json
-from taxiway.outcome import Failure
+from taxiway.outcome import CallError, Failure
 
 if TYPE_CHECKING:
     from taxiway.run import Run
@@ -77,13 +78,21 @@ class Stream:
                     attempt.committed = True
                     run.served(attempt)
                     self.whole = True
+                    if attempt.last and metadata.wanted(run.call):
+                        metadata.attach(attempt.last[-1], metadata.of(run, attempt))
                     yield [*held, *attempt.last]
                     await attempt.drain()
                     return
                 if attempt.committed:
-                    yield list(attempt.stamp.failed(run.interrupted(attempt, result)))
+                    events = list(attempt.stamp.failed(run.interrupted(attempt, result)))
+                    if events and metadata.wanted(run.call):
+                        metadata.attach(events[-1], metadata.of(run, None))
+                    yield events
                     return
                 run.failed(attempt, result)
+        except CallError as error:
+            metadata.tell(error, run)
+            raise
         except (asyncio.CancelledError, GeneratorExit):
             run.cancelled()
             raise

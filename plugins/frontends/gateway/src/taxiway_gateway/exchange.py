@@ -47,6 +47,8 @@ _READ: Final[Mapping[bytes, str]] = {
         "http-referer",
         "referer",
         "user-agent",
+        "x-openrouter-experimental-metadata",
+        "x-openrouter-metadata",
         "x-openrouter-title",
         "x-session-id",
         "x-stainless-read-timeout",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from taxiway.call import NOTHING
 from taxiway.codec import dumps, loads_bounded
 from taxiway.errors import InvalidRequest, Malformed
+from taxiway.metadata import attach
 from taxiway.outcome import CallError, Failure
 from taxiway_gateway.exchange import Gone, Refused
 
@@ -219,6 +220,8 @@ def _nobody() -> NoReturn:
 
 async def _failed(exchange: Exchange, client: Client, error: CallError) -> None:
     status, body = client.error(error)
+    if error.metadata is not None:
+        attach(body, error.metadata)
     fields: list[Field] = []
     if exchange.generation:
         fields.append((b"x-generation-id", exchange.generation.encode()))

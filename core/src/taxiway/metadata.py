@@ -1,0 +1,96 @@
+"""What a call's routing looked like, for clients that ask for it: OpenRouter's `openrouter_metadata`.
+
+Asked for by the field `X-OpenRouter-Metadata: enabled` (or its older name). It is part of a complete reply, of a stream's last event,
+and stands beside `error` where a call fails. Source: OpenRouter's guide on router metadata.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from taxiway.codec import Json
+from taxiway.failures import POLICIES
+from taxiway.outcome import CallError
+
+if TYPE_CHECKING:
+    from taxiway.attempt import Attempt
+    from taxiway.call import Call
+    from taxiway.run import Run
+
+FIELD: Final = "openrouter_metadata"
+ASKED_BY: Final = ("x-openrouter-metadata", "x-openrouter-experimental-metadata")
+"""Header fields by which a client asks for it."""
+
+
+def wanted(call: "Call") -> bool:
+    """Whether a call asks for it; any word but `enabled` says no."""
+    headers = call.headers
+    return bool(headers) and any(headers.get(name, "").lower() == "enabled" for name in ASKED_BY)
+
+
+def of(run: "Run", served: "Attempt | None") -> Json:
+    """Say how a call went; `served` is the attempt that served it, None where none did."""
+    call, requested = run.call, run.call.facts.models[0]
+    models = [] if run.plan is None else run.plan.models
+    chosen = None if served is None else served.candidate
+    attempts = [
+        {
+            "provider": candidate.endpoint.provider_name,
+            "model": candidate.endpoint.model,
+            "status": failure.status or POLICIES[failure.kind].status,
+        }
+        for candidate, failure in run.failures
+    ]
+    if chosen is not None:
+        attempts.append({"provider": chosen.endpoint.provider_name, "model": chosen.endpoint.model, "status": 200})
+    available = [
+        {
+            "provider": offer.endpoint.provider_name,
+            "model": offer.endpoint.model,
+            "selected": chosen is not None and offer.endpoint is chosen.endpoint,
+        }
+        for _, offers in models
+        for offer in offers
+    ]
+    return {
+        "requested": requested,
+        "strategy": _strategy(
+            requested, [name for name, _ in models], None if chosen is None else chosen.endpoint.model
+        ),
+        "region": None,
+        "summary": _summary(run, served),
+        "attempt": 0 if served is None else served.record.number,
+        "is_byok": chosen is not None and chosen.section != "pool",
+        "endpoints": {"total": len(available), "available": available},
+        "attempts": attempts,
+        "generation_time": round(1000 * (run.engine.clock.monotonic() - call.started)),
+    }
+
+
+def attach(event: Json, metadata: Json) -> None:
+    """Put it into a reply or into a stream's last event: where that holds a whole response (OpenAI's Responses), in there."""
+    response = event.get("response")
+    (response if isinstance(response, dict) else event)[FIELD] = metadata
+
+
+def tell(error: CallError, run: "Run") -> None:
+    """Put it into an error, where the client asked for it."""
+    if wanted(run.call):
+        error.metadata = of(run, None)
+
+
+def _strategy(requested: str, names: list[str], served: str | None) -> str:
+    """Name the way from the model that was asked for to those that were planned, in OpenRouter's words."""
+    if requested.endswith("/auto"):
+        return "auto"
+    if requested.startswith("~"):
+        return "latest"
+    if names and requested not in names and len(names) == 1:
+        return "alias"
+    return "fallback" if served is not None and names and served != names[0] else "direct"
+
+
+def _summary(run: "Run", served: "Attempt | None") -> str:
+    """Say in a sentence who was tried and what came of it; labels of credentials are their owner's own words."""
+    said = [f"{one.endpoint.provider_name} ({one.account.label}): {failure.kind}" for one, failure in run.failures]
+    if served is not None:
+        said.append(f"{served.candidate.endpoint.provider_name} ({served.candidate.account.label}): served")
+    return "; ".join(said) or "nothing was sent"
