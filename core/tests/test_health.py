@@ -4,9 +4,12 @@ from random import Random
 
 import pytest
 
+from taxiway.call import Facts
 from taxiway.candidate import Account, Candidate, Credential, Endpoint
 from taxiway.health import Health
 from taxiway.outcome import Failure, Outcome
+from taxiway.quota import Quotas
+from taxiway.snapshot import Offer
 from taxiway.usage import Usage
 
 
@@ -315,8 +318,52 @@ def test_figures_of_an_endpoint(health):
     assert view.throughput(ONE.endpoint) == pytest.approx(50.0, rel=0.06)
     assert view.success(ONE.endpoint) == pytest.approx(0.9)
     assert view.in_flight(ONE.endpoint) == 1
+    assert view.latency(ONE.endpoint, 0.9) == pytest.approx(3.0, rel=0.03)
+    assert view.throughput(ONE.endpoint, 0.9) == pytest.approx(50.0, rel=0.03)
+    assert view.duration(ONE.endpoint, 0.9) == pytest.approx(4.0, rel=0.03)
+    assert view.limited(ONE.endpoint) == 0.0
     assert health.view(400.0).latency(ONE.endpoint) is None
     assert health.view(400.0).success(ONE.endpoint) is None
+
+
+def test_a_rate_limit_is_counted_apart(health):
+    for number in range(8):
+        attempt(health, now=1.0, kind="rate_limited" if number < 2 else None)
+    view = health.view(2.0)
+    assert (view.limited(ONE.endpoint), view.success(ONE.endpoint)) == (0.25, 1.0)
+    assert health.view(2.0).limited(candidate(model="n").endpoint) is None
+
+
+def test_there_is_room_where_an_account_is_open_and_within_its_limits(health):
+    quotas, endpoint = Quotas(Random(1)), ONE.endpoint
+    other = Candidate(endpoint=endpoint, account=candidate("b").account, section="prioritised")
+    view = health.view(0.0, quotas)
+    assert view.room(endpoint), "where nothing is known nothing is in the way"
+    view.consider(Facts(("m",)), {endpoint: Offer(endpoint, "prioritised", (ONE, other))})
+    assert view.room(endpoint)
+    quotas.shut(quotas.reserve(ONE, 1, None, 0.0), 10.0, 0.0)
+    assert view.room(endpoint)
+    attempt(health, other, 0.0, "quota_exhausted")
+    assert not view.room(endpoint)
+    later = health.view(20.0, quotas)
+    later.consider(Facts(("m",)), {endpoint: Offer(endpoint, "prioritised", (ONE, other))})
+    assert later.room(endpoint)
+
+
+def test_what_strategies_record_is_a_mean_in_which_the_latest_count_most(health):
+    endpoint = ONE.endpoint
+    assert health.view(0.0).recorded(endpoint, "reward") is None
+    health.record(endpoint, {"reward": 1.0, "other": 7.0}, 0.0)
+    assert health.view(0.0).recorded(endpoint, "reward") == 1.0
+    health.record(endpoint, {"reward": 4.0}, 300.0)
+    assert health.view(300.0).recorded(endpoint, "reward") == pytest.approx(3.0)
+    assert health.view(300.0).recorded(endpoint, "other") == 7.0
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="reward can't be kept"):
+            health.record(endpoint, {"reward": bad}, 300.0)
+    with pytest.raises(ValueError, match="can't be kept"):
+        health.record(endpoint, {f"figure-{number}": 1.0 for number in range(100)}, 300.0)
+    assert health.view(300.0).recorded(endpoint, "reward") == pytest.approx(3.0)
 
 
 def test_a_client_that_left_after_the_first_token_saw_it_work(health):
@@ -339,10 +386,10 @@ def test_turns_are_taken_by_plans_and_not_by_explanations(health):
 # --- memory
 
 
-def test_what_is_healthy_and_idle_is_forgotten(health):
+def test_what_is_idle_for_a_day_is_forgotten(health):
     for number in range(500):
         attempt(health, candidate(f"k{number}", f"m{number}"), 0.0, "rate_limited" if number % 2 else None)
-    attempt(health, now=1000.0)
+    attempt(health, now=90_000.0)
     assert len(health._vitals) == 1
     assert not health._gates
 
@@ -354,7 +401,7 @@ def test_what_is_shut_is_remembered_for_a_day(health):
     attempt(health, candidate("c", "n"), kind="not_found")
     other = candidate("z", "z")
     attempt(health, other, 1200.0)
-    assert sorted(health._vitals) == ["o", ONE.endpoint.key, other.endpoint.key]
+    assert {"o", ONE.endpoint.key, other.endpoint.key} <= set(health._vitals)
     assert sorted(scope for scope, _ in health._gates) == ["account", "candidate", "endpoint"]
     attempt(health, other, 3 * 86_400.0)
     attempt(health, other, 3 * 86_400.0 + 61.0)

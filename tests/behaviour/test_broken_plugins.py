@@ -51,6 +51,34 @@ async def test_a_strategy_that_raises_leaves_the_configured_order(caplog):
     assert "sk-planted" not in caplog.text
 
 
+class Learns:
+    """Keeps the seconds of each attempt; one that served badly."""
+
+    def rank(self, call, endpoints, view, random):
+        return [Ranked(endpoint, view.recorded(endpoint, "seconds") or 0.0) for endpoint in endpoints]
+
+    def observe(self, outcome):
+        return {"seconds": outcome.ended - outcome.started, "failed": float(outcome.failure is not None)}
+
+
+class Forgets(Learns):
+    def observe(self, outcome):
+        raise ZeroDivisionError("key sk-planted-planted-planted-planted")
+
+
+@virtual_time
+async def test_what_a_strategy_observes_is_in_its_view_and_one_that_raises_hurts_no_call(caplog):
+    async with over_sim({"kind": "server_error", "lasts": "1s"}) as bench:
+        ranked_by(bench, Forgets(), Learns())
+        assert (await bench.router.chat(**BODY))["choices"][0]["message"]["content"] == EXACT
+        view = bench.router.engine.health.view(0.0)
+        first, second = (offer.endpoint for offer in bench.router.snapshot.models("default")[MODEL])
+        assert (view.recorded(first, "failed"), view.recorded(second, "failed")) == (1.0, 0.0)
+        assert view.recorded(second, "seconds") > 0
+    assert "strategy Forgets: can't observe" in caplog.text
+    assert "sk-planted" not in caplog.text
+
+
 class NoTransport:
     schemes = frozenset({"sim"})
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from taxiway.secret import Secret, scrub
     from taxiway.sink import Checkpoints, Sink
     from taxiway.store import ApiKey, Spend, Store, Workspace
-    from taxiway.strategy import HealthView, Ranked, Strategy
+    from taxiway.strategy import HealthView, Observes, Ranked, Strategy
     from taxiway.transport import Exchange, Transport
     from taxiway.usage import Usage
     # fmt: on
@@ -50,7 +50,7 @@ __all__ = [
     "CatalogModel", "Checkpoints", "Client", "Clock", "Closes", "ConfigError", "Context", "Conversation", "Credential",
     "Dialect", "Duration", "Endpoint", "Environment", "Event", "Exchange", "Facts", "Failure", "Fold", "Generation", "Headers",
     "HealthView", "HttpHead", "HttpRequest", "InBandError", "InvalidRequest", "Json", "KeyStore", "KeyStoreError",
-    "Kind", "Limits", "Malformed", "NoOptions", "Operation", "Origin", "Outcome", "Outgoing", "PluginError",
+    "Kind", "Limits", "Malformed", "NoOptions", "Observes", "Operation", "Origin", "Outcome", "Outgoing", "PluginError",
     "Preferences", "Price", "Problem", "Progress", "Provider", "QuotaHint", "Ranked", "Registration", "Replies",
     "Router", "Secret", "Section", "Sink", "Spend", "Stamp", "Starts", "Store", "StoreUnavailable", "Strategy",
     "SyncRouter", "SystemClock", "TaxiwayError", "Translated", "Translator", "Transport", "TransportError",
@@ -77,7 +77,7 @@ _HOMES = {
     "secret": "Secret scrub",
     "sink": "Checkpoints Sink",
     "store": "ApiKey Spend Store Workspace",
-    "strategy": "HealthView Ranked Strategy",
+    "strategy": "HealthView Observes Ranked Strategy",
     "transport": "Exchange Transport",
     "usage": "Usage",
 }

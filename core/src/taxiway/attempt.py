@@ -227,6 +227,8 @@ class Attempt:
             candidate, self._started, failure, self.committed, self.usage, self.first_token, now, sent, self.status
         )
         engine.alert(engine.health.observe(outcome, now))
+        if observers := engine.snapshot.observers:
+            engine.observed(outcome, observers)
         record.status, record.sent, record.latency = self.status, sent, first
         record.duration = now - self._started
         record.usage = self.usage

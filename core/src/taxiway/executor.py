@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final
@@ -22,14 +23,15 @@ from taxiway.errors import InvalidRequest
 from taxiway.health import Alert, Health
 from taxiway.http import Headers
 from taxiway.media import Media
-from taxiway.outcome import CallError, Failure
+from taxiway.outcome import CallError, Failure, Outcome
 from taxiway.preferences import preferences_of
 from taxiway.quota import Quotas
 from taxiway.run import Run
-from taxiway.secret import Secret
+from taxiway.secret import Secret, scrub
 from taxiway.shaping import Shaper
 from taxiway.snapshot import Snapshot
 from taxiway.spool import Journal
+from taxiway.strategy import Observes
 from taxiway.stream import Stream
 from taxiway.tokens import Tokens
 from taxiway.transport import Transport
@@ -147,6 +149,14 @@ class Engine:
         """Tell the owner what needs hands."""
         for alert in alerts:
             self.log.warning("%s: %s: %s", alert.event, alert.subject, alert.message)
+
+    def observed(self, outcome: Outcome, observers: Sequence[tuple[str, Observes]]) -> None:
+        """Let strategies say of an attempt what they want to know of its endpoint later."""
+        for name, strategy in observers:
+            try:
+                self.health.record(outcome.candidate.endpoint, strategy.observe(outcome), outcome.ended)
+            except Exception:  # noqa: BLE001 - whoever wrote the strategy, the call was served
+                self.log.error("strategy %s: can't observe: %s", name, scrub(traceback.format_exc()))  # noqa: TRY400 - scrubbed
 
     def budget(self, workspace: str) -> Budget:
         """Return a workspace's retry budget."""

@@ -63,7 +63,7 @@ def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now:
     rows: list[Row] = []
     problem = None
     try:
-        planned = plan(call, snapshot, health.view(now, peek=True), Draws(), notes)
+        planned = plan(call, snapshot, health.view(now, quotas, peek=True), Draws(), notes)
     except (InvalidRequest, CallError) as error:
         problem = str(error)
     else:

@@ -1,20 +1,25 @@
 """What was learnt of endpoints, accounts and candidates: windows, breakers, and what is shut until when.
 
-Nothing here waits or does IO. Every `now` is in seconds of the monotonic clock. What is healthy and idle is forgotten, so memory
-is bounded by what was used in the last minutes, and a lookup that finds nothing means healthy.
+Nothing here waits or does IO. Every `now` is in seconds of the monotonic clock. What is idle is forgotten, so memory
+is bounded by what was used in the last day, and a lookup that finds nothing means healthy.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, frozen
 
 from taxiway.candidate import Account, Candidate, Endpoint, Subject
 from taxiway.failures import POLICIES
+from taxiway.history import DURATION, Figures
 from taxiway.outcome import Failure, Kind, Outcome
-from taxiway.vitals import ENOUGH, Breaker, View, Vitals
+from taxiway.view import ENOUGH, View
+from taxiway.vitals import Breaker, Vitals
+
+if TYPE_CHECKING:
+    from taxiway.quota import Quotas
 
 MINUTES: Final = 60.0
 BREAKER_PAUSES: Final = (1.0, 2.0, 4.0, 8.0)
@@ -34,7 +39,6 @@ _CALM: Final = 30.0
 _USUAL: Final = 5.0
 """Seconds that an attempt is reckoned with where too few have ended."""
 _SWEEP: Final = MINUTES
-_IDLE: Final = 10 * MINUTES
 _FORGOTTEN: Final = 24 * 60 * MINUTES
 
 
@@ -98,14 +102,23 @@ class Health:
         self._turns: dict[str, int] = {}
         self._sweep_at = 0.0
 
-    def view(self, now: float, *, peek: bool = False) -> View:
+    def view(self, now: float, quotas: "Quotas | None" = None, *, peek: bool = False) -> View:
         """Return what strategies may read, at this moment. `peek`: without taking a turn."""
-        return View(self._vitals, dict(self._turns) if peek else self._turns, now)
+        return View(self._vitals, dict(self._turns) if peek else self._turns, now, self, quotas)
+
+    def figures(self, endpoint: Endpoint, now: float, seconds: float) -> Figures | None:
+        """Return what is known of the last 300, 1,800 or 86,400 seconds of an endpoint."""
+        vitals = self._vitals.get(endpoint.key)
+        return None if vitals is None else vitals.history.since(now, seconds)
+
+    def record(self, endpoint: Endpoint, figures: Mapping[str, float], now: float) -> None:
+        """Keep what a strategy says of an attempt there. Raises ValueError for what can't be kept."""
+        self._of(endpoint.key, now).record(figures, now)
 
     def usual(self, endpoint: Endpoint, now: float) -> float:
         """Return the seconds that an attempt there usually takes: who waits less can't say that it failed."""
         vitals = self._vitals.get(endpoint.key)
-        return (vitals and vitals.duration.value(now, ENOUGH)) or _USUAL
+        return (vitals and vitals.history.figures(now).quantile(DURATION, 0.5, ENOUGH)) or _USUAL
 
     def block(self, candidate: Candidate, now: float) -> Block | None:
         """Return why the candidate can't be used now, None if it can. Breakers come last: what they say alone is `breaker`."""
@@ -196,6 +209,8 @@ class Health:
 
     def _penalise(self, outcome: Outcome, failure: Failure, vitals: Vitals, now: float) -> Sequence[Alert]:
         candidate, kind, reason = outcome.candidate, failure.kind, failure.message
+        if kind == "rate_limited":
+            vitals.limited(now)
         usual = POLICIES[kind].penalise
         scope = failure.scope or usual
         if scope in {"none", "pool"} or kind == "credential_invalid" or (scope, kind) == ("account", "rate_limited"):
@@ -236,11 +251,11 @@ class Health:
         self._gates[subject] = _Gate(subject, kind, reason, now, now + pause, times + 1, breaker)
 
     def _sweep(self, now: float) -> None:
-        """Forget what is healthy and idle, and what nobody asked for during a day: it is not configured any more."""
+        """Forget what nobody asked for during a day: it is not configured any more."""
         self._sweep_at = now + _SWEEP
         self._gates = {subject: gate for subject, gate in self._gates.items() if now - gate.until <= _FORGOTTEN}
-        shut = {key for _, key in self._gates}
         for key, vitals in list(self._vitals.items()):
-            remembered = _FORGOTTEN if vitals.breaker.run or key in shut else _IDLE
-            if vitals.in_flight == 0 and now - vitals.seen > remembered:
+            if vitals.in_flight == 0 and now - vitals.seen > _FORGOTTEN:
                 del self._vitals[key]
+            else:
+                vitals.history.forget(now)

@@ -18,6 +18,7 @@ from taxiway.picks import Plan
 from taxiway.secret import scrub
 from taxiway.snapshot import Offer, SectionOffers, Snapshot, in_sections
 from taxiway.strategy import HealthView, Ranked
+from taxiway.view import View
 
 _log: Final = logging.getLogger("taxiway.planner")
 
@@ -32,7 +33,7 @@ class Notes:
     said: dict[Endpoint, list[Ranked]] = Factory(dict)
 
 
-def plan(call: Call, snapshot: Snapshot, view: HealthView, random: Random, notes: Notes | None = None) -> Plan:
+def plan(call: Call, snapshot: Snapshot, view: View, random: Random, notes: Notes | None = None) -> Plan:
     """Order the endpoints of the call's models, taking notes where wanted. `random` is seeded with the call's seed here.
 
     Raises InvalidRequest for an unknown model, CallError where the filters leave nothing.
@@ -62,7 +63,7 @@ def _order(
     call: Call,
     sections: Sequence[SectionOffers],
     snapshot: Snapshot,
-    view: HealthView,
+    view: View,
     random: Random,
     notes: Notes | None,
 ) -> Sequence[Offer]:
@@ -73,6 +74,7 @@ def _order(
     ordered: list[Offer] = []
     for section in sections:
         endpoints = section.endpoints
+        view.consider(call.facts, section.by_endpoint)
         if order:
             named = dict.fromkeys(one for slug in order for one in endpoints if matches(slug, one))
             ordered += map(section.by_endpoint.__getitem__, named)

@@ -51,7 +51,7 @@ class Run:
         engine, call = self.engine, self.call
         if self.plan is None:
             now = engine.clock.monotonic()
-            self.plan = plan(call, self.snapshot, engine.health.view(now), engine.draws)
+            self.plan = plan(call, self.snapshot, engine.health.view(now, engine.quotas), engine.draws)
             engine.budget(call.caller.workspace).called(now)
         while True:
             now = engine.clock.monotonic()

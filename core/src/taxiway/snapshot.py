@@ -11,7 +11,7 @@ from taxiway.candidate import Candidate, Endpoint, Operation, Section
 from taxiway.errors import InvalidRequest
 from taxiway.provider import Provider, Refreshes
 from taxiway.routing import ModelRouting, Routing, Timeouts
-from taxiway.strategy import Strategy
+from taxiway.strategy import Observes, Strategy
 
 SOFT: Final = frozenset({"tools", "tool_choice", "response_format", "structured_outputs", "verbosity"})
 """Where some endpoints of a model take these and others don't, only the former are used; where none does, it is no filter."""
@@ -75,7 +75,8 @@ class Snapshot:
     """Everything a plan is made from that is not the call. Immutable; replaced whole on a change.
 
     `offers`: by workspace and model slug, in the order of sections. `ids`: the same by `<provider>/<id>`; a slug
-    goes first. `names`: the `[models]` tables. `hash` identifies it in records. `refreshes`: the providers that derive secrets.
+    goes first. `names`: the `[models]` tables. `hash` identifies it in records. `refreshes`: the providers that derive secrets,
+    `observers`: the strategies that learn.
     """
 
     offers: Mapping[str, Mapping[str, tuple[Offer, ...]]]
@@ -86,11 +87,16 @@ class Snapshot:
     routing: Routing = Factory(Routing)
     hash: str = ""
     refreshes: Mapping[str, Refreshes] = field(init=False)
+    observers: Sequence[tuple[str, Observes]] = field(init=False)
     _models: dict[tuple[str, str], ModelOffers] = field(factory=dict, init=False)
 
     @refreshes.default
     def _refreshes(self) -> Mapping[str, Refreshes]:
         return {slug: one for slug, one in self.providers.items() if isinstance(one, Refreshes)}
+
+    @observers.default
+    def _observers(self) -> Sequence[tuple[str, Observes]]:
+        return [(name, strategy) for name, strategy in self.strategies if isinstance(strategy, Observes)]
 
     def models(self, workspace: str) -> Mapping[str, tuple[Offer, ...]]:
         """Return what a workspace can be served."""

@@ -1,13 +1,14 @@
 """What a strategy plugin implements: in which order the endpoints of a model are tried."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from attrs import define
 
 from taxiway.call import Call
 from taxiway.candidate import Endpoint
+from taxiway.outcome import Outcome
 
 
 @define(eq=False)
@@ -29,20 +30,31 @@ class Ranked:
 
 
 class HealthView(Protocol):
-    """What is known of endpoints at this moment. Seconds and tokens per second; None: not enough is known."""
+    """What is known of endpoints at this moment. Seconds and tokens per second; None: not enough is known.
+
+    Figures are of the last 5 minutes and at most a second old. `share`: the quantile, 0.5 is the median.
+    """
 
     now: float
 
-    def latency(self, endpoint: Endpoint) -> float | None:
-        """Return the median time to the first token of the last 5 minutes."""
+    def latency(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
+        """Return the time to the first token that this share of the attempts did not exceed."""
         ...
 
-    def throughput(self, endpoint: Endpoint) -> float | None:
-        """Return the median tokens per second of the last 5 minutes."""
+    def throughput(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
+        """Return the tokens per second that this share of the attempts did not exceed."""
+        ...
+
+    def duration(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
+        """Return the time of a whole attempt that this share of them did not exceed."""
         ...
 
     def success(self, endpoint: Endpoint) -> float | None:
-        """Return the share of attempts of the last 5 minutes that succeeded."""
+        """Return the share of attempts that succeeded, rate limits left out."""
+        ...
+
+    def limited(self, endpoint: Endpoint) -> float | None:
+        """Return the share of attempts that met a rate limit."""
         ...
 
     def outage(self, endpoint: Endpoint) -> bool:
@@ -51,6 +63,14 @@ class HealthView(Protocol):
 
     def in_flight(self, endpoint: Endpoint) -> int:
         """Return the attempts under way."""
+        ...
+
+    def room(self, endpoint: Endpoint) -> bool:
+        """Whether an account of the endpoint, in the section that is ranked, could take this call now."""
+        ...
+
+    def recorded(self, endpoint: Endpoint, name: str) -> float | None:
+        """Return the mean of what `Observes` gave for attempts there; what is 5 minutes older counts half as much."""
         ...
 
     def turn(self, model: str) -> int:
@@ -66,4 +86,16 @@ class Strategy(Protocol):
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Return every endpoint that may be tried, each once, in any order. One left out is not tried."""
+        ...
+
+
+@runtime_checkable
+class Observes(Protocol):
+    """Optional, for a strategy that learns: the view keeps what it says of attempts, so that it needs no state of its own."""
+
+    def observe(self, outcome: Outcome) -> Mapping[str, float]:
+        """Return figures of one attempt that ended, by names of its own (`acme-reward`), for `HealthView.recorded`.
+
+        Called for every attempt, of other strategies' calls too: quick and pure, and nothing where it has nothing to say.
+        """
         ...

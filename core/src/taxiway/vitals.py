@@ -1,17 +1,17 @@
-"""How endpoints do: what was counted of each in rolling windows, its breaker, and the view of it that strategies read."""
+"""How endpoints do: what was counted of each, its breaker, and what strategies recorded of it."""
 
 import math
 from collections.abc import Mapping
 from typing import Final
 
-from attrs import Factory, define
-
-from taxiway.candidate import Endpoint
+from taxiway.history import BAD, DURATION, GOOD, LATENCY, LIMITED, THROUGHPUT, History
 from taxiway.outcome import Outcome
-from taxiway.windows import Median, Window
+from taxiway.windows import Window
 
-ENOUGH: Final = 3
-"""A median of fewer is no knowledge."""
+HALF_LIFE: Final = 300.0
+"""Seconds after which a figure that a strategy recorded counts half as much as a new one."""
+MOST_RECORDED: Final = 64
+"""Names of figures that are kept for one endpoint at most."""
 
 
 class Breaker:
@@ -47,77 +47,49 @@ class Breaker:
 
 
 class Vitals:
-    """What is known of one endpoint. Times are of the last 5 minutes where nothing else is said."""
+    """What is known of one endpoint. `recorded`: what strategies recorded, as (sum, weight, when)."""
 
-    __slots__ = tuple("bad bad_30 breaker duration good good_30 in_flight latency seen throughput".split())
+    __slots__ = tuple("bad_30 breaker good_30 history in_flight recorded seen".split())
 
     def __init__(self) -> None:
         self.in_flight, self.seen, self.breaker = 0, 0.0, Breaker()
-        self.good, self.bad, self.good_30, self.bad_30 = Window(300), Window(300), Window(30), Window(30)
-        self.latency, self.throughput, self.duration = Median(300), Median(300), Median(300)
+        self.good_30, self.bad_30, self.history = Window(30), Window(30), History()
+        self.recorded: dict[str, tuple[float, float, float]] = {}
 
     def served(self, outcome: Outcome, now: float) -> None:
         """Count an attempt that served."""
-        self.good.add(1, now)
+        history, began = self.history, outcome.started
+        history.count(GOOD, now)
         self.good_30.add(1, now)
         self.breaker.good(now)
-        began = outcome.started
-        self.duration.add(outcome.ended - began, now)
+        history.add(DURATION, outcome.ended - began, now)
         if outcome.first_token is not None:
             began = outcome.first_token
-            self.latency.add(began - outcome.started, now)
+            history.add(LATENCY, began - outcome.started, now)
         usage, seconds = outcome.usage, outcome.ended - began
         # A reply that came in one piece says nothing of the model's speed after its first token.
         if usage is not None and seconds > 1e-3 and not usage.estimated and (tokens := usage.completion) > 1:
-            self.throughput.add(tokens / seconds, now)
+            history.add(THROUGHPUT, tokens / seconds, now)
 
     def failed(self, now: float) -> None:
         """Count an attempt that failed for a reason of the endpoint's own."""
-        self.bad.add(1, now)
+        self.history.count(BAD, now)
         self.bad_30.add(1, now)
 
+    def limited(self, now: float) -> None:
+        """Count an attempt that met a rate limit."""
+        self.history.count(LIMITED, now)
 
-_UNKNOWN: Final = Vitals()
-"""What nothing was ever counted in."""
-
-
-@define(eq=False)
-class View:
-    """What is known of endpoints at `now`: the `HealthView` that strategies read. One is made for each plan."""
-
-    _vitals: Mapping[str, Vitals]
-    _turns: dict[str, int]
-    now: float
-    _taken: dict[str, int] = Factory(dict)
-
-    def latency(self, endpoint: Endpoint) -> float | None:
-        """Return the median time to the first token of the last 5 minutes."""
-        return self._vitals.get(endpoint.key, _UNKNOWN).latency.value(self.now, ENOUGH)
-
-    def throughput(self, endpoint: Endpoint) -> float | None:
-        """Return the median tokens per second of the last 5 minutes."""
-        return self._vitals.get(endpoint.key, _UNKNOWN).throughput.value(self.now, ENOUGH)
-
-    def success(self, endpoint: Endpoint) -> float | None:
-        """Return the share of attempts of the last 5 minutes that succeeded."""
-        vitals = self._vitals.get(endpoint.key, _UNKNOWN)
-        good = vitals.good.total(self.now)
-        total = good + vitals.bad.total(self.now)
-        return good / total if total else None
-
-    def outage(self, endpoint: Endpoint) -> bool:
+    def outage(self, now: float) -> bool:
         """Whether at least 20 % of at least 5 attempts failed in the last 30 s. No traffic is not an outage."""
-        vitals = self._vitals.get(endpoint.key, _UNKNOWN)
-        bad = vitals.bad_30.total(self.now)
-        return bad > 0 and (total := bad + vitals.good_30.total(self.now)) >= 5 and bad >= 0.2 * total
+        bad = self.bad_30.total(now)
+        return bad > 0 and (total := bad + self.good_30.total(now)) >= 5 and bad >= 0.2 * total
 
-    def in_flight(self, endpoint: Endpoint) -> int:
-        """Return the attempts under way."""
-        return self._vitals.get(endpoint.key, _UNKNOWN).in_flight
-
-    def turn(self, model: str) -> int:
-        """Return a number that grows by one with every plan of the model that asks for it."""
-        if model not in self._taken:
-            turn = self._taken[model] = self._turns.get(model, 0)
-            self._turns[model] = turn + 1
-        return self._taken[model]
+    def record(self, figures: Mapping[str, float], now: float) -> None:
+        """Keep what a strategy says of an attempt. Raises ValueError for what is no finite number, or a name too many."""
+        for name, number in figures.items():
+            total, weight, at = self.recorded.get(name, (0.0, 0.0, now))
+            if not math.isfinite(number) or (not weight and len(self.recorded) >= MOST_RECORDED):
+                raise ValueError(f"{name} can't be kept: finite numbers, at most {MOST_RECORDED} of an endpoint")
+            left = 0.5 ** ((now - at) / HALF_LIFE)
+            self.recorded[name] = (total * left + number, weight * left + 1.0, now)

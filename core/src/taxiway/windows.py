@@ -1,14 +1,10 @@
-"""What happened lately, in fixed memory."""
+"""Sums of what happened lately, in fixed memory."""
 
-import math
 from collections import deque
-from statistics import median_low
 from typing import Final
 
 from attrs import define
 
-_MOST: Final = 127
-"""Of so many numbers a median is made at most, the latest."""
 ROUNDING: Final = 1e-6
 """Seconds added to when something has left, so that it has, whatever floats say."""
 
@@ -68,25 +64,3 @@ class Window:
             total -= part.amount
             now = part.last + self._seconds + ROUNDING
         return now
-
-
-class Median:
-    """The median of positive numbers over the last `seconds`. Read often, it is computed once a second."""
-
-    __slots__ = ("_fresh", "_numbers", "_seconds", "_value")
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds, self._fresh = seconds, -math.inf
-        self._numbers: deque[tuple[float, float]] = deque(maxlen=_MOST)
-        self._value: float | None = None
-
-    def add(self, number: float, now: float) -> None:
-        """Count a number. One that is not above 0 counts as 1e-6, so that who divides by the median can."""
-        self._numbers.append((now, max(number, 1e-6)))
-
-    def value(self, now: float, least: int) -> float | None:
-        """Return the median, None where there were fewer than `least` numbers."""
-        if not 0 <= now - self._fresh < 1.0:
-            numbers = [number for at, number in self._numbers if at > now - self._seconds]
-            self._fresh, self._value = now, median_low(numbers) if len(numbers) >= least else None
-        return self._value

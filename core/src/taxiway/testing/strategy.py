@@ -53,14 +53,34 @@ class FakeView:
     outages: frozenset[Endpoint] = frozenset()
     under_way: Mapping[Endpoint, int] = {}
     turns: int = 0
+    durations: Mapping[Endpoint, float] = {}
+    limits: Mapping[Endpoint, float] = {}
+    full: frozenset[Endpoint] = frozenset()
+    records: Mapping[tuple[Endpoint, str], float] = {}
 
-    def latency(self, endpoint: Endpoint) -> float | None:
-        """Return the given figure."""
+    def latency(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
+        """Return the given figure, for every share."""
         return self.latencies.get(endpoint)
 
-    def throughput(self, endpoint: Endpoint) -> float | None:
-        """Return the given figure."""
+    def throughput(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
+        """Return the given figure, for every share."""
         return self.throughputs.get(endpoint)
+
+    def duration(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
+        """Return the given figure, for every share."""
+        return self.durations.get(endpoint)
+
+    def limited(self, endpoint: Endpoint) -> float | None:
+        """Return the given figure."""
+        return self.limits.get(endpoint)
+
+    def room(self, endpoint: Endpoint) -> bool:
+        """Whether it was not said to be full."""
+        return endpoint not in self.full
+
+    def recorded(self, endpoint: Endpoint, name: str) -> float | None:
+        """Return the given figure."""
+        return self.records.get((endpoint, name))
 
     def success(self, endpoint: Endpoint) -> float | None:
         """Return the given figure."""
