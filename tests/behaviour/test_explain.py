@@ -1,8 +1,11 @@
 """Explaining a plan changes nothing of the next one."""
 
+import httpx
 from attrs import evolve
-from simulated import BODY, MODEL, over_sim
+from doors import gateway
+from simulated import BODY, KEYS, MODEL, over_http, over_sim
 
+from taxiway.explain import Explanation
 from taxiway.money import Price
 from taxiway.testing.virtual import virtual_time
 
@@ -52,3 +55,34 @@ async def test_an_own_name_goes_past_a_model_that_nobody_serves():
     async with over_sim(models=own) as bench:
         rows = (await bench.router.explain(**{**BODY, "model": "team/fast"})).rows
         assert {row.model for row in rows} == {MODEL}
+
+
+@virtual_time
+async def test_printed_it_is_a_table_with_every_candidate():
+    async with over_sim() as bench:
+        told = await bench.router.explain(**{**BODY, "provider": {"ignore": ["second"]}})
+        headline, _, columns, *rows = str(told).splitlines()
+        assert headline.startswith(f"{MODEL}: strategy balanced")
+        assert columns.split()[:3] == ["place", "model", "endpoint"]
+        assert [row.split()[0] for row in rows] == ["1", "2", "3", "out"]
+        assert "provider.ignore" in rows[-1]
+        assert Explanation.of_json(told.to_json()) == told
+
+
+async def test_the_gateway_explains_any_dialect_as_json_and_as_text(tmp_path, monkeypatch):
+    for number, key in enumerate(KEYS, 1):
+        monkeypatch.setenv(f"SIMULATED_{number}", key)
+    async with over_http(data_dir=tmp_path) as bench, gateway(bench.router) as served, httpx.AsyncClient() as client:
+        fields = {"authorization": f"Bearer {served.key}"}
+        url = f"{served.base_url}/explain"
+        told = await client.post(url, json=BODY, headers=fields)
+        assert [row["place"] for row in told.json()["rows"]] == [1, 2, 3, 4]
+        body = {"model": MODEL, "input": "Hello"}
+        text = await client.post(
+            url, json=body, headers={**fields, "accept": "text/plain"}, params={"dialect": "responses"}
+        )
+        assert text.text.startswith(f"{MODEL}: strategy balanced")
+        wrong = await client.post(url, json=body, headers=fields, params={"dialect": "latin"})
+        assert wrong.status_code == 400
+        assert "responses" in wrong.json()["error"]["message"]
+        assert not bench.first.log

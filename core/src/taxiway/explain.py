@@ -1,7 +1,7 @@
 """Why a call goes where it goes: every candidate with its place, or the reason why it is out."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, Self
 
 from attrs import asdict, frozen
 
@@ -17,6 +17,8 @@ from taxiway.planner import Notes, plan
 from taxiway.quota import Quotas
 from taxiway.snapshot import Offer, Snapshot
 from taxiway.strategy import Ranked
+
+COLUMNS: Final = ("place", "model", "endpoint", "account", "section", "price", "headroom", "frees in", "why")
 
 
 @frozen(kw_only=True)
@@ -38,10 +40,24 @@ class Row:
     price: float | None
     frees: float | None = None
 
+    def cells(self) -> tuple[str, ...]:
+        """Return it as texts, in the order of `COLUMNS`."""
+        return (
+            "out" if self.place is None else str(self.place),
+            self.model,
+            self.endpoint,
+            self.account,
+            self.section,
+            "unknown" if self.price is None else f"${self.price:.6f}",
+            f"{self.headroom:.0%}",
+            "" if self.frees is None else f"{self.frees:.1f} s",
+            self.reason,
+        )
+
 
 @frozen(kw_only=True)
 class Explanation:
-    """A plan for people. `problem` says why nothing can serve, where that is so."""
+    """A plan for people: `str` makes a table of it. `problem` says why nothing can serve, where that is so."""
 
     models: tuple[str, ...]
     strategies: tuple[str, ...]
@@ -55,6 +71,29 @@ class Explanation:
         """Return it as decoded JSON."""
         value: dict[str, Any] = asdict(self)
         return value
+
+    @classmethod
+    def of_json(cls, value: Json) -> Self:
+        """Return what `to_json` gave, in this process or in another one."""
+        names = ("models", "strategies")
+        rows = tuple(Row(**row) for row in value["rows"])
+        return cls(**{**value, **{name: tuple(value[name]) for name in names}, "rows": rows})
+
+    @property
+    def headline(self) -> str:
+        """What was planned, and how, in a line."""
+        strategies = ", ".join(self.strategies) or "none, so by price"
+        return f"{', '.join(self.models)}: strategy {strategies}, cycle {self.cycle}, seed {self.seed}"
+
+    def __str__(self) -> str:
+        lines = [self.headline]
+        if self.rows:
+            cells = [COLUMNS, *(row.cells() for row in self.rows)]
+            widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+            lines += ["", *("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)]
+        if self.problem:
+            lines += ["", f"nothing can serve it: {self.problem}"]
+        return "\n".join(lines)
 
 
 def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now: float) -> Explanation:

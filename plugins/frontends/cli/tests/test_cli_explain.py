@@ -42,7 +42,8 @@ def test_a_cold_plan_says_so_and_opens_nothing(explain, tmp_path):
     result = explain("--model", "team/x")
     assert result.exit_code == 0
     assert "cold plan" in result.stderr
-    assert "team/x, planned cold: strategy balanced" in result.stdout
+    assert result.stdout.startswith("team/x: strategy balanced, cycle headroom")
+    assert "planned cold" in result.stdout
     places = {line.split()[2]: line.split()[0] for line in result.stdout.splitlines() if line[:1].isdigit()}
     assert sorted(places.values()) == ["1", "2"]
     assert places.keys() == {"cheap", "dear"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import click
 
@@ -20,7 +20,6 @@ KEY: Final = "TAXIWAY_API_KEY"
 _PATIENCE: Final = 5.0
 """Seconds for the gateway's answer."""
 
-_COLUMNS: Final = ("place", "model", "endpoint", "account", "section", "headroom", "frees in", "why")
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - read, not bound
 
 
@@ -162,26 +161,12 @@ async def _cold(config: Path | None, data_dir: Path | None, body: Json) -> Json:
 
 
 def _show(plan: Json, origin: str) -> None:
+    from taxiway.explain import COLUMNS, Explanation
     from taxiway_cli.tables import show
 
-    strategies = ", ".join(plan["strategies"]) or "none, so by price"
-    click.echo(
-        f"{', '.join(plan['models'])}, {origin}: strategy {strategies}, cycle {plan['cycle']}, seed {plan['seed']}\n"
-    )
-    if plan["rows"]:
-        show(_COLUMNS, [_cells(row) for row in plan["rows"]])
-    if plan["problem"]:
-        raise click.ClickException(f"nothing can serve it: {plan['problem']}")
-
-
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        "out" if row["place"] is None else str(row["place"]),
-        row["model"],
-        row["endpoint"],
-        row["account"],
-        row["section"],
-        f"{row['headroom']:.0%}",
-        "" if row["frees"] is None else f"{row['frees']:.1f} s",
-        row["reason"],
-    )
+    told = Explanation.of_json(plan)
+    click.echo(f"{told.headline}; {origin}\n")
+    if told.rows:
+        show(COLUMNS, [row.cells() for row in told.rows])
+    if told.problem:
+        raise click.ClickException(f"nothing can serve it: {told.problem}")

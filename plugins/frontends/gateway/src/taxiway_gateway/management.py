@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.routing import Router as Routes
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from taxiway.call import Caller
     from taxiway.codec import Json
+    from taxiway.dialect import Dialect
     from taxiway.router import Router
     from taxiway_gateway.auth import Keys
     from taxiway_gateway.exchange import Exchange
@@ -142,19 +143,27 @@ class Management:
         return _json({"data": shapes.generation(record, self._names(caller))})
 
     async def _explain(self, request: Request) -> Response:
-        """Taxiway's own: why each candidate for a chat body is in, out, and where, by what is known at this moment."""
+        """Taxiway's own: why each candidate for a body (in the dialect that the query names, else chat) is in, out, and where, by what is known at this moment."""
         caller = await self._caller(request)
         exchange: Exchange = request.scope[_EXCHANGE]
         body = decode(await exchange.body(self._body_limit))
-        dialect = self._router.dialects["chat"]
+        dialect = self._dialect(request.query_params.get("dialect", "chat"))
         assert dialect.client is not None
         try:
             facts = dialect.client.facts(body, {}, exchange.fields)
             call = self._router.engine.call(dialect, body, facts, caller=caller, headers=exchange.fields)
-            return _json(self._router.explain_call(call).to_json())
+            plan = self._router.explain_call(call)
+            as_text = request.headers.get("accept", "").startswith("text/plain")
+            return PlainTextResponse(f"{plan}\n") if as_text else _json(plan.to_json())
         except (InvalidRequest, CallError) as error:
             status, told = dialect.client.error(as_call_error(error))
             return _json(told, status)
+
+    def _dialect(self, name: str) -> Dialect:
+        clients = [dialect.name for dialect in self._router.dialects.values() if dialect.client is not None]
+        if name not in clients:
+            raise Refused(400, f"dialect: is none of {', '.join(sorted(clients))}.", "invalid_request")
+        return self._router.dialects[name]
 
     async def _caller(self, request: Request) -> Caller:
         exchange: Exchange = request.scope[_EXCHANGE]
