@@ -1,6 +1,6 @@
 """A call: what a client asked for, decoded once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 from attrs import define, frozen
@@ -32,15 +32,22 @@ class Facts:
     service_tier: str | None = None
 
 
-@frozen
+@define
 class Conversation:
-    """What tells one conversation from another, so that its calls find the prompt caches of those before. `text` is the client's.
+    """What tells one conversation from another, so that its calls find the prompt caches of those before.
 
-    `source`: a session that the client named, a key for prompt caches, or the messages that begin it.
+    `source`: a session that the client named, a key for prompt caches, or the messages that begin it. `text` is the client's; it is
+    read of what was `given` when it is asked for, since that is rare.
     """
 
     source: Literal["session", "cache_key", "messages"]
-    text: str
+    _given: Any
+    _read: Callable[[Any], str] = str
+
+    @property
+    def text(self) -> str:
+        """What the client said of it."""
+        return self._read(self._given)
 
 
 NOTHING: Final[Mapping[str, Any]] = {}
