@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from taxiway.candidate import DEFAULT_WORKSPACE, Candidate, Endpoint, Operation
 from taxiway.codec import Json
@@ -41,7 +41,7 @@ class Conversation:
     """
 
     source: Literal["session", "cache_key", "messages"]
-    _given: Any
+    _given: Any = field(repr=False)
     _read: Callable[[Any], str] = str
 
     @property
@@ -79,14 +79,14 @@ class Call:
     seed: int
     operation: Operation
     dialect: str
-    body: Json
+    body: Json = field(repr=False)
     facts: Facts
     preferences: Preferences
     caller: Caller
     created: float
     started: float
     deadline: float
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     path: Mapping[str, str] = NOTHING
     plugins: Mapping[str, Json] = NOTHING
 
@@ -106,7 +106,7 @@ class Outgoing:
 
     call: Call
     dialect: str
-    body: Json
+    body: Json = field(repr=False)
     candidate: Candidate
     secret: Secret | None
     stream: bool
@@ -116,7 +116,7 @@ class Outgoing:
 class Translated:
     """A body in another form. `dropped`: what the form can't express; `applied`: what was emulated; `state`: for the reply."""
 
-    body: Json
+    body: Json = field(repr=False)
     dropped: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
-    state: Any = None
+    state: Any = field(default=None, repr=False)
