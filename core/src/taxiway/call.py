@@ -1,9 +1,9 @@
 """A call: what a client asked for, decoded once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from taxiway.candidate import DEFAULT_WORKSPACE, Candidate, Endpoint, Operation
 from taxiway.codec import Json
@@ -32,22 +32,15 @@ class Facts:
     service_tier: str | None = None
 
 
-@define
+@frozen
 class Conversation:
-    """What tells one conversation from another, so that its calls find the prompt caches of those before.
+    """What tells one conversation from another, so that its calls find the prompt caches of those before. `text` is the client's.
 
-    `source`: a session that the client named, a key for prompt caches, or the messages that begin it. `text` is the client's; it is
-    read of what was `given` when it is asked for, since that is rare.
+    `source`: a session that the client named, a key for prompt caches, or the messages that begin it.
     """
 
     source: Literal["session", "cache_key", "messages"]
-    _given: Any = field(repr=False)
-    _read: Callable[[Any], str] = str
-
-    @property
-    def text(self) -> str:
-        """What the client said of it."""
-        return self._read(self._given)
+    text: str
 
 
 NOTHING: Final[Mapping[str, Any]] = {}
@@ -79,14 +72,14 @@ class Call:
     seed: int
     operation: Operation
     dialect: str
-    body: Json = field(repr=False)
+    body: Json
     facts: Facts
     preferences: Preferences
     caller: Caller
     created: float
     started: float
     deadline: float
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str]
     path: Mapping[str, str] = NOTHING
     plugins: Mapping[str, Json] = NOTHING
 
@@ -106,7 +99,7 @@ class Outgoing:
 
     call: Call
     dialect: str
-    body: Json = field(repr=False)
+    body: Json
     candidate: Candidate
     secret: Secret | None
     stream: bool
@@ -116,7 +109,7 @@ class Outgoing:
 class Translated:
     """A body in another form. `dropped`: what the form can't express; `applied`: what was emulated; `state`: for the reply."""
 
-    body: Json = field(repr=False)
+    body: Json
     dropped: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
-    state: Any = field(default=None, repr=False)
+    state: Any = None

@@ -108,7 +108,7 @@ def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now:
     else:
         for _, offers in planned.models:
             for offer in offers:
-                said = notes.said.get(offer.endpoint, ())
+                said = notes.said.get(offer, ())
                 placed = sum(row.place is not None for row in rows)
                 rows += _rows(planned, offer, said, health, quotas, now, placed)
     for offer, reason in notes.excluded:
@@ -129,7 +129,7 @@ def _rows(
 ) -> list[Row]:
     """The accounts of one endpoint: those that are free in the order of trying, then those that are out."""
     call, tried = planned.call, Tried()
-    score = ", ".join(ranked.why for ranked in said if ranked.reason) or _unranked(call)
+    score = ", ".join(ranked.why for ranked in said if ranked.reason) or "there was nothing to choose"
     rows: list[Row] = []
     while (chosen := planned.choose(offer, tried, health, quotas, now, [])) is not None:
         candidate, _ = chosen
@@ -142,11 +142,6 @@ def _rows(
         frees = None if block.until is None else max(0.0, block.until - now)
         rows.append(_row(call, quotas, now, candidate, None, block.reason, frees))
     return rows
-
-
-def _unranked(call: Call) -> str:
-    """Say why an endpoint stands where it stands though no strategy ranked it."""
-    return "as provider.order says" if call.preferences.order else "there was nothing to choose"
 
 
 def _row(

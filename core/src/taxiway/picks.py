@@ -84,12 +84,13 @@ class Exhausted:
 
 @define(eq=False)
 class Plan:
-    """The endpoints of each model, in the order in which they are tried."""
+    """The endpoints of each model, in the order in which they are tried. `mixed`: some models come more than once."""
 
     call: Call
     models: list[tuple[str, Sequence[Offer]]]
     routing: Routing
     view: HealthView
+    mixed: bool = False
 
     def pick(
         self, tried: Tried, health: Health, quotas: Quotas, now: float, patience: float
@@ -105,9 +106,10 @@ class Plan:
                     chosen = self.choose(offer, tried, health, quotas, now, blocks)
                     if chosen is not None:
                         return self._reserve(*chosen, quotas, now)
-            until = _all_limited(blocks[start:])
-            if until is not None and until - now <= patience:
+            if not self.mixed and (until := _all_limited(blocks[start:])) is not None and until - now <= patience:
                 return Pause(until)
+        if self.mixed and (until := _all_limited(blocks)) is not None and until - now <= patience:
+            return Pause(until)
         if not tried.resorted and (breakers := [pair for pair in blocks if pair[1].breaker]):
             # Where breakers alone are the reason, the one whose probe is due first is tried, once a call.
             candidate, _ = min(breakers, key=lambda pair: pair[1].until or now)

@@ -1,54 +1,70 @@
-"""In which order a call's endpoints are tried: its models, the sections of credentials, then the strategies' ranking. Pure."""
+"""In which order a call's endpoints are tried. Pure.
+
+Outermost first: the model, the section of credentials, then the rank of endpoints in it: a strict order where the call asks for one,
+else the strategies'. Where the call wants one order over all its models (`partition` "none"), the section comes before the model.
+"""
 
 import logging
 import traceback
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, groupby
 from math import inf
 from operator import attrgetter
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
-from attrs import Factory, define
+from attrs import Factory, define, field
 
-from taxiway.call import Call
-from taxiway.candidate import Endpoint
+from taxiway.call import Call, Facts
+from taxiway.candidate import SECTIONS, Endpoint
 from taxiway.filters import kept_of, matches, nothing_left, passes
 from taxiway.picks import Plan
+from taxiway.preferences import SortBy
 from taxiway.secret import scrub
 from taxiway.snapshot import Offer, SectionOffers, Snapshot, in_sections
 from taxiway.strategy import HealthView, Ranked
-from taxiway.view import View
 
 _log: Final = logging.getLogger("taxiway.planner")
 
 _score: Final = attrgetter("score")
 
+_TIERS: Final[dict[str | None, SortBy]] = {"priority": "throughput", "flex": "price"}
+"""How endpoints of a service tier that was asked for are sorted; they come before the others."""
+
 
 @define(eq=False)
 class Notes:
-    """What planning says of its reasons: `excluded` by filters and why, and what the strategies `said` of an endpoint."""
+    """What planning says of its reasons: `excluded` and why, and what was `said` of the place of an endpoint in its section."""
 
     excluded: list[tuple[Offer, str]] = Factory(list)
-    said: dict[Endpoint, list[Ranked]] = Factory(dict)
+    said: dict[Offer, list[Ranked]] = Factory(dict)
 
 
-def plan(call: Call, snapshot: Snapshot, view: View, random: Random, notes: Notes | None = None) -> Plan:
+class PlanView(HealthView, Protocol):
+    """The view as planning has it: it says what is ranked next."""
+
+    def consider(self, facts: Facts, offered: Mapping[Endpoint, Offer]) -> None:
+        """Take the call's facts, and of each endpoint that is ranked next its offer."""
+        ...
+
+
+def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: Notes | None = None) -> Plan:
     """Order the endpoints of the call's models, taking notes where wanted. `random` is seeded with the call's seed here.
 
-    Raises InvalidRequest for an unknown model, CallError where the filters leave nothing.
+    Raises InvalidRequest for an unknown model, CallError where nothing may serve.
     """
-    models: list[tuple[str, Sequence[Offer]]] = []
+    models: list[tuple[str, Sequence[SectionOffers]]] = []
     excluded: list[tuple[Offer, str]] = [] if notes is None else notes.excluded
     random.seed(call.seed)
     for name in _names(call, snapshot):
         model = snapshot.find(call.caller.workspace, name)
         sections = model.sections if passes(call, model) else in_sections(kept_of(call, model.offers, excluded))
         if sections:
-            models.append((name, _order(call, sections, snapshot, view, random, notes)))
-    if not models:
+            models.append((name, sections))
+    ordered = _Order(call, snapshot, view, random, excluded, notes).of(models)
+    if not ordered:
         raise nothing_left(call, excluded)
-    return Plan(call, models, snapshot.routing, view)
+    return Plan(call, ordered, snapshot.routing, view, mixed=len(ordered) > 1 and len(dict(ordered)) < len(ordered))
 
 
 def _names(call: Call, snapshot: Snapshot) -> Iterable[str]:
@@ -59,67 +75,211 @@ def _names(call: Call, snapshot: Snapshot) -> Iterable[str]:
     return dict.fromkeys(one for model in models for one in snapshot.stands_for(workspace, model))
 
 
-def _order(
-    call: Call,
-    sections: Sequence[SectionOffers],
-    snapshot: Snapshot,
-    view: View,
-    random: Random,
-    notes: Notes | None,
-) -> Sequence[Offer]:
-    """Order the offers of a model: by section, then as the call's `order` says, then by the strategies."""
-    if len(sections) == 1 and len(sections[0].offers) == 1:
-        return sections[0].offers
-    order, fallbacks = call.preferences.order, call.preferences.allow_fallbacks
-    ordered: list[Offer] = []
-    for section in sections:
-        endpoints = section.endpoints
-        view.consider(call.facts, section.by_endpoint)
-        if order:
-            named = dict.fromkeys(one for slug in order for one in endpoints if matches(slug, one))
-            ordered += map(section.by_endpoint.__getitem__, named)
-            endpoints = [endpoint for endpoint in endpoints if endpoint not in named] if fallbacks else ()
+@define(eq=False)
+class _Order:
+    """The ordering of one call's offers."""
+
+    call: Call
+    snapshot: Snapshot
+    view: PlanView
+    random: Random
+    excluded: list[tuple[Offer, str]]
+    notes: Notes | None
+    _offered: Mapping[Endpoint, Offer] = field(init=False)
+
+    def of(self, models: Sequence[tuple[str, Sequence[SectionOffers]]]) -> list[tuple[str, Sequence[Offer]]]:
+        """Order the offers of models; a model comes more than once where others come between its endpoints."""
+        preferences = self.call.preferences
+        sort = preferences.sort
+        if sort is not None and sort.partition == "none" and not preferences.order and len(models) > 1:
+            return self._mixed(models)
+        ordered = [(name, offers) for name, sections in models if (offers := self._model(sections))]
+        if (
+            len(ordered) > 1
+            and not preferences.order
+            and (preferences.preferred_min_throughput or preferences.preferred_max_latency)
+        ):
+            return self._slow_last(ordered)
+        return ordered
+
+    def _mixed(self, models: Sequence[tuple[str, Sequence[SectionOffers]]]) -> list[tuple[str, Sequence[Offer]]]:
+        """One order over all models: what OpenRouter calls `partition` "none"."""
+        names: dict[Endpoint, str] = {}
+        offers: list[Offer] = []
+        for name, sections in models:
+            new = [offer for section in sections for offer in section.offers if offer.endpoint not in names]
+            names.update((offer.endpoint, name) for offer in new)
+            offers += new
+        offers.sort(key=lambda offer: SECTIONS.index(offer.section))
+        ordered = self._model(in_sections(offers))
+        return [(name, tuple(run)) for name, run in groupby(ordered, lambda offer: names[offer.endpoint])]
+
+    def _model(self, sections: Sequence[SectionOffers]) -> Sequence[Offer]:
+        """Order the offers of a model: by section, then as the call or the strategies say."""
+        preferences = self.call.preferences
+        if preferences.order:
+            return self._as_given(sections)
+        if len(sections) == 1 and len(sections[0].offers) == 1:
+            return sections[0].offers
+        if not preferences.allow_fallbacks:
+            return self._primary(sections)
+        if len(sections) == 1:
+            return self._offers(sections[0], sections[0].endpoints)
+        return [offer for section in sections for offer in self._offers(section, section.endpoints)]
+
+    def _as_given(self, sections: Sequence[SectionOffers]) -> Sequence[Offer]:
+        """First those that `order` names, section by section (own keys first, then the pool's), then the others."""
+        named: list[Offer] = []
+        others: list[Offer] = []
+        order, fallbacks = self.call.preferences.order, self.call.preferences.allow_fallbacks
+        for section in sections:
+            found = dict.fromkeys(one for slug in order for one in section.endpoints if matches(slug, one))
+            self._consider(section.by_endpoint)
+            self._say(found, "as provider.order says")
+            named += map(section.by_endpoint.__getitem__, found)
+            left = [endpoint for endpoint in section.endpoints if endpoint not in found]
+            if fallbacks:
+                others += self._offers(section, left)
+            else:
+                self._exclude(section, left, "not in provider.order, and provider.allow_fallbacks is false")
+        return [*named, *others]
+
+    def _primary(self, sections: Sequence[SectionOffers]) -> Sequence[Offer]:
+        """The one endpoint that would lead without keys of one's own (the pool's first, where there is a pool), by any key."""
+        pool = [section for section in sections if section.offers[0].section == "pool"]
+        every: dict[Endpoint, Offer] = {}
+        for offer in (offer for section in pool or sections for offer in section.offers):
+            every.setdefault(offer.endpoint, offer)
+        self._consider(every)
+        first = [offer.endpoint for offer in self._ranked(list(every))[:1]]
+        for section in sections:
+            left = [endpoint for endpoint in section.endpoints if endpoint not in first]
+            self._exclude(section, left, "provider.allow_fallbacks is false, and another endpoint comes first")
+        return [section.by_endpoint[one] for section in sections for one in first if one in section.by_endpoint]
+
+    def _offers(self, section: SectionOffers, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
+        """Order some endpoints of a section."""
+        self._consider(section.by_endpoint)
+        ranked = self._ranked(endpoints)
+        if len(ranked) < len(endpoints):
+            left = [one for one in endpoints if section.by_endpoint[one] not in ranked]
+            self._exclude(section, left, "a strategy leaves it out")
+        return ranked
+
+    def _ranked(self, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
+        """Order endpoints; those whose speed misses the call's wishes come last."""
+        if len(endpoints) < 2:
+            return self._listed(endpoints)
+        preferences, tier = self.call.preferences, self.call.facts.service_tier
+        if preferences.sort is not None and not preferences.order:
+            ranked: Sequence[Offer] = self._sorted(endpoints, preferences.sort.by)
+        elif tier in _TIERS:
+            first = [endpoint for endpoint in endpoints if endpoint.tier == tier]
+            others = [endpoint for endpoint in endpoints if endpoint.tier != tier]
+            ranked = [*self._sorted(first, _TIERS[tier]), *self._by_strategies(others)]
+        else:
+            ranked = self._by_strategies(endpoints)
+        if preferences.preferred_min_throughput or preferences.preferred_max_latency:
+            slow = [offer for offer in ranked if self._slow(offer.endpoint)]
+            ranked = [*(offer for offer in ranked if offer not in slow), *slow]
+            self._say((offer.endpoint for offer in slow), "slower than preferred")
+        return ranked
+
+    def _sorted(self, endpoints: Sequence[Endpoint], by: SortBy) -> list[Offer]:
+        """A strict order. What is not known comes last; equal ones go by price, then as they are listed."""
+        keys = {endpoint: (*self._figures(endpoint, by), _price(self.call, endpoint)) for endpoint in endpoints}
+        self._say(endpoints, f"sorted by {by}")
+        return self._listed(sorted(endpoints, key=keys.__getitem__))
+
+    def _figures(self, endpoint: Endpoint, by: SortBy) -> tuple[float, ...]:
+        """What is compared, the least first."""
+        view = self.view
+        match by:
+            case "price":
+                return ()
+            case "latency":
+                return (_known(view.latency(endpoint)),)
+            case "throughput":
+                return (-(view.throughput(endpoint) or 0.0),)
+            case "exacto":
+                return -(view.success(endpoint) or 0.0), -(view.throughput(endpoint) or 0.0)
+
+    def _by_strategies(self, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
+        """Order endpoints by the strategies; where none is installed, by the expected price."""
+        if len(endpoints) < 2:
+            return self._listed(endpoints)
+        if not self.snapshot.strategies:
+            return self._sorted(endpoints, "price")
         try:
-            ordered += [section.by_endpoint[one] for one in _rank(call, endpoints, snapshot, view, random, notes)]
+            return self._by_scores(endpoints)
         except Exception as error:  # noqa: BLE001 - whoever wrote the strategy, the call can be served
             said = f"in the configured order, since a strategy failed: {type(error).__name__}"
             _log.error("%s", f"{said}\n{scrub(traceback.format_exc())}")
-            ordered += [section.by_endpoint[one] for one in endpoints]
-            if notes is not None:
-                notes.said.update((one, [Ranked(one, 0.0, said)]) for one in endpoints)
-    return ordered if fallbacks or order else ordered[:1]
+            self._say(endpoints, said)
+            return self._listed(endpoints)
 
+    def _listed(self, endpoints: Iterable[Endpoint]) -> list[Offer]:
+        return [self._offered[endpoint] for endpoint in endpoints]
 
-def _rank(
-    call: Call,
-    endpoints: Sequence[Endpoint],
-    snapshot: Snapshot,
-    view: HealthView,
-    random: Random,
-    notes: Notes | None,
-) -> Iterable[Endpoint]:
-    """Order the endpoints of a section by the strategies: the first one's score, then the next one's, then a draw.
-
-    An endpoint that a strategy leaves out is out. Where no strategy is installed, by the expected price.
-    """
-    if len(endpoints) < 2:
-        return endpoints
-    if not snapshot.strategies:
-        return sorted(endpoints, key=lambda one: _price(call, one))
-    said = [strategy.rank(call, endpoints, view, random) for _, strategy in snapshot.strategies]
-    if notes is not None:
+    def _by_scores(self, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
+        """By the first strategy's score, then the next one's, then a draw. What a strategy leaves out is out."""
+        call, strategies = self.call, self.snapshot.strategies
+        said = [strategy.rank(call, endpoints, self.view, self.random) for _, strategy in strategies]
+        if self.notes is not None:
+            self._note(chain.from_iterable(said))
+        first = said[0]
+        if len(said) == 1 and len({row.score for row in first}) == len(first):  # nearly always: nothing to break
+            return [self._offered[row.endpoint] for row in sorted(first, key=_score)]
+        scores: dict[Endpoint, list[float]] = {}
         for row in chain.from_iterable(said):
-            notes.said.setdefault(row.endpoint, []).append(row)
-    first = said[0]
-    if len(said) == 1 and len({row.score for row in first}) == len(first):  # nearly always: nothing to break
-        return [row.endpoint for row in sorted(first, key=_score)]
-    scores: dict[Endpoint, list[float]] = {}
-    for row in chain.from_iterable(said):
-        scores.setdefault(row.endpoint, []).append(row.score)
-    draws = {endpoint: (of_it, random.random()) for endpoint, of_it in scores.items() if len(of_it) == len(said)}
-    return sorted(draws, key=draws.__getitem__)
+            scores.setdefault(row.endpoint, []).append(row.score)
+        draw = self.random.random
+        draws = {endpoint: (of_it, draw()) for endpoint, of_it in scores.items() if len(of_it) == len(said)}
+        return self._listed(sorted(draws, key=draws.__getitem__))
+
+    def _slow(self, endpoint: Endpoint) -> bool:
+        """Whether something is known that misses a cutoff: a throughput that too few calls reach, a latency that too many exceed."""
+        preferences, view = self.call.preferences, self.view
+        return any(
+            (known := view.throughput(endpoint, 1.0 - share)) is not None and known < least
+            for share, least in preferences.preferred_min_throughput.items()
+        ) or any(
+            (known := view.latency(endpoint, share)) is not None and known > most
+            for share, most in preferences.preferred_max_latency.items()
+        )
+
+    def _slow_last(self, models: Sequence[tuple[str, Sequence[Offer]]]) -> list[tuple[str, Sequence[Offer]]]:
+        """The slow endpoints that end a model come after all other models, so that a faster one of these is tried first."""
+        heads: list[tuple[str, Sequence[Offer]]] = []
+        tails: list[tuple[str, Sequence[Offer]]] = []
+        for name, offers in models:
+            fast = [place for place, offer in enumerate(offers, 1) if not self._slow(offer.endpoint)]
+            cut = max(fast, default=0)
+            heads.append((name, offers[:cut]))
+            tails.append((name, offers[cut:]))
+        return [(name, offers) for name, offers in (*heads, *tails) if offers]
+
+    def _consider(self, offered: Mapping[Endpoint, Offer]) -> None:
+        """Say what is ranked next."""
+        self._offered = offered
+        self.view.consider(self.call.facts, offered)
+
+    def _say(self, endpoints: Iterable[Endpoint], reason: str) -> None:
+        if self.notes is not None:
+            self._note(Ranked(endpoint, 0.0, reason) for endpoint in endpoints)
+
+    def _note(self, rows: Iterable[Ranked]) -> None:
+        assert self.notes is not None
+        for row in rows:
+            self.notes.said.setdefault(self._offered[row.endpoint], []).append(row)
+
+    def _exclude(self, section: SectionOffers, endpoints: Iterable[Endpoint], reason: str) -> None:
+        self.excluded += [(section.by_endpoint[endpoint], reason) for endpoint in endpoints]
 
 
 def _price(call: Call, endpoint: Endpoint) -> float:
-    price = call.expected_price(endpoint)
-    return inf if price is None else price
+    return _known(call.expected_price(endpoint))
+
+
+def _known(figure: float | None) -> float:
+    return inf if figure is None else figure
