@@ -76,3 +76,19 @@ async def test_where_the_rest_of_the_reload_fails_the_old_key_is_judged_as_it_st
     await until(lambda: "credential_disabled" in caplog.text)
     assert "credentials[1].key" in caplog.text
     await router.chat(**ASK)
+
+
+async def test_of_two_reloads_at_once_the_later_one_stays(rotated, monkeypatch):
+    router, _ = rotated
+    real, under_way = Parts.refresh, []
+
+    async def slow(parts):
+        under_way.append(parts)
+        await asyncio.sleep(0)
+        assert len(under_way) == 1
+        made = await real(parts)
+        under_way.clear()
+        return made
+
+    monkeypatch.setattr(Parts, "refresh", slow)
+    await asyncio.gather(router.reload_keys(), router.reload_keys())

@@ -1,9 +1,9 @@
 """A call: what a client asked for, decoded once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from taxiway.candidate import DEFAULT_WORKSPACE, Candidate, Endpoint, Operation
 from taxiway.codec import Json
@@ -32,15 +32,22 @@ class Facts:
     service_tier: str | None = None
 
 
-@frozen
+@define
 class Conversation:
-    """What tells one conversation from another, so that its calls find the prompt caches of those before. `text` is the client's.
+    """What tells one conversation from another, so that its calls find the prompt caches of those before.
 
-    `source`: a session that the client named, a key for prompt caches, or the messages that begin it.
+    `source`: a session that the client named, a key for prompt caches, or the messages that begin it. `text` is the client's; it is
+    read of what was `given` when it is asked for, since that is rare.
     """
 
     source: Literal["session", "cache_key", "messages"]
-    text: str
+    _given: Any = field(repr=False)
+    _read: Callable[[Any], str] = str
+
+    @property
+    def text(self) -> str:
+        """What the client said of it."""
+        return self._read(self._given)
 
 
 NOTHING: Final[Mapping[str, Any]] = {}
@@ -72,14 +79,14 @@ class Call:
     seed: int
     operation: Operation
     dialect: str
-    body: Json
+    body: Json = field(repr=False)
     facts: Facts
     preferences: Preferences
     caller: Caller
     created: float
     started: float
     deadline: float
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     path: Mapping[str, str] = NOTHING
     plugins: Mapping[str, Json] = NOTHING
 
@@ -99,7 +106,7 @@ class Outgoing:
 
     call: Call
     dialect: str
-    body: Json
+    body: Json = field(repr=False)
     candidate: Candidate
     secret: Secret | None
     stream: bool
@@ -109,7 +116,7 @@ class Outgoing:
 class Translated:
     """A body in another form. `dropped`: what the form can't express; `applied`: what was emulated; `state`: for the reply."""
 
-    body: Json
+    body: Json = field(repr=False)
     dropped: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
-    state: Any = None
+    state: Any = field(default=None, repr=False)

@@ -71,7 +71,7 @@ class ChatClient:
 
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
-        return chat_facts.facts(body)
+        return chat_facts.facts(body, headers)
 
     def to_canonical(self, body: Json) -> Translated:
         """Give the body as it is."""

@@ -7,9 +7,11 @@ What asks for something of OpenRouter's that is not built (presets) is refused: 
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
-from taxiway.call import Facts
+from taxiway.call import NOTHING, Conversation, Facts
 from taxiway.codec import Json, dumps
+from taxiway.conversations import beginning, check_session, conversation_of, tier_of
 from taxiway.errors import InvalidRequest
+from taxiway.http import Headers
 
 Check: TypeAlias = Callable[[str, Any], None]
 """Takes a field's place and its value; raises InvalidRequest."""
@@ -19,6 +21,8 @@ IMAGE_TOKENS: Final = 765
 _CHARACTERS_A_TOKEN: Final = 4
 
 _ROLES: Final = ("user", "assistant", "system", "developer", "tool", "function")
+_SYSTEM: Final = ("system", "developer")
+_NO_MESSAGE: Final[Json] = {}
 _SILENT: Final = ("assistant", "function")
 _TEXT: Final = frozenset({"text"})
 _NONE: Final[frozenset[str]] = frozenset()
@@ -41,7 +45,7 @@ _PARTS: Final = {
 """Content parts by type: the modality, the member that holds it (a text, else an object), and a text that the object needs."""
 
 
-def facts(body: Json) -> Facts:
+def facts(body: Json, headers: Headers = NOTHING) -> Facts:
     """Check a chat body and read what planning may know of it. Raises InvalidRequest, naming the field."""
     messages = body.get("messages")
     if not messages:
@@ -54,9 +58,9 @@ def facts(body: Json) -> Facts:
             given.append(name)
     inputs: list[str] = []
     characters = _read_messages(messages, inputs)
-    parameters = _NONE
-    if given:
-        parameters = _read_parameters(body, given)
+    parameters, named = _NONE, None
+    if given or headers:
+        parameters, named = _read_parameters(body, given), conversation_of(body, headers)
         if "tools" in parameters:
             characters += len(dumps(body["tools"]))
     return Facts(
@@ -66,7 +70,15 @@ def facts(body: Json) -> Facts:
         tokens_of(characters) + IMAGE_TOKENS * inputs.count("image"),
         body.get("max_completion_tokens") or body.get("max_tokens"),
         body.get("stream") is True,
+        named or Conversation("messages", body, _begins),
+        tier_of(body.get("service_tier")) if given else None,
     )
+
+
+def _begins(body: Json) -> str:
+    system = next((one for one in body["messages"] if one["role"] in _SYSTEM), _NO_MESSAGE)
+    first = next((one for one in body["messages"] if one["role"] not in _SYSTEM), _NO_MESSAGE)
+    return beginning(system.get("content"), first.get("content"))
 
 
 def models_of(body: Json) -> tuple[str, ...]:
@@ -282,7 +294,8 @@ FIELDS: Final[dict[str, Check]] = {
     "plugins": _plugins,
     "preset": _preset,
     **dict.fromkeys(("metadata", "stream_options"), _DICT),
-    **dict.fromkeys(("service_tier", "user", "session_id", "prompt_cache_key"), _STR),
+    **dict.fromkeys(("service_tier", "user", "prompt_cache_key"), _STR),
+    "session_id": check_session,
 }
 """The check of each field; dialects that have some of these fields too check them alike."""
 

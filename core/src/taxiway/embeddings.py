@@ -9,13 +9,14 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from taxiway.call import Call, Facts
+from taxiway.call import NOTHING, Call, Facts
 from taxiway.chat import ChatClient, ChatUpstream, offer
 from taxiway.chat_facts import check, choice, integer, models_of, of_type, read_parts, tokens_of
 from taxiway.chat_progress import ChatProgress
 from taxiway.chat_stamp import ChatStamp
 from taxiway.chat_usage import charged, usage_of
 from taxiway.codec import Json
+from taxiway.conversations import conversation_of
 from taxiway.dialect import Dialect, Progress, Stamp, under_bases
 from taxiway.errors import InvalidRequest, Malformed
 from taxiway.hookspecs import hookimpl
@@ -35,7 +36,7 @@ _FIELDS: Final = {
 _PARAMETERS: Final = frozenset({"dimensions", "encoding_format"})
 
 
-def facts(body: Json) -> Facts:
+def facts(body: Json, headers: Headers = NOTHING) -> Facts:
     """Check an embeddings body and read what planning may know of it. Raises InvalidRequest, naming the field."""
     used = [name for name in _FIELDS if body.get(name) is not None]
     for name in used:
@@ -46,7 +47,13 @@ def facts(body: Json) -> Facts:
     else:
         # A list of numbers is one text as tokens.
         tokens = _tokens("input", given, inputs)
-    return Facts(models_of(body), _PARAMETERS.intersection(used), frozenset(inputs), tokens)
+    return Facts(
+        models_of(body),
+        _PARAMETERS.intersection(used),
+        frozenset(inputs),
+        tokens,
+        conversation=conversation_of(body, headers),
+    )
 
 
 def _tokens(where: str, item: Any, inputs: list[str]) -> int:
@@ -128,7 +135,7 @@ class EmbeddingsClient(ChatClient):
 
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
-        return facts(body)
+        return facts(body, headers)
 
     def stamp(self, call: Call, bill: Callable[[], Bill]) -> Stamp:
         """Return the stamp of one call."""

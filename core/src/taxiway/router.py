@@ -63,6 +63,7 @@ class Router:
         self._engine: Engine | None = None
         self._spool: Spool | None = None
         self._closing = AsyncExitStack()
+        self._reloading = asyncio.Lock()
 
     @classmethod
     def from_config(cls, path: str | Path | None = None, **around: Unpack[Around]) -> Self:
@@ -131,8 +132,10 @@ class Router:
         """Read all keys again and go on with a new snapshot. Raises ConfigError, and then the old one stays."""
         parts, engine = self._parts, self.engine
         assert parts is not None
-        engine.snapshot = await parts.refresh()
-        engine.health.reloaded()
+        # Of two at once the one that read its keys earlier could else be the one whose snapshot stays.
+        async with self._reloading:
+            engine.snapshot = await parts.refresh()
+            engine.health.reloaded()
 
     @property
     def engine(self) -> Engine:

@@ -21,7 +21,9 @@ from taxiway.chat_facts import (
     tokens_of,
 )
 from taxiway.codec import Json, dumps
+from taxiway.conversations import beginning, conversation_of, tier_of
 from taxiway.errors import InvalidRequest
+from taxiway.http import Headers
 
 _ROLES: Final = ("user", "assistant", "system")
 _HUGE: Final = 2**53
@@ -66,7 +68,7 @@ _BLOCKS: Final[dict[str, tuple[tuple[str, type], ...]]] = {
 _INPUTS: Final = {"image": "image", "document": "file"}
 
 
-def facts(body: Json) -> Facts:
+def facts(body: Json, headers: Headers) -> Facts:
     """Check a body and read what planning may know of it. Raises InvalidRequest, naming the field."""
     given = [name for name, value in body.items() if value is not None]
     for name in given:
@@ -97,7 +99,15 @@ def facts(body: Json) -> Facts:
         tokens_of(reader.characters) + IMAGE_TOKENS * reader.images,
         body.get("max_tokens") or None,
         body.get("stream") is True,
+        conversation_of(body, headers, _begins),
+        tier_of(body.get("service_tier")),
     )
+
+
+def _begins(body: Json) -> str:
+    # `metadata.user_id` is no conversation: it names who is served.
+    said = [one for one in body["messages"] if one["role"] != "system"]
+    return beginning(body.get("system"), said[0].get("content") if said else None)
 
 
 class _Reader:
@@ -240,5 +250,6 @@ _FIELDS: Final[dict[str, Check]] = {
     # As in chat: what asks for something that is not built is refused.
     "plugins": FIELDS["plugins"],
     "preset": FIELDS["preset"],
+    "session_id": FIELDS["session_id"],
     **dict.fromkeys(("metadata", "cache_control", "provider"), _DICT),
 }

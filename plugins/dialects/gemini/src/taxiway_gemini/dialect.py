@@ -51,7 +51,7 @@ class GeminiClient:
 
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the member."""
-        return facts(body, path)
+        return facts(body, path, headers)
 
     def to_canonical(self, body: Json) -> Translated:
         """Translate a body. Raises Unsupported."""

@@ -5,8 +5,10 @@ from typing import Any, Final
 
 from taxiway.call import Facts
 from taxiway.chat_facts import models_of, tokens_of
-from taxiway.codec import Json, dumps, items
+from taxiway.codec import Json, dumps, items, text_of
+from taxiway.conversations import beginning, conversation_of, tier_of
 from taxiway.errors import InvalidRequest
+from taxiway.http import Headers
 from taxiway_gemini.media import is_media, modality_of
 from taxiway_gemini.members import member
 from taxiway_gemini.to_request import CONFIG
@@ -22,7 +24,7 @@ _AUTHORS: Final = ("gemini", "gemma", "text-embedding", "text-multilingual-embed
 _PARAMETERS: Final = {theirs: ours for ours, theirs in reversed(CONFIG.items()) if ours not in {"n", "modalities"}}
 
 
-def facts(body: Json, path: Mapping[str, str]) -> Facts:
+def facts(body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
     """Check a body and read what planning may know of it. Raises InvalidRequest, naming the member."""
     config = _object(body, "generationConfig")
     characters, inputs = 0, ["text"]
@@ -54,7 +56,15 @@ def facts(body: Json, path: Mapping[str, str]) -> Facts:
         tokens_of(characters) + _IMAGE_TOKENS * inputs.count("image"),
         _most(config),
         path.get("action") == STREAM,
+        conversation_of(body, headers, _begins),
+        tier_of(text_of(member(body, "serviceTier")).lower() or None),
     )
+
+
+def _begins(body: Json) -> str:
+    instruction, first = member(body, "systemInstruction"), items(body.get("contents"))
+    system = instruction.get("parts") if type(instruction) is dict else None
+    return beginning(items(system), items(first[0].get("parts")) if first else None)
 
 
 def models_of_path(body: Json, path: Mapping[str, str]) -> tuple[str, ...]:

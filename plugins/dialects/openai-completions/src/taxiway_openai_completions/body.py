@@ -9,7 +9,9 @@ from taxiway.call import Facts, Translated
 from taxiway.candidate import Endpoint
 from taxiway.chat_facts import FIELDS, Check, integer, models_of, of_type, tokens_of
 from taxiway.codec import Json
+from taxiway.conversations import conversation_of, tier_of
 from taxiway.errors import InvalidRequest, Unsupported
+from taxiway.http import Headers
 
 _PARAMETERS: Final = (
     "temperature top_p top_k min_p top_a frequency_penalty presence_penalty repetition_penalty seed stop logit_bias reasoning "
@@ -39,7 +41,7 @@ _CHAT_ONLY: Final = ("tools", "functions", "response_format", "audio")
 _READ: Final = frozenset({"messages", "logprobs", "top_logprobs", "max_completion_tokens"})
 
 
-def facts(body: Json) -> Facts:
+def facts(body: Json, headers: Headers) -> Facts:
     """Check a body and read what planning may know of it. Raises InvalidRequest, naming the field."""
     given = [name for name, value in body.items() if name in _FIELDS and value is not None]
     for name in given:
@@ -52,6 +54,8 @@ def facts(body: Json) -> Facts:
         tokens=_tokens(body.get("prompt")),
         max_output=body.get("max_tokens"),
         stream=body.get("stream") is True,
+        conversation=conversation_of(body, headers),
+        service_tier=tier_of(body.get("service_tier")),
     )
 
 

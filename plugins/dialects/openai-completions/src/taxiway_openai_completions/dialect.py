@@ -115,7 +115,7 @@ class CompletionsClient(ChatClient):
 
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
-        return bodies.facts(body)
+        return bodies.facts(body, headers)
 
     def to_canonical(self, body: Json) -> Translated:
         """Translate a body. Raises Unsupported where it means nothing to a model that chats."""

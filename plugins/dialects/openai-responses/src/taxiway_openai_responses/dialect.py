@@ -51,7 +51,7 @@ class ResponsesClient(ChatClient):
 
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
-        return facts.facts(body)
+        return facts.facts(body, headers)
 
     def to_canonical(self, body: Json) -> Translated:
         """Translate a body. Raises Unsupported for what means nothing outside the Responses API, and Malformed."""

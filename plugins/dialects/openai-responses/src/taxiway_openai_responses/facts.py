@@ -20,10 +20,13 @@ from taxiway.chat_facts import (
     tokens_of,
 )
 from taxiway.codec import Json, dumps
+from taxiway.conversations import beginning, conversation_of, tier_of
 from taxiway.errors import InvalidRequest
+from taxiway.http import Headers
 
 _STATELESS: Final = "can't be used here: no responses are stored, so send the whole conversation as input"
 _ROLES: Final = ("user", "assistant", "system", "developer")
+_SYSTEM: Final = ("system", "developer")
 
 _ITEMS: Final = {
     "function_call": ("call_id", "name", "arguments"),
@@ -90,7 +93,7 @@ _FIELDS: Final[dict[str, Check]] = {
 }
 
 
-def facts(body: Json) -> Facts:
+def facts(body: Json, headers: Headers) -> Facts:
     """Check a Responses body and read what planning may know of it. Raises InvalidRequest, naming the field."""
     given = [name for name in body if name in _FIELDS and body[name] is not None]
     for name in given:
@@ -109,7 +112,16 @@ def facts(body: Json) -> Facts:
         tokens_of(characters) + IMAGE_TOKENS * inputs.count("image"),
         body.get("max_output_tokens"),
         body.get("stream") is True,
+        conversation_of(body, headers, _begins),
+        tier_of(body.get("service_tier")),
     )
+
+
+def _begins(body: Json) -> str:
+    given = body.get("input")
+    said = given if type(given) is list else [{"content": given}]
+    system = body.get("instructions") or next((one.get("content") for one in said if one.get("role") in _SYSTEM), None)
+    return beginning(system, next((one.get("content") for one in said if one.get("role") not in _SYSTEM), None))
 
 
 def _parameters(body: Json, given: list[str]) -> frozenset[str]:
