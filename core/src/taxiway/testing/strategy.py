@@ -17,8 +17,10 @@ from typing import Any, ClassVar, NoReturn
 
 import pytest
 from attrs import define
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from taxiway.call import LIBRARY, Call, Facts
+from taxiway.call import LIBRARY, Call, Conversation, Facts
 from taxiway.candidate import Endpoint
 from taxiway.converter import structure
 from taxiway.draws import Draws
@@ -28,7 +30,7 @@ from taxiway.money import Price
 from taxiway.preferences import NO_PREFERENCES
 from taxiway.registration import AnyRegistration
 from taxiway.strategy import HealthView, Ranked, Strategy
-from taxiway.testing.dialect import context, make_endpoint
+from taxiway.testing.dialect import INHERITED, JSON, context, make_endpoint
 
 PRICES: Mapping[str, Price] = {
     "known": Price(input=1e-6, output=2e-6),
@@ -136,6 +138,78 @@ def _busy(endpoints: Sequence[Endpoint]) -> FakeView:
     )
 
 
+@define
+class _Remembers(FakeView):
+    """A view that has one figure of each endpoint for whatever a strategy may have recorded."""
+
+    any_record: Mapping[Endpoint, float] = {}
+
+    def recorded(self, endpoint: Endpoint, name: str) -> float | None:
+        return self.any_record.get(endpoint)
+
+
+_AMOUNTS = st.none() | st.sampled_from([0.0, 1e-9, 1e-6, 1.0]) | st.floats(0.0, 1e9)
+_PRICES = st.builds(
+    Price,
+    input=_AMOUNTS,
+    output=_AMOUNTS,
+    cache_read=_AMOUNTS,
+    request=st.sampled_from([0.0, 0.01]),
+    above=st.sampled_from([(), ((100, Price(input=3e-6, output=6e-6)),), ((0, Price()),)]),
+)
+_ENDPOINTS = st.lists(st.tuples(st.sampled_from(["acme/model-1", "acme/model-2", "other/model"]), _PRICES), max_size=5)
+_TEXTS = st.text(max_size=20) | st.sampled_from(["Hello", "```\nx = 1\n```", "Prove it step by step"])
+_MESSAGES = st.lists(
+    st.fixed_dictionaries({"role": st.sampled_from(["user", "system"]), "content": JSON | _TEXTS}), max_size=3
+)
+_FIELDS = st.sampled_from(["messages", "contents", "input", "prompt"])
+_BODIES = st.dictionaries(_FIELDS, JSON | _TEXTS | _MESSAGES, max_size=2)
+_CALLS = st.builds(
+    lambda operation, body, facts: Call(
+        "gen-1", 1, operation, "chat", body, facts, NO_PREFERENCES, LIBRARY, 1_760_000_000.5, 0.0, 600.0, {}
+    ),
+    st.sampled_from(["chat", "embeddings", "rerank"]),
+    _BODIES,
+    st.builds(
+        Facts,
+        st.just(("acme/model-1",)),
+        parameters=st.frozensets(st.sampled_from(["tools", "reasoning", "response_format"])),
+        inputs=st.frozensets(st.sampled_from(["text", "image", "file"])),
+        tokens=st.integers(0, 2_000_000),
+        max_output=st.none() | st.integers(0, 100_000),
+        conversation=st.none() | st.builds(Conversation, st.just("messages"), st.text()),
+    ),
+)
+
+
+@st.composite
+def _moments(draw: st.DrawFn) -> tuple[list[Endpoint], FakeView]:
+    """Draw endpoints, and what is known of them."""
+    endpoints = [
+        make_endpoint("chat", "chat", model=model, provider=f"p-{number}", tag=f"p-{number}/eu", price=price)
+        for number, (model, price) in enumerate(draw(_ENDPOINTS))
+    ]
+
+    def figures(numbers: st.SearchStrategy[float]) -> dict[Endpoint, float]:
+        drawn = [(endpoint, draw(st.none() | numbers)) for endpoint in endpoints]
+        return {endpoint: number for endpoint, number in drawn if number is not None}
+
+    times, shares = st.sampled_from([0.0, 1e-6, 0.3]) | st.floats(0.0, 1e6), st.floats(0.0, 1.0)
+    view = _Remembers(
+        latencies=figures(times),
+        throughputs=figures(times),
+        durations=figures(times),
+        successes=figures(shares),
+        limits=figures(shares),
+        any_record=figures(st.floats(-1e9, 1e9)),
+        under_way={endpoint: draw(st.integers(0, 10**6)) for endpoint in endpoints},
+        outages=frozenset(endpoint for endpoint in endpoints if draw(st.booleans())),
+        full=frozenset(endpoint for endpoint in endpoints if draw(st.booleans())),
+        turns=draw(st.integers(0, 100)),
+    )
+    return endpoints, view
+
+
 class StrategyContract:
     """What every strategy holds to. Set `module`, and `name` where it registers several; `options` as its TOML table has them."""
 
@@ -186,6 +260,20 @@ class StrategyContract:
                 rows = _rank(strategy, endpoints, view, call=make_chat(tokens))
                 assert all(math.isfinite(row.score) for row in rows)
                 assert all("\n" not in row.why for row in rows)
+
+    @settings(INHERITED, suppress_health_check=list(HealthCheck), max_examples=25)
+    @given(moment=_moments(), call=_CALLS, seed=st.integers(0, 2**32))
+    def test_whatever_is_asked_and_known_a_ranking_is_sound_and_hangs_on_nothing_else(
+        self, strategy: Strategy, moment: tuple[list[Endpoint], FakeView], call: Call, seed: int
+    ) -> None:
+        endpoints, view = moment
+        rows = _rank(strategy, endpoints, view, seed=seed, call=call)
+        found = [row.endpoint for row in rows]
+        assert len(set(found)) == len(found)
+        assert set(found) <= set(endpoints)
+        assert all(math.isfinite(row.score) for row in rows)
+        assert all("\n" not in row.why for row in rows)
+        assert _values(rows) == _values(_rank(strategy, endpoints, view, seed=seed, call=call))
 
     def test_everything_in_an_outage_is_still_ranked(self, strategy: Strategy) -> None:
         endpoints = make_endpoints(3)

@@ -1,51 +1,17 @@
 import asyncio
 from collections import Counter
 from random import Random
-from typing import ClassVar
 
 import pytest
 
-import taxiway_standard
 from taxiway import Price, Router
 from taxiway.converter import structure
 from taxiway.errors import ConfigError
 from taxiway.testing.dialect import make_endpoint
-from taxiway.testing.strategy import FakeView, StrategyContract, make_chat, make_endpoints, order
+from taxiway.testing.strategy import FakeView, make_chat, make_endpoints, order
 from taxiway_standard.draws import BalancedStrategy, WeightedStrategy
 from taxiway_standard.fixed import OrderStrategy, PriceStrategy, RoundRobinStrategy
 from taxiway_standard.options import Balanced, Weighted
-
-
-class TestBalanced(StrategyContract):
-    module = taxiway_standard
-    name = "balanced"
-
-
-class TestBalancedWithOptions(StrategyContract):
-    module = taxiway_standard
-    name = "balanced"
-    options: ClassVar = {"exponent": 7.5}
-
-
-class TestOrder(StrategyContract):
-    module = taxiway_standard
-    name = "order"
-
-
-class TestPrice(StrategyContract):
-    module = taxiway_standard
-    name = "price"
-
-
-class TestRoundRobin(StrategyContract):
-    module = taxiway_standard
-    name = "round-robin"
-
-
-class TestWeighted(StrategyContract):
-    module = taxiway_standard
-    name = "weighted"
-    options: ClassVar = {"weights": {"provider-0": 0, "provider-1": 5.5}}
 
 
 def at(name, price):
@@ -66,7 +32,7 @@ def shares(strategy, endpoints, view=None, draws=6000):
 
 def test_a_draw_is_weighted_by_one_over_the_squared_price():
     """OpenRouter's own example: 1, 2 and 3 dollars; the first is nine times as likely as the last."""
-    found = shares(BalancedStrategy(2.0), [at("one", 1e-6), at("two", 2e-6), at("three", 3e-6)])
+    found = shares(BalancedStrategy(Balanced()), [at("one", 1e-6), at("two", 2e-6), at("three", 3e-6)])
     total = 1 + 1 / 4 + 1 / 9
     assert found["one"] == pytest.approx(1 / total, abs=0.02)
     assert found["two"] == pytest.approx(1 / 4 / total, abs=0.02)
@@ -77,7 +43,7 @@ def test_the_second_is_drawn_among_those_left():
     endpoints = [at("one", 1e-6), at("two", 2e-6), at("three", 3e-6)]
     seconds, draws = Counter(), 0
     for seed in range(6000):
-        first, second, _ = order(BalancedStrategy(2.0).rank(make_chat(), endpoints, FakeView(), Random(seed)))
+        first, second, _ = order(BalancedStrategy(Balanced()).rank(make_chat(), endpoints, FakeView(), Random(seed)))
         if first.provider == "one":
             draws += 1
             seconds[second.provider] += 1
@@ -85,7 +51,9 @@ def test_the_second_is_drawn_among_those_left():
 
 
 def test_the_exponent_is_an_option():
-    assert shares(BalancedStrategy(1.0), [at("one", 1e-6), at("two", 2e-6)])["one"] == pytest.approx(2 / 3, abs=0.02)
+    assert shares(BalancedStrategy(Balanced(exponent=1.0)), [at("one", 1e-6), at("two", 2e-6)])["one"] == pytest.approx(
+        2 / 3, abs=0.02
+    )
     assert structure({}, Balanced).exponent == 2.0
     with pytest.raises(ConfigError, match="exponent"):
         structure({"exponent": 0.0}, Balanced)
@@ -105,25 +73,25 @@ def test_an_outage_comes_last_whatever_it_costs():
     endpoints = [at("cheap", 1e-9), at("dear", 1e-3), at("dearer", 2e-3)]
     view = FakeView(outages=frozenset(endpoints[:1]))
     for seed in range(300):
-        rows = BalancedStrategy(2.0).rank(make_chat(), endpoints, view, Random(seed))
+        rows = BalancedStrategy(Balanced()).rank(make_chat(), endpoints, view, Random(seed))
         assert order(rows)[-1].provider == "cheap"
     assert rows[0].why.endswith("outage")
 
 
 def test_free_is_preferred_and_not_the_only_one():
-    found = shares(BalancedStrategy(2.0), [at("free", 0.0), at("paid", 1e-6)])
+    found = shares(BalancedStrategy(Balanced()), [at("free", 0.0), at("paid", 1e-6)])
     assert found["free"] == pytest.approx(100 / 101, abs=0.01)
     assert found["paid"] > 0
 
 
 def test_unknown_counts_as_the_dearest():
-    found = shares(BalancedStrategy(2.0), [at("one", 1e-6), at("two", 2e-6), at("unknown", None)])
+    found = shares(BalancedStrategy(Balanced()), [at("one", 1e-6), at("two", 2e-6), at("unknown", None)])
     assert found["unknown"] == pytest.approx(found["two"], abs=0.02)
 
 
 @pytest.mark.parametrize("price", [None, 0.0, 1e-6])
 def test_equal_prices_are_drawn_equally(price):
-    found = shares(BalancedStrategy(2.0), [at("a", price), at("b", price)])
+    found = shares(BalancedStrategy(Balanced()), [at("a", price), at("b", price)])
     assert found["a"] == pytest.approx(0.5, abs=0.02)
 
 
@@ -152,15 +120,19 @@ def test_equal_prices_have_equal_scores_so_that_the_next_strategy_decides():
 
 def test_weights_are_shares():
     endpoints = [at("one", 1e-6), at("three", 1e-6)]
-    assert shares(WeightedStrategy({"three": 3.0}), endpoints)["three"] == pytest.approx(0.75, abs=0.02)
+    assert shares(WeightedStrategy(Weighted(weights={"three": 3.0})), endpoints)["three"] == pytest.approx(
+        0.75, abs=0.02
+    )
 
 
 def test_the_closest_name_wins_and_zero_takes_out():
     here = make_endpoint("chat", "chat", provider="p", tag="p/eu", id="a")
     there = make_endpoint("chat", "chat", provider="p", tag="p/us", id="b")
-    rows = WeightedStrategy({"p": 4.0, "p/us": 0.0}).rank(make_chat(), [here, there], FakeView(), Random(1))
+    rows = WeightedStrategy(Weighted(weights={"p": 4.0, "p/us": 0.0})).rank(
+        make_chat(), [here, there], FakeView(), Random(1)
+    )
     assert [(row.endpoint, row.why) for row in rows] == [(here, "weight 4")]
-    by_model = WeightedStrategy({"acme/model-1": 2.0, "p": 9.0})
+    by_model = WeightedStrategy(Weighted(weights={"acme/model-1": 2.0, "p": 9.0}))
     assert by_model.rank(make_chat(), [here], FakeView(), Random(1))[0].why == "weight 2"
 
 

@@ -3,19 +3,17 @@
 A draw without replacement by weight w is one sort by `-log(1 - u) / w` (Efraimidis and Spirakis), u uniform in [0, 1).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from math import log
 from random import Random
 
 from taxiway import Call, Endpoint, HealthView, Ranked
+from taxiway_standard.options import Balanced, Weighted
+from taxiway_standard.scores import FREE, OUTAGE, closest
 
-_OUTAGE = 1e9
-"""Added to the score of an endpoint with an outage: behind all that have none, and among themselves by the draw."""
 _TINY = 1e-300
 """What stands for the one draw in 2^53 that is 0, which has no logarithm."""
-_FREE = 0.1
-"""A free endpoint is drawn as if it cost this share of the cheapest that costs something."""
 
 
 class BalancedStrategy:
@@ -25,8 +23,8 @@ class BalancedStrategy:
     the dearest known one. Where no price is known at all, all weigh the same.
     """
 
-    def __init__(self, exponent: float) -> None:
-        self._exponent = exponent
+    def __init__(self, options: Balanced) -> None:
+        self._exponent = options.exponent
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Draw."""
@@ -37,36 +35,30 @@ class BalancedStrategy:
         exponent, draw, outage = self._exponent, random.random, view.outage
         ranked = []
         for endpoint, price in zip(endpoints, prices, strict=True):
-            counted = dearest if price is None else price or cheapest * _FREE
+            counted = dearest if price is None else price or cheapest * FREE
             # The logarithm keeps the order, and keeps every score below an outage's, whatever the prices and the exponent.
             score = log(-log(1.0 - draw()) or _TINY) + exponent * log(counted / cheapest)
             out = outage(endpoint)
-            ranked.append(Ranked(endpoint, score + _OUTAGE if out else score, partial(_say, price, out)))
+            ranked.append(Ranked(endpoint, score + OUTAGE if out else score, partial(_say, price, out)))
         return ranked
 
 
 class WeightedStrategy:
     """A draw by the weights of the configuration. An endpoint of weight 0 is not tried."""
 
-    def __init__(self, weights: Mapping[str, float]) -> None:
-        self._weights = weights
+    def __init__(self, options: Weighted) -> None:
+        self._weights = options.weights
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Draw."""
         ranked = []
         for endpoint in endpoints:
-            weight = self._weight(endpoint)
+            weight = closest(self._weights, endpoint, 1.0)
             if weight > 0:
                 ranked.append(
                     Ranked(endpoint, -log(1.0 - random.random()) / weight, partial("weight {:g}".format, weight))
                 )
         return ranked
-
-    def _weight(self, endpoint: Endpoint) -> float:
-        for name in (endpoint.model, endpoint.tag, endpoint.provider):
-            if name in self._weights:
-                return self._weights[name]
-        return 1.0
 
 
 def _say(price: float | None, out: bool) -> str:

@@ -1,0 +1,101 @@
+"""The strategy `adjusted`: what this very call is expected to cost once caches, failures and time are counted."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from random import Random
+
+from taxiway import Call, Endpoint, HealthView, Ranked
+from taxiway.outcome import Outcome
+from taxiway_standard.options import Adjusted
+from taxiway_standard.scores import FREE, OUTAGE, middle, steps
+
+_HOUR = 3600.0
+_OUTPUT = "adjusted-output"
+_CACHED = "adjusted-cached"
+
+
+class AdjustedStrategy:
+    """The cheapest first, where cheap means: USD for the tokens, and for the time, made dearer by failures and rate limits.
+
+    `(price of the uncached prompt + of the cached one + of the expected reply + seconds * dollars_per_hour / 3600)
+    * (1 + error_penalty * share that failed + limit_penalty * share that met a rate limit)`.
+
+    What is not known of an endpoint is taken from its peers: the median time, the dearest price; no failures.
+    """
+
+    def __init__(self, options: Adjusted) -> None:
+        self._options = options
+        self._second = options.dollars_per_hour / _HOUR
+
+    def observe(self, outcome: Outcome) -> Mapping[str, float]:
+        """Learn how long replies are, and how much of a prompt was cached."""
+        usage = outcome.usage
+        if usage is None or usage.estimated or outcome.failure is not None:
+            return {}
+        prompt = usage.prompt
+        figures = {_OUTPUT: float(usage.completion)}
+        if prompt:
+            figures[_CACHED] = usage.cache_read / prompt
+        return figures
+
+    def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
+        """Sort by the adjusted cost, in steps."""
+        options = self._options
+        outputs = [self._output(call, view, endpoint) for endpoint in endpoints]
+        costs = self._money(call, view, endpoints, outputs)
+        if self._second:
+            seconds = _seconds(view, endpoints, outputs)
+            costs = [cost + self._second * time for cost, time in zip(costs, seconds, strict=True)]
+        success, limited, outage = view.success, view.limited, view.outage
+        for index, endpoint in enumerate(endpoints):
+            share = success(endpoint)
+            failed = 0.0 if share is None else 1.0 - share
+            penalty = options.error_penalty * failed + options.limit_penalty * (limited(endpoint) or 0.0)
+            costs[index] *= 1.0 + penalty
+        ranked = []
+        for endpoint, cost, score in zip(endpoints, costs, steps(costs, options.tolerance), strict=True):
+            if outage(endpoint):
+                ranked.append(Ranked(endpoint, OUTAGE + score, partial("${:.6f} all counted; outage".format, cost)))
+            else:
+                ranked.append(Ranked(endpoint, score, partial("${:.6f} all counted".format, cost)))
+        return ranked
+
+    def _output(self, call: Call, view: HealthView, endpoint: Endpoint) -> float:
+        """Return the tokens that a reply is expected to have there."""
+        usual = call.expected_output
+        learnt = view.recorded(endpoint, _OUTPUT) if usual else None
+        if learnt is None:
+            return usual
+        most = call.facts.max_output
+        return learnt if most is None or learnt < most else most
+
+    @staticmethod
+    def _money(call: Call, view: HealthView, endpoints: Sequence[Endpoint], outputs: Sequence[float]) -> list[float]:
+        """Return the USD that the tokens are expected to cost at each endpoint."""
+        tokens, recorded = call.facts.tokens, view.recorded
+        found: list[float | None] = []
+        for endpoint, output in zip(endpoints, outputs, strict=True):
+            price = endpoint.price.at(tokens) if endpoint.price.above else endpoint.price
+            into, out = price.input, price.output
+            if into is None or (out is None and output):
+                found.append(None)
+                continue
+            cost = tokens * into + output * (out or 0.0) + price.request
+            if price.cache_read is not None:
+                cost -= (recorded(endpoint, _CACHED) or 0.0) * tokens * (into - price.cache_read)
+            found.append(cost)
+        paid = [cost for cost in found if cost]
+        cheapest, dearest = (min(paid), max(paid)) if paid else (1e-6, 1e-6)
+        return [dearest if cost is None else cost or cheapest * FREE for cost in found]
+
+
+def _seconds(view: HealthView, endpoints: Sequence[Endpoint], outputs: Sequence[float]) -> list[float]:
+    """Return how long a reply is expected to take at each endpoint."""
+    waits = [view.latency(endpoint) for endpoint in endpoints]
+    rates = [view.throughput(endpoint) for endpoint in endpoints]
+    usual_wait, usual_rate = middle(waits, 0.0), middle(rates, 0.0)
+    seconds = []
+    for wait, rate, output in zip(waits, rates, outputs, strict=True):
+        pace = rate or usual_rate
+        seconds.append((usual_wait if wait is None else wait) + (output / pace if pace else 0.0))
+    return seconds
