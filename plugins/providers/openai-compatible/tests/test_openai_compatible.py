@@ -517,6 +517,16 @@ def test_a_request_is_said_as_its_api_wants_it_and_the_callers_body_stays():
     assert sent.candidate.endpoint.prefill
 
 
+def test_who_goes_on_where_a_message_ends_is_said_of_single_models_too():
+    rows = (
+        ModelRow(ids=("new-*",), prefill=False),
+        ModelRow(ids=("new-but-able",), prefill=True),
+        ModelRow(ids=("*",)),
+    )
+    shape = Shape(slug="acme", name="Acme", base_url="https://a.example", models=rows, prefill=True)
+    assert [shape.goes_on(id_) for id_ in ("old", "new-one", "new-but-able")] == [True, False, True]
+
+
 def test_a_quirk_may_be_made_for_each_reply():
     def numbered(sent):
         seen = []

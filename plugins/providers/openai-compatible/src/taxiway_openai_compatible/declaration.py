@@ -109,7 +109,7 @@ class ModelRow:
 
     `dialects`: those of the shape's that they speak, best first; None: nothing is known. `refuses`: canonical fields that they
     answer with an error, beside the shape's; `takes`: fields that they take though the shape or an earlier row refuses them.
-    `efforts`: instead of the shape's. `thinking_refuses` and `elsewhere`: as an `Endpoint`'s.
+    `efforts`, `prefill`: instead of the shape's. `thinking_refuses` and `elsewhere`: as an `Endpoint`'s.
     """
 
     ids: tuple[str, ...]
@@ -117,6 +117,7 @@ class ModelRow:
     refuses: frozenset[str] = frozenset()
     takes: frozenset[str] = frozenset()
     efforts: Mapping[str, str] | None = None
+    prefill: bool | None = None
     thinking_refuses: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
 
@@ -181,6 +182,11 @@ class Shape:
             if row.efforts is not None and row.matches(id):
                 efforts = row.efforts
         return efforts.get(effort, effort)
+
+    def goes_on(self, id: str) -> bool:  # noqa: A002
+        """Whether a model goes on where a last assistant message ends."""
+        said = [row.prefill for row in self.models if row.prefill is not None and row.matches(id)]
+        return said[-1] if said else self.prefill
 
     def unsupported(self, model: CatalogModel) -> frozenset[str]:
         """Return the canonical fields that a model is known to refuse."""

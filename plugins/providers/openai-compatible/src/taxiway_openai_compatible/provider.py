@@ -262,7 +262,7 @@ class CompatibleProvider:
             unsupported=shape.unsupported(model),
             thinking_refuses=shape.told(model.id, "thinking_refuses"),
             elsewhere=shape.told(model.id, "elsewhere"),
-            prefill=shape.prefill,
+            prefill=shape.goes_on(model.id),
             echoes=shape.echoes,
             charges=shape.charges,
         )
