@@ -81,17 +81,23 @@ def text_of(content: object) -> str:
 
 def choices_of(body: Json, model: Model, slug: str, seed: int) -> list[Choice]:
     """Answer a chat request, `n` times."""
+    begun = ""
+    if model.prefill and len(body["messages"]) > 1 and body["messages"][-1].get("role") == "assistant":
+        *before, last = body["messages"]
+        begun, body = text_of(last.get("content")), {**body, "messages": before}
     prompt = "\n".join(text_of(m.get("content")) for m in body["messages"] if isinstance(m, dict))
     randoms = (Random(f"{seed}|{slug}|{body.get('seed')}|{n}|{prompt}") for n in range(body.get("n") or 1))  # noqa: S311
-    return [_choice(body, model, slug, random) for random in randoms]
+    return [_choice(body, model, slug, random, begun) for random in randoms]
 
 
-def _choice(body: Json, model: Model, slug: str, random: Random) -> Choice:
+def _choice(body: Json, model: Model, slug: str, random: Random, begun: str) -> Choice:
+    """Answer once. `begun`: what of the answer is there already."""
     last = body["messages"][-1] if body["messages"] else {}
     asked = text_of(last.get("content"))
     if last.get("role") != "tool" and (calls := _tool_calls(body, asked, random)):
         return Choice(calls=calls, finish="tool_calls")
-    return _limited(Choice(_text(body, asked, last, model, slug, random)), body, model)
+    text = _text(body, asked, last, model, slug, random)
+    return _limited(Choice(text.removeprefix(begun)), body, model)
 
 
 def _tool_calls(body: Json, asked: str, random: Random) -> list[ToolCall]:

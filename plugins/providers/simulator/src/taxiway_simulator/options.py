@@ -84,7 +84,8 @@ class Model:
     """A simulated model. `id` is what the provider calls it, `slug` its canonical name (default: the id, or `<provider>/<id>`).
 
     `tokens` is the usual length of its answers, `context` the most tokens that fit in, `dimensions` an embedding's length.
-    `answer`: made-up words, or the prompt said back. `pace` None: the provider's.
+    `answer`: made-up words, or the prompt said back. `prefill`: it goes on where a last message of the assistant ends. `pace` None:
+    the provider's.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Model:
     name: str = ""
     operation: Literal["chat", "embeddings"] = "chat"
     answer: Literal["words", "echo"] = "words"
+    prefill: bool = False
     price: Cost = Cost()
     pace: Pace | None = None
     tokens: int = field(default=40, validator=validators.gt(0))

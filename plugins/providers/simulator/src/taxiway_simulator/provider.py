@@ -1,11 +1,11 @@
 """The simulator as a provider: OpenAI's wire, so the code that serves real providers of that shape serves it too."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import evolve, frozen
 
-from taxiway.candidate import Account, Credential, Endpoint, Unit
+from taxiway.candidate import Account, Credential, Endpoint, Operation, Unit
 from taxiway.catalog import Catalog, CatalogModel
 from taxiway.clock import Clock
 from taxiway.converter import structure
@@ -32,7 +32,7 @@ class SimulatorProvider(CompatibleProvider):
     def __init__(self, options: SimulatorOptions, clock: Clock) -> None:
         self.simulation = Simulation(options, clock.now())
         self.transport = SimulatorTransport(self.simulation, clock)
-        self._operations = {model.id: model.operation for model in options.all_models().values()}
+        self._served = options.all_models()
         super().__init__(
             _shape(options, f"{SCHEME}://{self.transport.host}/v1"),
             [_catalogued(model) for model in options.all_models().values()],
@@ -47,8 +47,9 @@ class SimulatorProvider(CompatibleProvider):
     def endpoints(self, catalog: Catalog, accounts: Sequence[Account]) -> Iterable[Endpoint]:
         """Say what is served. A simulated key has one quota for all models, so they are of one quota group."""
         for endpoint in super().endpoints(catalog, accounts):
-            operation = self._operations[endpoint.id]
-            yield evolve(endpoint, dialects={operation: (operation,)}, quota_group=self.slug)
+            model = self._served[endpoint.id]
+            dialects: Mapping[Operation, tuple[str, ...]] = {model.operation: (model.operation,)}
+            yield evolve(endpoint, dialects=dialects, quota_group=self.slug, prefill=model.prefill)
 
 
 def _shape(options: SimulatorOptions, base_url: str) -> Shape:
