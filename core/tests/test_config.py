@@ -13,6 +13,7 @@ from taxiway.clock import Duration
 from taxiway.config import LATER, load, read
 from taxiway.converter import structure
 from taxiway.routing import Routing
+from taxiway.snapshot import Snapshot
 from taxiway.tables import ModelTable
 
 
@@ -167,9 +168,6 @@ def test_tables_of_later_are_not_built_yet(table):
     [
         ({"routing": {"hedge": {"after": "p95"}}}, "routing.hedge", "is not built yet"),
         ({"routing": {"sort": "price"}}, "routing.sort", "is not built yet"),
-        ({"routing": {"on_interrupted": "resume"}}, "routing.on_interrupted", '"resume" is not built yet'),
-        ({"routing": {"on_interrupted": "hold"}}, "routing.on_interrupted", '"hold" is not built yet'),
-        ({"models": {"a/b": {"on_interrupted": "hold"}}}, 'models."a/b".on_interrupted', "is not built yet"),
         ({"credentials": [{"provider": "a", "zdr": True}]}, "credentials[0].zdr", "is not built yet"),
         ({"credentials": [{"provider": "a", "required": True}]}, "credentials[0].required", "is not built yet"),
         ({"credentials": [{"provider": "a", "byok_only": True}]}, "credentials[0].byok_only", "is not built yet"),
@@ -178,6 +176,13 @@ def test_tables_of_later_are_not_built_yet(table):
 )
 def test_words_of_later_are_not_built_yet(raw, path, said):
     assert problems(raw) == {path: said}
+
+
+def test_what_follows_an_interruption_is_said_for_all_calls_and_for_single_models():
+    config = parse({"routing": {"on_interrupted": "resume"}, "models": {"a/b": {"on_interrupted": "hold"}}})
+    snapshot = Snapshot(offers={}, names=config.models, routing=config.routing)
+    said = [snapshot.on_interrupted(*names) for names in (("a/b",), ("a/c",), ("team/x", "a/b"), ("a/b", "a/c"))]
+    assert said == ["hold", "resume", "hold", "hold"]
 
 
 @pytest.mark.parametrize("key", [LITERAL, "", 17, {"value": LITERAL}, [LITERAL], "ENV:" + LITERAL])

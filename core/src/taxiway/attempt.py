@@ -8,27 +8,30 @@ from typing import TYPE_CHECKING, Final
 from attrs import evolve
 
 from taxiway.call import Call, Outgoing, Translated
-from taxiway.codec import Json, loads
+from taxiway.codec import Json
 from taxiway.errors import InvalidRequest, Malformed, TransportError, Unsupported
 from taxiway.failures import POLICIES
 from taxiway.http import Headers
 from taxiway.outcome import AttemptRecord, Bill, Failure, Outcome
 from taxiway.picks import Pick
 from taxiway.provider import Event, InBandError
+from taxiway.refusals import error_body, error_of, lost
+from taxiway.resumption import Answer, go_on
 from taxiway.retry_after import epoch_of
 from taxiway.secret import Secret, scrub
 from taxiway.snapshot import Snapshot
 from taxiway.translation import Translation
-from taxiway.transport import Exchange
 from taxiway.usage import Usage
 from taxiway.watch import Watch
 
 if TYPE_CHECKING:
     from taxiway.executor import Engine
     from taxiway.provider import Provider, Replies
+    from taxiway.routing import OnInterrupted
+    from taxiway.transport import Exchange
 
-MAX_ERROR_BODY: Final = 256 * 1024
-"""Bytes of an error reply that are read; the rest is of no use to anybody."""
+MOST_HELD: Final = 1000
+"""Events without a token that are held back: who sends more is let through, so that memory is bounded."""
 
 _DRAIN: Final = 1.0
 """Seconds that a connection may take to end a body whose last event has come."""
@@ -37,29 +40,36 @@ _DRAIN: Final = 1.0
 class Attempt:
     """One try. `record` is what is kept of it; `usage` is what is known so far, `last` the events that end a stream which is whole.
 
-    `secret` is what it is sent with. `opened`: it was translated, so that there is a `progress`.
+    `secret` is what it is sent with. `opened`: it was translated, so that there is a `progress`. `whole`: a stream came to its
+    end. `answer`: what outlives the attempt, where another may go on with what it gave.
     """
 
     __slots__ = tuple(
         "_bill _closed _ended _engine _exchange _late _marked _provider _replies _reservation _shaped _started "
-        "_timeouts _translation _watch call candidate committed first_token last opened outgoing progress record secret stamp "
-        "status usage".split()
+        "_timeouts _translation _watch answer call candidate committed first_token last on_interrupted opened outgoing progress "
+        "record secret stamp status usage whole".split()
     )
 
-    def __init__(self, engine: "Engine", snapshot: Snapshot, call: Call, pick: Pick, number: int) -> None:
+    def __init__(
+        self, engine: "Engine", snapshot: Snapshot, call: Call, pick: Pick, number: int, answer: Answer | None = None
+    ) -> None:
         candidate = pick.candidate
         endpoint, account = candidate.endpoint, candidate.account
         self._engine, self.call, self.candidate = engine, call, candidate
         self._reservation = pick.reservation
         self._provider: Provider = snapshot.providers[endpoint.provider]
         self._timeouts = snapshot.timeouts(endpoint.model)
+        self.answer = answer
+        self.on_interrupted: OnInterrupted = "error"
+        if call.facts.stream:
+            self.on_interrupted = snapshot.on_interrupted(call.facts.models[0], endpoint.model)
         self._started = engine.clock.monotonic()
         self._exchange: Exchange | None = None
         self._watch: Watch | None = None
         self._replies: Replies | None = None
         self._late: Failure | None = None
         self._bill: Bill | None = None
-        self._marked = self._closed = self._ended = self.committed = self.opened = False
+        self._marked = self._closed = self._ended = self.committed = self.opened = self.whole = False
         self.secret = account.secret
         self._shaped: Translated | None = None
         self.last: list[Json] = []
@@ -94,8 +104,13 @@ class Attempt:
         """Translate, prepare, account, send. Raises SpoolUnavailable: nothing was sent then."""
         engine, call, candidate = self._engine, self.call, self.candidate
         try:
-            self._translation = translation = Translation(engine.dialects, call, candidate.endpoint, self._shaped)
-            self.progress, self.stamp = translation.progress(), translation.stamp(self.bill)
+            if self.answer is not None or self.on_interrupted == "resume":
+                self._translation = translation = go_on(self, engine.dialects, self._shaped)
+            else:
+                self._translation = translation = Translation(engine.dialects, call, candidate.endpoint, self._shaped)
+            answer = self.answer
+            self.progress = translation.progress()
+            self.stamp = translation.stamp(self.bill) if answer is None else answer.stamp_of(self)
             self.opened = True
             self.outgoing = Outgoing(
                 call, translation.spoken, translation.body, candidate, self.secret, call.facts.stream
@@ -136,12 +151,23 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - as in open
             return self.failure_of(error)
 
-    async def begin(self) -> Failure | None:
-        """Wait for the head of a stream."""
+    async def begin(self) -> list[Json] | Failure:
+        """Wait for a stream's first token, or for its end where it has none. Returns the events until then."""
         try:
-            return await self._head()
+            if (failure := await self._head()) is not None:
+                return failure
         except Exception as error:  # noqa: BLE001 - as in open
             return self.failure_of(error)
+        held: list[Json] = []
+        progress = self.progress
+        while not (progress.started or progress.finish or len(held) >= MOST_HELD):
+            more = await self.read()
+            if more is None:
+                break
+            if isinstance(more, Failure):
+                return more
+            held += more
+        return held
 
     async def read(self) -> list[Json] | Failure | None:
         """Wait for more of a stream: stamped events in the client's dialect; None: it is whole."""
@@ -248,7 +274,7 @@ class Attempt:
         self.status = head.status
         engine, provider, outgoing = self._engine, self._provider, self.outgoing
         if not 200 <= head.status < 300:
-            body = error_of(await _error_body(exchange))
+            body = error_of(await error_body(exchange))
             return self._classified(head.status, head.headers, body)
         epoch = engine.now(self.candidate.endpoint.provider)
         hints = provider.hints(outgoing, head, epoch)
@@ -261,15 +287,21 @@ class Attempt:
         """See, translate and stamp events, up to an error among them, which is kept for the next read."""
         progress, stamp, translation = self.progress, self.stamp, self._translation
         batch: list[Json] = []
-        for event in events:
-            if isinstance(event, InBandError):
-                self._late = self._in_band(event)
-                break
-            progress.see(event)
-            for ours in translation.events(event):
-                stamped = stamp.event(ours)
-                if stamped is not None:
-                    batch.append(stamped)
+        try:
+            for event in events:
+                if isinstance(event, InBandError):
+                    self._late = self._in_band(event)
+                    break
+                progress.see(event)
+                for ours in translation.events(event):
+                    stamped = stamp.event(ours)
+                    if stamped is not None:
+                        batch.append(stamped)
+        except Exception as error:
+            if not batch:
+                raise
+            # What came before it was read well: the client gets it first.
+            self._late = self.failure_of(error)
         if self.first_token is None and progress.started:
             self.first_token = self._engine.clock.monotonic()
             assert self._watch is not None
@@ -283,6 +315,7 @@ class Attempt:
         self._read_usage()
         if self.progress.done and (self.progress.started or self.progress.finish):
             stamped = map(self.stamp.event, self._translation.close())
+            self.whole = True
             self.last = [*(event for event in stamped if event is not None), *self.stamp.last()]
             return None
         what = "ended early" if self.progress.started else "was empty"
@@ -291,7 +324,7 @@ class Attempt:
     def _read_usage(self) -> None:
         """Take the provider's usage; where it sent none, an estimate, marked."""
         self.usage = self.progress.usage or Usage(
-            input=self.call.facts.tokens, output=len(self.progress.text) // 4, estimated=True
+            input=self.call.facts.tokens, output=(len(self.progress.text) + 3) // 4, estimated=True
         )
 
     def _estimate(self, failure: Failure, sent: bool) -> None:
@@ -350,35 +383,3 @@ class Attempt:
         assert self._exchange is not None
         assert self._replies is not None
         return self._exchange, self._replies
-
-
-def lost(error: TransportError) -> Failure:
-    """Say what a failed exchange means (reliability: which phase and reason is whose fault)."""
-    what = "the provider could not be reached" if error.sent == "none" else "the connection failed"
-    message = scrub(f"{what}: {error}")
-    if error.reason == "timeout":
-        return Failure(kind="timeout", message=f"no answer in time (phase {error.phase})")
-    if error.reason == "local" or error.detail == "redirect":
-        return Failure(kind="unavailable", scope="none", message=message)
-    if error.phase == "dns" or error.reason in {"refused", "unreachable"}:
-        return Failure(kind="unavailable", scope="origin", message=message)
-    return Failure(kind="unavailable", message=message)
-
-
-async def _error_body(exchange: Exchange) -> bytes:
-    """Read an error reply, as far as it can be read."""
-    data = b""
-    with suppress(TransportError):
-        while len(data) < MAX_ERROR_BODY and (more := await exchange.read()):
-            data += more
-    if len(data) >= MAX_ERROR_BODY:
-        exchange.abort()
-    return data
-
-
-def error_of(data: bytes) -> Json | str:
-    """Return what an error reply says, as `Provider.classify` takes it."""
-    with suppress(Malformed):
-        if isinstance(value := loads(data), dict):
-            return value
-    return data.decode("utf-8", "replace")

@@ -8,7 +8,7 @@ from taxiway.codec import Json
 if TYPE_CHECKING:
     from taxiway.usage import Usage
 
-_TOKENS: Final = tuple(
+TOKENS: Final = tuple(
     "content tool_calls reasoning reasoning_content reasoning_details refusal audio function_call images annotations".split()
 )
 """Members of a delta or message that are an answer's beginning, where they are not empty."""
@@ -45,7 +45,7 @@ class ChatProgress:
             index, content, reason = choice.get("index", 0), choice.get(self._member), choice.get("finish_reason")
             if content:
                 if not self.started:
-                    self.started = any(map(content.get, _TOKENS))
+                    self.started = any(map(content.get, TOKENS))
                 if index == 0 and type(text := content.get("content")) is str:
                     self._pieces.append(text)
             if reason is None:

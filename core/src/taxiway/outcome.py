@@ -37,6 +37,10 @@ State: TypeAlias = Literal["done", "interrupted", "failed", "cancelled", "lost"]
 """How a generation ended. `interrupted`: after its first token; `lost`: the process died, and what is recorded is an estimate."""
 
 
+Role: TypeAlias = Literal["", "resumption", "hedge"]
+"""Why an attempt was made, where it is neither the first nor follows a failure."""
+
+
 @frozen(kw_only=True)
 class QuotaHint:
     """What a provider said of one of its limits, in a reply's headers or a 429's body.
@@ -105,6 +109,7 @@ class AttemptRecord:
     """One attempt as it is kept: no prompt, no key. `account` is the credential's label. A new field is the last: see `records`.
 
     `price`: USD per token in and out, as planned; `headroom`: the share of its tightest limit that was free. `tokens` and `max_output` are what an estimate is made from.
+    `role`: why it ran beside or after another: it is a `resumption` of a broken stream, or a `hedge`; empty for all others.
     """
 
     number: int
@@ -127,6 +132,7 @@ class AttemptRecord:
     duration: float | None = None
     usage: Usage | None = None
     cost: float | None = None
+    role: Role = ""
 
 
 @define

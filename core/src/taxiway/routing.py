@@ -12,6 +12,10 @@ from taxiway.preferences import NO_PREFERENCES, Preferences
 Cycle: TypeAlias = Literal["headroom", "waterfall", "round-robin"]
 """How equal accounts of an endpoint take turns: most room first, the first until it is full, one after the other."""
 
+OnInterrupted: TypeAlias = Literal["error", "resume", "hold"]
+"""What follows when a stream breaks after its first token: an error event; another endpoint goes on with the answer; it can't
+happen, since nothing is sent before the answer is whole."""
+
 _positive = validators.gt(0.0)
 
 
@@ -47,7 +51,7 @@ class Routing:
     strategies: tuple[str, ...] = ("balanced",)
     cycle: Cycle = "headroom"
     wait: Duration = field(default=0.0, validator=validators.ge(0.0))
-    on_interrupted: Literal["error"] = "error"
+    on_interrupted: OnInterrupted = "error"
     fallback_on: frozenset[Kind] = frozenset(POLICIES) - {"cancelled"}
     timeouts: Timeouts = Timeouts()
     retry_budget: RetryBudget = RetryBudget()
@@ -60,3 +64,4 @@ class ModelRouting:
 
     try_: tuple[str, ...] = ()
     timeouts: Timeouts | None = None
+    on_interrupted: OnInterrupted | None = None

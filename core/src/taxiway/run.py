@@ -11,6 +11,7 @@ from taxiway.failures import POLICIES
 from taxiway.outcome import AttemptRecord, CallError, Failure, Generation, Kind, RefreshFailed, State
 from taxiway.picks import NOTHING_TRIED, SAME_ENDPOINT, Exhausted, Pause, Plan, Tried
 from taxiway.planner import plan
+from taxiway.resumption import Answer, elsewhere
 from taxiway.shaping import Wanted
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ class Run:
     """One call on its way: its plan, what was tried, and the record. A snapshot that comes meanwhile is not for it."""
 
     __slots__ = tuple(
-        "_afforded _ended _fetched _free _number _patience _shaped attempt call engine failures plan records snapshot tried "
-        "troubles".split()
+        "_afforded _answer _ended _fetched _free _number _patience _shaped attempt broken call engine failures plan records "
+        "snapshot tried troubles".split()
     )
 
     def __init__(self, engine: "Engine", call: Call) -> None:
@@ -43,6 +44,9 @@ class Run:
         self._patience = self.snapshot.routing.wait
         self._number = self._afforded = self.troubles = 0
         self._free = self._ended = False
+        # The stream that broke off and is to be gone on with, why it broke, and what was given of it.
+        self.broken: tuple[Attempt, Failure] | None = None
+        self._answer: Answer | None = None
         self._shaped: dict[Wanted, Translated] = {}
         self._fetched: dict[str, str] = {}
 
@@ -70,7 +74,9 @@ class Run:
                 self._number += 1
                 if pick.resort:
                     self._marked().resorted = True
-                attempt = self.attempt = Attempt(engine, self.snapshot, call, pick, self._number)
+                attempt = self.attempt = Attempt(engine, self.snapshot, call, pick, self._number, self._answer)
+                if self._answer is not None:
+                    attempt.record.role = "resumption"
                 failure = await self._prepared(attempt) or self._open(attempt)
                 if failure is None:
                     return attempt
@@ -86,6 +92,8 @@ class Run:
             if wanted is not None or (refreshes is not None and held is None):
                 return await self._waited(attempt, wanted)
         except InvalidRequest as error:
+            if self.broken is not None:
+                return attempt.failure_of(error)
             self.failed(attempt, failure := attempt.failure_of(error))
             self._record("failed", None, failure)
             raise
@@ -133,11 +141,22 @@ class Run:
         self.records.append(attempt.record)
         self._record("done", attempt)
 
-    def interrupted(self, attempt: Attempt, failure: Failure) -> CallError:
-        """A stream failed after its first token: record it, and say what the client is told."""
+    def interrupted(self, attempt: Attempt, failure: Failure) -> CallError | None:
+        """A stream failed after its first token. Returns what the client is told, recorded; None: another attempt goes on with it."""
         self.failed(attempt, failure)
-        self._record("interrupted", attempt, failure)
-        return self._error(failure, attempt.candidate, None)
+        self.broken = attempt, failure
+        answer, now = attempt.answer, self.engine.clock.monotonic()
+        goes_on = answer is not None and answer.open and POLICIES[failure.kind].passing
+        if not goes_on or self.troubles >= MOST_ATTEMPTS or now >= self.call.deadline:
+            return self._broke(attempt, failure)
+        assert self.plan is not None
+        budget = self.engine.budget(self.call.caller.workspace)
+        if not elsewhere(self.plan, self._marked(), attempt.candidate.endpoint) or not budget.spend(now):
+            return self._broke(attempt, failure)
+        assert answer is not None
+        answer.resume()
+        self._answer, self._afforded = answer, self._number
+        return None
 
     def cancelled(self) -> None:
         """The client is gone: close the upstream connection now, and account what was used."""
@@ -151,6 +170,8 @@ class Run:
             attempt.abort()
             attempt.end(failure)
             self.records.append(attempt.record)
+        elif self.broken is not None:
+            attempt = self.broken[0]
         if attempt is not None or self.records:
             self._record("cancelled", attempt if attempt is not None and attempt.opened else None, failure)
 
@@ -162,6 +183,9 @@ class Run:
 
     def _exclude(self, candidate: Candidate, kind: Kind) -> None:
         """Say who is not to be tried again after a failure."""
+        if self._answer is not None and kind == "invalid_request":
+            # The request was good before: what is refused is to go on with an answer, and that is this endpoint's own.
+            kind = "unsupported_here"
         tried, policy, endpoint = self._marked(), POLICIES[kind], candidate.endpoint
         match policy.next:
             case "account" if kind == "rate_limited":
@@ -197,6 +221,8 @@ class Run:
             self.engine.log.error(  # noqa: TRY400 - the cause is the message
                 "call refused: %s", error
             )
+            if self.broken is not None:
+                raise self._broke(*self.broken) from None
             if self.records:
                 self._record("failed", None, failure)
             raise CallError(failure, retry_after=1.0, should_retry=True, generation=self.call.id) from None
@@ -226,6 +252,8 @@ class Run:
 
     def _exhausted(self, left: Exhausted) -> CallError:
         """Nothing is left: record it, and say what the client is told."""
+        if self.broken is not None:
+            return self._broke(*self.broken)
         now = self.engine.clock.monotonic()
         passing = [pair for pair in self.failures if POLICIES[pair[1].kind].passing]
         frees = None if left.frees is None else max(0.0, left.frees - now)
@@ -236,6 +264,11 @@ class Run:
             error = self._error(_failure_of_block(left), None, frees)
         self._record("failed", None, error.failure)
         return error
+
+    def _broke(self, attempt: Attempt, failure: Failure) -> CallError:
+        """A stream broke off for good, whatever became of those who were to go on with it: record it, and say why."""
+        self._record("interrupted", attempt, failure)
+        return self._error(failure, attempt.candidate, None)
 
     def _error(self, failure: Failure, candidate: Candidate | None, frees: float | None) -> CallError:
         policy = POLICIES[failure.kind]
@@ -287,9 +320,13 @@ class Run:
             endpoint, progress = attempt.candidate.endpoint, attempt.progress
             generation.model, generation.provider, generation.endpoint = endpoint.model, endpoint.provider, endpoint.key
             generation.is_byok = attempt.candidate.section != "pool"
-            generation.usage, generation.cost = attempt.usage, attempt.record.cost
-            if attempt.first_token is not None:
-                generation.latency = attempt.first_token - call.started
+            answer, first = attempt.answer, attempt.first_token
+            bill = attempt.bill() if answer is None else answer.bill()
+            generation.usage, generation.cost = bill.usage, None if bill.cost is None else bill.cost.total
+            if self.broken is not None:
+                first = self.broken[0].first_token
+            if first is not None:
+                generation.latency = first - call.started
             generation.finish_reason, generation.native_finish_reason = progress.finish, progress.native_finish
             generation.upstream_id = progress.upstream_id
             generation.dropped, generation.applied = list(attempt.dropped), list(attempt.applied)

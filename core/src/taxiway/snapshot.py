@@ -10,7 +10,7 @@ from attrs import Factory, field, frozen
 from taxiway.candidate import Candidate, Endpoint, Operation, Section
 from taxiway.errors import InvalidRequest
 from taxiway.provider import Provider, Refreshes
-from taxiway.routing import ModelRouting, Routing, Timeouts
+from taxiway.routing import ModelRouting, OnInterrupted, Routing, Timeouts
 from taxiway.strategy import Observes, Strategy
 
 SOFT: Final = frozenset({"tools", "tool_choice", "response_format", "structured_outputs", "verbosity"})
@@ -124,6 +124,14 @@ class Snapshot:
             return (name,)
         served, ids = self.offers.get(workspace, {}), self.ids.get(workspace, {})
         return [model for model in own.try_ if model in served or model in ids] or own.try_
+
+    def on_interrupted(self, *names: str) -> OnInterrupted:
+        """Return what follows when a stream breaks: the first of a call's names that has a word of its own says it."""
+        for name in names:
+            own = self.names.get(name)
+            if own is not None and own.on_interrupted is not None:
+                return own.on_interrupted
+        return self.routing.on_interrupted
 
     def timeouts(self, model: str) -> Timeouts:
         """Return the limits that hold for a model."""

@@ -1,7 +1,8 @@
 """The one stream state machine: waiting -> committed -> done | interrupted.
 
-Until the first token nothing reaches the client, so another candidate can take over unseen. After it there is no switch, and a
-stream ends either with its dialect's own end or with an error event: never cut short in silence.
+Until the first token (`on_interrupted = "hold"`: until the end) nothing reaches the client, so another candidate can take over unseen.
+After it a stream ends either with its dialect's own end or with an error event, never cut short in silence; only where that is
+wanted (`resume`) does another endpoint go on with it, and its events say so.
 """
 
 import asyncio
@@ -9,14 +10,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import TYPE_CHECKING, Final
 
 from taxiway import metadata
-from taxiway.codec import Json
+from taxiway.codec import Json, dumps, loads
 from taxiway.outcome import CallError, Failure
 
 if TYPE_CHECKING:
+    from taxiway.attempt import Attempt
     from taxiway.run import Run
 
-MOST_HELD: Final = 1000
-"""Events without a token that are held back: who sends more is let through, so that memory is bounded."""
+MOST_KEPT: Final = 16 * 1024 * 1024
+"""Bytes of events that `hold` keeps of one answer: some 60,000 tokens. A longer one is let through as it comes."""
 
 
 class Stream:
@@ -58,41 +60,57 @@ class Stream:
         try:
             while True:
                 attempt = await run.next()
-                result: list[Json] | Failure | None = await attempt.begin()
-                held: list[Json] = []
-                progress = attempt.progress
-                while not isinstance(result, Failure):
-                    result = await attempt.read()
-                    if not isinstance(result, list):
-                        break
-                    if attempt.committed:
-                        if result:
-                            yield result
-                    elif progress.started or progress.finish or len(held) >= MOST_HELD:
-                        attempt.committed = True
-                        result, held = [*held, *result], []
-                        yield result
-                    else:
-                        held += result
-                if result is None:
-                    attempt.committed = True
+                batch: list[Json] | Failure | None = await attempt.begin()
+                if isinstance(batch, list) and attempt.on_interrupted == "hold":
+                    batch = await _held(attempt, batch)
+                if isinstance(batch, Failure):
+                    run.failed(attempt, batch)
+                    continue
+                attempt.committed = True
+                while isinstance(batch, list) and not attempt.whole:
+                    if batch:
+                        yield batch
+                    batch = await attempt.read()
+                if not isinstance(batch, Failure):
                     run.served(attempt)
                     self.whole = True
                     if attempt.last and metadata.wanted(run.call):
                         metadata.attach(attempt.last[-1], metadata.of(run, attempt))
-                    yield [*held, *attempt.last]
+                    yield [*(batch or ()), *attempt.last]
                     await attempt.drain()
                     return
-                if attempt.committed:
-                    events = list(attempt.stamp.failed(run.interrupted(attempt, result)))
-                    if events and metadata.wanted(run.call):
-                        metadata.attach(events[-1], metadata.of(run, None))
-                    yield events
+                error = run.interrupted(attempt, batch)
+                if error is not None:
+                    yield _failed(run, attempt, error)
                     return
-                run.failed(attempt, result)
         except CallError as error:
-            metadata.tell(error, run)
-            raise
+            if run.broken is None:
+                metadata.tell(error, run)
+                raise
+            # Nobody could go on with the answer: the client is told why it broke off.
+            yield _failed(run, run.broken[0], error)
         except (asyncio.CancelledError, GeneratorExit):
             run.cancelled()
             raise
+
+
+def _failed(run: "Run", attempt: "Attempt", error: CallError) -> list[Json]:
+    """Return the events that tell the client of an attempt's stream why it ends."""
+    events = list(attempt.stamp.failed(error))
+    if events and metadata.wanted(run.call):
+        metadata.attach(events[-1], metadata.of(run, None))
+    return events
+
+
+async def _held(attempt: "Attempt", batch: list[Json]) -> list[Json] | Failure:
+    """Wait for the whole of a stream that has begun. Returns its events: encoded, they take a sixth of the memory meanwhile."""
+    kept = [dumps(batch)]
+    size = len(kept[0])
+    while not attempt.whole and size < MOST_KEPT:
+        more = await attempt.read()
+        if isinstance(more, Failure):
+            return more
+        if more:
+            kept.append(dumps(more))
+            size += len(kept[-1])
+    return [event for piece in kept for event in loads(piece)]

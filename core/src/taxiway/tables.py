@@ -5,18 +5,18 @@ They are checked by `converter` and turned into the values of the lower floors b
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final
 
 from attrs import asdict, field, frozen, validators
 
 from taxiway.candidate import Credential, Limits, Section
 from taxiway.clock import Duration
-from taxiway.converter import NOT_BUILT, Reference, Wrong
+from taxiway.converter import Reference, Wrong
 from taxiway.errors import ConfigError, Problem
 from taxiway.money import Price
 from taxiway.outcome import Kind
 from taxiway.preferences import Preferences
-from taxiway.routing import Cycle, ModelRouting, RetryBudget, Routing, Timeouts
+from taxiway.routing import Cycle, ModelRouting, OnInterrupted, RetryBudget, Routing, Timeouts
 
 _MILLION: Final = 1_000_000
 
@@ -98,11 +98,6 @@ def _named(_: object, __: object, value: str | tuple[str, ...]) -> None:
         raise Wrong("must name a strategy")
 
 
-def _built(_: object, __: object, value: str) -> None:
-    if value != "error":
-        raise Wrong(f'"{value}" {NOT_BUILT}')
-
-
 @frozen(kw_only=True)
 class RoutingTable:
     """The `[routing]` table: how calls are routed unless they say otherwise.
@@ -119,7 +114,7 @@ class RoutingTable:
     strategy: str | tuple[str, ...] = field(default="balanced", validator=_named)
     cycle: Cycle = "headroom"
     wait: Duration = field(default=0.0, validator=validators.ge(0.0))
-    on_interrupted: Literal["error", "resume", "hold"] = field(default="error", validator=_built)
+    on_interrupted: OnInterrupted = "error"
     fallback_on: frozenset[Kind] | None = None
     timeouts: Timeouts = field(factory=Timeouts)
     retry_budget: RetryBudget = field(factory=RetryBudget)
@@ -177,8 +172,6 @@ class ModelTable(ModelRouting):
     `price` in USD per million tokens; `context` and `max_output` in tokens; `parameters`: those that work, by their names in
     requests; `slug`, of a `<provider>/<id>`: the model that it is.
     """
-
-    not_built: ClassVar = {"on_interrupted"}
 
     price: PriceTable | None = None
     context: int | None = field(default=None, validator=validators.optional(validators.gt(0)))

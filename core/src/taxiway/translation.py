@@ -1,13 +1,16 @@
 """Between a client's dialect and an endpoint's: nothing where they are one, one or two translators where they are not."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from taxiway.call import Call, Translated
 from taxiway.candidate import Endpoint
 from taxiway.codec import Json
 from taxiway.dialect import Dialect, Progress, Stamp, Translator
 from taxiway.outcome import Bill
+
+if TYPE_CHECKING:
+    from taxiway.resumption import Answer
 
 CANONICAL: Final = {"chat": "chat", "embeddings": "embeddings", "rerank": "rerank", "count-tokens": "count-tokens"}
 """The canonical dialect of each operation: what every other one translates to and from."""
@@ -25,13 +28,19 @@ class Translation:
 
     A canonical body passes through the canonical dialect's own `from_canonical` too: it has additions that not every endpoint
     takes. `shaped`: the canonical body, where something was changed in it for this endpoint; it does not pass untouched then.
+    `answer`: where it is one that another endpoint may go on with, the client's translator, kept for all its attempts.
     Raises Unsupported where the endpoint can't express the request.
     """
 
     __slots__ = ("_call", "_ours", "_state", "_theirs", "_translators", "_two", "applied", "body", "dropped", "spoken")
 
     def __init__(
-        self, dialects: Mapping[str, Dialect], call: Call, endpoint: Endpoint, shaped: Translated | None = None
+        self,
+        dialects: Mapping[str, Dialect],
+        call: Call,
+        endpoint: Endpoint,
+        shaped: Translated | None = None,
+        answer: "Answer | None" = None,
     ) -> None:
         choice = endpoint.dialects[call.operation]
         passes = call.dialect in choice and endpoint.elsewhere.isdisjoint(call.facts.parameters)
@@ -41,7 +50,7 @@ class Translation:
         assert theirs is not None
         self._call, self._ours, self._theirs = call, ours, theirs
         middle = CANONICAL[call.operation]
-        crosses = call.dialect != spoken or shaped is not None
+        crosses = call.dialect != spoken or shaped is not None or answer is not None
         self._two = (crosses and spoken != middle, crosses and call.dialect != middle)
         self.body: Json = call.body
         self.dropped: tuple[str, ...] = ()
@@ -50,6 +59,8 @@ class Translation:
         if shaped is not None or self._two[1]:
             translated = ours.to_canonical(call.body) if shaped is None else shaped
             self.body, self.dropped, self.applied = translated.body, translated.dropped, translated.applied
+        if answer is not None:
+            self.body = answer.request(self.body)
         if self._two[0] or spoken == middle:
             translated = theirs.from_canonical(self.body, endpoint)
             self.body, self._state = translated.body, translated.state
@@ -58,8 +69,8 @@ class Translation:
         self._translators: tuple[Translator, ...] = ()
         if call.facts.stream and crosses:
             first = (theirs.events_to_canonical(self._state),) if self._two[0] else ()
-            second = (ours.events_from_canonical(call),) if self._two[1] else ()
-            self._translators = first + second
+            second = (ours.events_from_canonical(call),) if self._two[1] and answer is None else ()
+            self._translators = first + (second if answer is None else (answer,))
 
     def progress(self) -> Progress:
         """Return the reader of the endpoint's replies."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, define
 
-from taxiway.attempt import error_of
 from taxiway.call import Outgoing
 from taxiway.candidate import Candidate
 from taxiway.door import Door
 from taxiway.errors import ConfigError, KeyStoreError, TransportError
 from taxiway.outcome import RefreshFailed
+from taxiway.refusals import error_of
 from taxiway.secret import Secret, scrub
 
 if TYPE_CHECKING:

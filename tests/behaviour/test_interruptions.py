@@ -1,0 +1,417 @@
+"""Streams that break, at every event, under each policy, for clients of several dialects."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from functools import cache, partial
+from itertools import product
+from random import Random
+
+import pytest
+from attrs import define, field
+from simulated import EXACT, MODEL
+
+from taxiway import Router
+from taxiway.codec import loads
+from taxiway.health import Health
+from taxiway.http import HttpHead
+from taxiway.outcome import CallError
+from taxiway.plugins import Plugins
+from taxiway.testing.virtual import virtual_time
+from taxiway.virtual import VirtualClock
+from taxiway_simulator.options import Fault
+
+ASK = f"reply exactly: {EXACT}"
+BREAKS = ("cut", "truncated", "stall", "malformed", "error_in_stream")
+PLACES = (0, 1, 3, 5, 6, 99)
+"""After how many of the six tokens; 99: only what comes after the finish reason is missing."""
+
+
+def say(text):
+    return {"messages": [{"role": "user", "content": text}]}
+
+
+def of_chat(event):
+    choice = (event.get("choices") or [{}])[0]
+    return choice.get("delta", {}).get("content") or "", "error" in event, bool(event.get("usage"))
+
+
+def of_messages(event):
+    text = event["delta"].get("text", "") if event["type"] == "content_block_delta" else ""
+    return text, event["type"] == "error", event["type"] == "message_delta"
+
+
+def of_responses(event):
+    text = event["delta"] if event["type"] == "response.output_text.delta" else ""
+    return text, event["type"] == "response.failed", event["type"] == "response.completed"
+
+
+def of_gemini(event):
+    parts = [p for c in event.get("candidates", ()) for p in c.get("content", {}).get("parts", ())]
+    return "".join(p.get("text", "") for p in parts), "error" in event, bool(event.get("usageMetadata"))
+
+
+CLIENTS = {
+    "chat": (say(ASK), {}, of_chat),
+    "messages": ({**say(ASK), "max_tokens": 100}, {}, of_messages),
+    "responses": ({"input": ASK}, {}, of_responses),
+    "gemini": (
+        {"contents": [{"role": "user", "parts": [{"text": ASK}]}]},
+        {"model": MODEL, "action": "streamGenerateContent", "alt": "sse"},
+        of_gemini,
+    ),
+}
+"""By dialect: a body, what its route says, and a reader of its events: text, whether it is an error, whether it ends a whole one."""
+
+
+@cache
+def dialect_of(name):
+    """Of a library only the dialects that its providers speak are there."""
+    registration = Plugins.discover().load(f"dialect-{name}")
+    return registration.build(registration.options(), None)
+
+
+@define
+class Given:
+    """What a client got: text, and how it ended; and what is recorded of the call."""
+
+    text: str = ""
+    failed: bool = False
+    ended: bool = False
+    whole: bool = False
+    events: list = field(factory=list)
+    generation: object = None
+
+
+@define
+class Bench:
+    router: Router
+    reservations: list
+    generations: list
+    bodies: list
+
+    def log(self, slug):
+        return self.router.snapshot.providers[slug].simulation.log
+
+    def breaks(self, slug, kind, after):
+        """From now on, a provider fails so. What was learnt of all is forgotten."""
+        self.router.engine.health = Health(Random(1))
+        self.router.snapshot.providers[slug].simulation.faults[:] = [Fault(kind=kind, after=after)]
+
+    @property
+    def sent(self):
+        """The bodies that were sent."""
+        return [loads(body) for body in self.bodies]
+
+    async def ask(self, dialect="chat", **more):
+        body, path, read = CLIENTS[dialect]
+        body = {"model": MODEL, "provider": {"order": ["first"]}, "stream": True, **body, **more}
+        engine, spoken = self.router.engine, dialect_of(dialect)
+        given, first = Given(), len(self.generations)
+        call = engine.call(spoken, body, spoken.client.facts(body, path, {}), path=path)
+        stream = engine.stream(call)
+        async for batch in stream:
+            given.events += batch
+            given.whole = stream.whole
+        for event in given.events:
+            text, failed, ended = read(event)
+            given.text += text
+            given.failed, given.ended = given.failed or failed, given.ended or ended
+        (given.generation,) = self.generations[first:]
+        return given
+
+    def assert_healthy(self):
+        """Nothing is left of any call."""
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert not [one for one in self.reservations if one._open]
+        engine = self.router.engine
+        view = engine.health.view(engine.clock.monotonic())
+        endpoints = {offer.endpoint for offer in engine.snapshot.models("default")[MODEL]}
+        assert not any(map(view.in_flight, endpoints))
+        assert all(seen.ending for slug in engine.snapshot.providers for seen in self.log(slug))
+
+
+def answering(bodies, answer, method, target, headers, body, now):
+    bodies.append(body)
+    return answer(method, target, headers, body, now)
+
+
+@asynccontextmanager
+async def bench(policy, *more, prefill=True, pace="5ms", **config):
+    model = {"id": "gpt-4o-mini", "slug": MODEL, "prefill": prefill, "price": {"input": 0.15, "output": 0.6}}
+    pace = {"first_token": pace, "tokens_per_second": 100}
+    providers = [
+        {"use": "simulator", "slug": slug, "models": [model], "pace": pace} for slug in ("first", "second", *more)
+    ]
+    routing = {"on_interrupted": policy, "retry_budget": {"least": 100_000}}
+    whole = {"providers": providers, **config, "routing": {**routing, **config.get("routing", {})}}
+    async with Router.from_dict(whole, clock=VirtualClock(), random=Random(1)) as router:
+        router.engine.dialects = {name: dialect_of(name) for name in CLIENTS}
+        made = Bench(router, [], [], [])
+        reserve = router.engine.quotas.reserve
+
+        def reserving(*given):
+            made.reservations.append(reservation := reserve(*given))
+            return reservation
+
+        for provider in router.snapshot.providers.values():
+            answer = provider.simulation.answer
+            provider.simulation.answer = partial(answering, made.bodies, answer)
+        router.engine.quotas.reserve = reserving
+        router.engine.journal.ended = made.generations.append
+        yield made
+        # The executor's clean-ups may take a turn of the loop.
+        await asyncio.sleep(0)
+        made.assert_healthy()
+
+
+@pytest.mark.parametrize("dialect", CLIENTS)
+@pytest.mark.parametrize("policy", ["error", "hold", "resume"])
+@virtual_time
+async def test_an_answer_is_whole_and_right_or_it_ends_with_an_error(policy, dialect):
+    async with bench(policy) as made:
+        for kind, after in product(BREAKS, PLACES):
+            made.breaks("first", kind, after)
+            given = await made.ask(dialect)
+            # Without its mark alone, a stream that HTTP calls whole and that had its finish reason is whole.
+            served = kind == "truncated" and after == 99
+            resumed = policy == "resume" and 0 < after < 99
+            moved = not served and (after == 0 or policy == "hold" or resumed)
+            generation = given.generation
+            if served or moved:
+                assert (given.text, given.failed, given.ended, given.whole) == (EXACT, False, True, True)
+                assert generation.state == "done"
+            else:
+                assert (given.failed, given.ended, given.whole) == (True, False, False), (kind, after)
+                assert EXACT.startswith(given.text)
+                assert generation.state == "interrupted"
+            assert len(generation.attempts) == 1 + moved
+            assert min(generation.usage.prompt, generation.usage.completion) > 0
+            of_attempts = [one.cost for one in generation.attempts if one.cost]
+            assert generation.cost == pytest.approx(sum(of_attempts) if resumed else of_attempts[-1])
+            made.assert_healthy()
+
+
+@virtual_time
+async def test_the_switch_shows_in_the_chunks_and_in_the_generation_and_the_bill_is_the_sum():
+    async with bench("resume") as made:
+        made.breaks("first", "cut", 3)
+        given = await made.ask()
+        names = [event["provider"] for event in given.events]
+        assert names == sorted(names)
+        assert set(names) == {"First", "Second"}
+        assert len({(event["id"], event["model"], event["created"]) for event in given.events}) == 1
+        first, second = given.generation.attempts
+        assert [(one.provider, one.kind, one.role) for one in (first, second)] == [
+            ("first", "unavailable", ""),
+            ("second", None, "resumption"),
+        ]
+        assert given.generation.provider == "second"
+        assert given.generation.usage == first.usage + second.usage
+        told = given.events[-1]["usage"]
+        assert told["completion_tokens"] == first.usage.completion + second.usage.completion
+        assert told["cost"] == pytest.approx(first.cost + second.cost)
+        assert given.generation.latency == pytest.approx(0.015)
+
+
+@virtual_time
+async def test_who_goes_on_is_told_what_was_said_and_may_say_so_much_less():
+    async with bench("resume") as made:
+        made.breaks("first", "cut", 3)
+        given = await made.ask(max_tokens=40, reasoning={"effort": "low"})
+        assert given.text == EXACT
+        first, second = made.sent
+        assert second["messages"] == [*first["messages"], {"role": "assistant", "content": "one two three"}]
+        said = given.generation.attempts[0].usage.completion
+        assert (first["max_tokens"], second["max_tokens"]) == (40, 40 - said)
+        assert "reasoning" not in second
+
+
+@virtual_time
+async def test_an_answer_that_its_client_began_is_gone_on_with_as_one():
+    async with bench("resume") as made:
+        made.breaks("first", "cut", 2)
+        began = {"role": "assistant", "content": "one two"}
+        given = await made.ask(messages=[*say(ASK)["messages"], began])
+        assert given.text == EXACT.removeprefix("one two")
+        assert made.sent[1]["messages"][-1] == {"role": "assistant", "content": "one two three four"}
+
+
+@virtual_time
+async def test_white_space_at_the_end_of_what_was_said_comes_once():
+    async with bench("resume") as made:
+        made.breaks("first", "cut", 3)
+        given = await made.ask(messages=say("reply exactly: one two \n\n  three")["messages"])
+        assert given.text == "one two \n\n  three"
+
+
+@virtual_time
+async def test_an_answer_may_break_off_more_than_once():
+    async with bench("resume", "third") as made:
+        made.breaks("first", "cut", 2)
+        made.breaks("second", "stall", 2)
+        given = await made.ask()
+        assert (given.text, given.whole) == (EXACT, True)
+        assert [one.provider for one in given.generation.attempts] == ["first", "second", "third"]
+        assert given.generation.usage.requests == 3
+
+
+@virtual_time
+async def test_an_endpoint_without_others_goes_on_with_its_own_answer():
+    async with bench("resume") as made:
+        made.breaks("first", "cut", 2)
+        mend = asyncio.get_running_loop().call_later(0.03, made.breaks, "first", "slow", 0)
+        given = await made.ask(provider={"only": ["first"]})
+        assert mend.when() < asyncio.get_running_loop().time()
+        assert given.text == EXACT
+
+
+class Refuses:
+    """A transport that lets a provider's first request through and answers each other one with a 400."""
+
+    schemes = frozenset({"sim"})
+
+    def __init__(self, transport):
+        self.transport, self.asked = transport, 0
+
+    def open(self, request, connect):
+        self.asked += 1
+        return self.transport.open(request, connect) if self.asked == 1 else Refusal()
+
+
+class Refusal:
+    phase, sent, moved, framed, reused = "body", "whole", 1, True, False
+
+    def __init__(self):
+        self.parts = [b"", b'{"error": {"message": "this model does not support prefill", "code": "x"}}']
+
+    async def head(self):
+        return HttpHead(400, {})
+
+    async def read(self):
+        return self.parts.pop()
+
+    def abort(self, reason="cancelled"): ...
+
+
+@pytest.mark.parametrize("dialect", CLIENTS)
+@virtual_time
+async def test_a_refused_prefill_does_not_hide_why_the_answer_broke_off(dialect):
+    async with bench("resume", "third") as made:
+        made.breaks("first", "error_in_stream", 3)
+        transport = Refuses(made.router.engine.transports["sim"])
+        made.router.engine.transports = {"sim": transport}
+        given = await made.ask(dialect)
+        assert (given.text, given.failed, given.ended) == ("one two three", True, False)
+        assert "had an error while processing" in str(given.events[-1])
+        assert "prefill" not in given.events[-1].get("error", {}).get("message", "")
+        # Another may take what one refuses; the one that broke off comes last.
+        attempts = [(one.provider, one.kind) for one in given.generation.attempts]
+        refusals = [(provider, "invalid_request") for provider in ("second", "third", "first")]
+        assert attempts[:1] == [("first", "unavailable")]
+        assert sorted(attempts[1:]) == sorted(refusals)
+        assert (given.generation.state, given.generation.error) == ("interrupted", "unavailable")
+        assert given.generation.provider == "first"
+        assert given.generation.usage.completion > 0
+
+
+TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}
+FORM = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"messages": say("call get_weather")["messages"], "tools": [TOOL]},
+        {"response_format": FORM, "messages": say(ASK)["messages"]},
+        {"n": 2},
+    ],
+)
+@virtual_time
+async def test_more_than_plain_text_is_not_gone_on_with(asked):
+    async with bench("resume") as made:
+        made.breaks("first", "cut", 1)
+        given = await made.ask(**asked)
+        assert (given.failed, given.whole, len(given.generation.attempts)) == (True, False, 1)
+
+
+@virtual_time
+async def test_a_resumption_counts_against_the_retry_budget():
+    async with bench("resume", routing={"retry_budget": {"share": 0.0, "least": 1}}) as made:
+        made.breaks("first", "cut", 3)
+        assert [(await made.ask()).whole for _ in range(2)] == [True, False]
+
+
+@virtual_time
+async def test_where_nobody_takes_a_prefill_the_stream_ends_at_once():
+    async with bench("resume", prefill=False) as made:
+        made.breaks("first", "cut", 3)
+        given = await made.ask()
+        assert (given.failed, len(given.generation.attempts)) == (True, 1)
+        assert asyncio.get_running_loop().time() < 0.1
+
+
+@pytest.mark.parametrize("policy", ["hold", "resume"])
+@virtual_time
+async def test_a_client_that_leaves_at_any_moment_leaves_nothing_behind(policy):
+    async with bench(policy, pace="50ms") as made:
+        for leaves in range(5, 300, 10):
+            made.breaks("first", "cut", 3)
+            asked = asyncio.ensure_future(made.ask())
+            await asyncio.sleep(leaves / 1000)
+            if asked.cancel():
+                with pytest.raises(asyncio.CancelledError):
+                    await asked
+                assert made.generations[-1].state == "cancelled"
+            await asyncio.sleep(0)
+            made.assert_healthy()
+
+
+@virtual_time
+async def test_what_is_held_comes_in_one_piece_at_the_end():
+    async with bench("hold", pace="1s") as made:
+        dialect = dialect_of("chat")
+        body = {"model": MODEL, "stream": True, **say(ASK)}
+        call = made.router.engine.call(dialect, body, dialect.client.facts(body, {}, {}))
+        stream = made.router.engine.stream(call)
+        batches = [(asyncio.get_running_loop().time(), batch) async for batch in stream]
+        assert len(batches) == 1
+        assert batches[0][0] == pytest.approx(1.06)
+
+
+@virtual_time
+async def test_of_an_answer_so_much_is_held_and_a_longer_one_comes_as_it_is(monkeypatch):
+    monkeypatch.setattr("taxiway.stream.MOST_KEPT", 900)
+    async with bench("hold") as made:
+        made.breaks("first", "cut", 5)
+        given = await made.ask()
+        assert (given.failed, given.text) == (True, "one two three four five")
+        made.breaks("first", "cut", 1)
+        assert (await made.ask()).text == EXACT
+
+
+@virtual_time
+async def test_a_model_and_a_name_of_ones_own_have_their_own_word():
+    models = {MODEL: {"on_interrupted": "hold"}, "team/fast": {"try": [MODEL], "on_interrupted": "error"}}
+    async with bench("resume", models=models) as made:
+        made.breaks("first", "cut", 3)
+        assert {event["provider"] for event in (await made.ask()).events} == {"Second"}
+        assert (await made.ask(model="team/fast")).failed
+
+
+@virtual_time
+async def test_a_call_whose_next_model_may_not_be_tried_after_a_kind_ends_there():
+    tables = {"a/one": ["overloaded"], "a/two": []}
+    providers = [
+        {"use": "simulator", "slug": name[2:], "models": [{"id": name}], "faults": [{"kind": kind} for kind in faults]}
+        for name, faults in tables.items()
+    ]
+    for kinds, served in ((["rate_limited"], False), (["overloaded"], True), (None, True)):
+        routing = {} if kinds is None else {"fallback_on": kinds}
+        config = {"providers": providers, "routing": routing}
+        async with Router.from_dict(config, clock=VirtualClock(), random=Random(1)) as router:
+            ask = router.chat(models=["a/one", "a/two"], **say("hello"))
+            if served:
+                assert (await ask)["model"] == "a/two"
+            else:
+                with pytest.raises(CallError, match="overloaded"):
+                    await ask
