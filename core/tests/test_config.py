@@ -169,8 +169,6 @@ def test_tables_of_later_are_not_built_yet(table):
         ({"routing": {"hedge": {"after": "p95"}}}, "routing.hedge", "is not built yet"),
         ({"routing": {"sort": "price"}}, "routing.sort", "is not built yet"),
         ({"credentials": [{"provider": "a", "zdr": True}]}, "credentials[0].zdr", "is not built yet"),
-        ({"credentials": [{"provider": "a", "required": True}]}, "credentials[0].required", "is not built yet"),
-        ({"credentials": [{"provider": "a", "byok_only": True}]}, "credentials[0].byok_only", "is not built yet"),
         ({"gateway": {"apps": []}}, "gateway.apps", "is not built yet"),
     ],
 )
@@ -183,6 +181,32 @@ def test_what_follows_an_interruption_is_said_for_all_calls_and_for_single_model
     snapshot = Snapshot(offers={}, names=config.models, routing=config.routing)
     said = [snapshot.on_interrupted(*names) for names in (("a/b",), ("a/c",), ("team/x", "a/b"), ("a/b", "a/c"))]
     assert said == ["hold", "resume", "hold", "hold"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "path", "said"),
+    [
+        (
+            {"pool": True, "required": True},
+            "required",
+            "keeps the pool's keys from being used, and this one is the pool's",
+        ),
+        (
+            {"pool": True, "byok_only": True},
+            "byok_only",
+            "keeps the pool's keys from being used, and this one is the pool's",
+        ),
+        (
+            {"fallback": True, "byok_only": True},
+            "byok_only",
+            "a key that alone may be used is no fallback: leave out one",
+        ),
+    ],
+)
+def test_flags_of_a_credential_that_exclude_each_other_are_refused(flags, path, said):
+    found = problems({"credentials": [{"provider": "a", **flags}]})
+    assert list(found) == [f"credentials[0].{path}"]
+    assert found[f"credentials[0].{path}"].startswith(said)
 
 
 @pytest.mark.parametrize("key", [LITERAL, "", 17, {"value": LITERAL}, [LITERAL], "ENV:" + LITERAL])

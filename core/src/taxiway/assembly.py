@@ -232,19 +232,29 @@ def _offers(built: Composition, endpoints: _Endpoints, accounts: _Accounts, work
             serves = built.providers[slug].serves
             theirs = [one for one in accounts[slug] if _is_in(one.credential, section, workspace)]
             theirs.sort(key=lambda one: (one.credential.sort_order, one.rank))
+            closing = _closing(accounts[slug], workspace) if section == "pool" else ()
             for made, endpoint in some:
-                able = [one for one in theirs if _allowed(endpoint, one) and serves(made, one)]
+                closed_by = tuple(one for one in closing if one.byok_only or _allowed(endpoint, one))
+                if any(one.byok_only or not one.guarded for one in closed_by):
+                    continue
+                able = [one for one in theirs if _allowed(endpoint, one.credential) and serves(made, one)]
                 if able:
                     candidates = (Candidate(endpoint=endpoint, account=one, section=section) for one in able)
-                    yield Offer(endpoint, section, tuple(candidates))
+                    yield Offer(endpoint, section, tuple(candidates), closed_by)
+
+
+def _closing(accounts: Sequence[Account], workspace: str) -> Sequence[Credential]:
+    """Return a workspace's own credentials of a provider that keep the pool's from being used there."""
+    own = {one.credential.id: one.credential for one in accounts if one.credential.workspace == workspace}
+    return [one for one in own.values() if one.section != "pool" and (one.required or one.byok_only)]
 
 
 def _is_in(credential: Credential, section: Section, workspace: str) -> bool:
     return credential.section == section and (section == "pool" or credential.workspace == workspace)
 
 
-def _allowed(endpoint: Endpoint, account: Account) -> bool:
-    models = account.credential.allowed_models
+def _allowed(endpoint: Endpoint, credential: Credential) -> bool:
+    models = credential.allowed_models
     return models is None or endpoint.model in models or _id(endpoint) in models
 
 
@@ -264,8 +274,16 @@ def _hash(config: Config, offers: Mapping[str, _Offers]) -> str:
             for offer in some:
                 endpoint, keys = offer.endpoint, [candidate.account.key for candidate in offer.candidates]
                 what = f"{offer.section} {endpoint.key} {endpoint.price} {endpoint.context}"
-                lines.append(f"{workspace} {model} {what} {keys}")
+                guards = [_guard(one.account.credential) for one in offer.candidates]
+                guards += map(_guard, offer.closed_by)
+                lines.append(f"{workspace} {model} {what} {keys} {guards}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _guard(credential: Credential) -> str:
+    """Say for whom a credential is, the same in every process."""
+    allowed = credential.allowed_api_keys, credential.allowed_users
+    return f"{credential.id} {[one and sorted(one) for one in allowed]}" if credential.guarded else ""
 
 
 def _doubts(config: Config, snapshot: Snapshot, endpoints: _Endpoints) -> Iterator[str]:

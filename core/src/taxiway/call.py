@@ -91,6 +91,13 @@ class Call:
     plugins: Mapping[str, Json] = NOTHING
 
     @property
+    def user(self) -> str | None:
+        """Whom the client serves, as its body says: `user`, in Anthropic's form `metadata.user_id`."""
+        metadata = self.body.get("metadata")
+        named = self.body.get("user") or (metadata.get("user_id") if isinstance(metadata, dict) else None)
+        return named if isinstance(named, str) else None
+
+    @property
     def expected_output(self) -> int:
         """Tokens that the reply is reckoned with before it is there: the call's own limit, if that is less than is usual."""
         return 0 if self.operation != "chat" else min(self.facts.max_output or TYPICAL_OUTPUT, TYPICAL_OUTPUT)

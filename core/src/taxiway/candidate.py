@@ -1,6 +1,6 @@
 """Who can serve a call: credentials, the accounts inside them, endpoints, and candidates (an endpoint with an account)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
@@ -64,6 +64,17 @@ class Credential:
     zdr: bool | None = None
     quota_pool: str | None = None
     workspace: str = DEFAULT_WORKSPACE
+
+    @property
+    def guarded(self) -> bool:
+        """Whether it serves only some callers."""
+        return self.allowed_api_keys is not None or self.allowed_users is not None
+
+    def admits(self, api_keys: Collection[str], user: str | None) -> bool:
+        """Whether it serves a call with an API key of these names (its id, its label), for that user."""
+        return (self.allowed_api_keys is None or not self.allowed_api_keys.isdisjoint(api_keys)) and (
+            self.allowed_users is None or user in self.allowed_users
+        )
 
 
 @frozen(kw_only=True)

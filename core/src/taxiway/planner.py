@@ -21,7 +21,7 @@ from taxiway.filters import kept_of, matches, nothing_left, passes
 from taxiway.picks import Plan
 from taxiway.preferences import SortBy
 from taxiway.secret import scrub
-from taxiway.snapshot import Offer, SectionOffers, Snapshot, in_sections
+from taxiway.snapshot import ModelOffers, Offer, SectionOffers, Snapshot, in_sections
 from taxiway.strategy import HealthView, Ranked
 
 _log: Final = logging.getLogger("taxiway.planner")
@@ -57,7 +57,10 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
     excluded: list[tuple[Offer, str]] = [] if notes is None else notes.excluded
     random.seed(call.seed)
     for name in _names(call, snapshot):
-        model = snapshot.find(call.caller.workspace, name)
+        model: ModelOffers | None = snapshot.find(call.caller.workspace, name)
+        assert model is not None
+        if model.guarded and (model := _admitted(call, model, excluded)) is None:
+            continue
         sections = model.sections if passes(call, model) else in_sections(kept_of(call, model.offers, excluded))
         if sections:
             models.append((name, sections))
@@ -73,6 +76,14 @@ def _names(call: Call, snapshot: Snapshot) -> Iterable[str]:
     if len(models) == 1:
         return snapshot.stands_for(workspace, models[0])
     return dict.fromkeys(one for model in models for one in snapshot.stands_for(workspace, model))
+
+
+def _admitted(call: Call, model: ModelOffers, excluded: list[tuple[Offer, str]]) -> ModelOffers | None:
+    """Return what is left for this caller where some credentials serve only others."""
+    names, user = (call.caller.api_key, call.caller.label), call.user
+    left, out = model.without(frozenset(one.id for one in model.guarded if not one.admits(names, user)))
+    excluded += out
+    return left
 
 
 @define(eq=False)

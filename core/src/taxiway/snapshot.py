@@ -5,9 +5,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final, Self
 
-from attrs import Factory, field, frozen
+from attrs import Factory, evolve, field, frozen
 
-from taxiway.candidate import Candidate, Endpoint, Operation, Section
+from taxiway.candidate import Candidate, Credential, Endpoint, Operation, Section
 from taxiway.errors import InvalidRequest
 from taxiway.provider import Provider, Refreshes
 from taxiway.routing import ModelRouting, OnInterrupted, Routing, Timeouts
@@ -19,11 +19,15 @@ SOFT: Final = frozenset({"tools", "tool_choice", "response_format", "structured_
 
 @frozen(eq=False)
 class Offer:
-    """One endpoint with the accounts that may serve it in one section, by `sort_order` and then rank."""
+    """One endpoint with the accounts that may serve it in one section, by `sort_order` and then rank.
+
+    `closed_by`: in the pool, the `required` credentials that keep it from the calls that they serve.
+    """
 
     endpoint: Endpoint
     section: Section
     candidates: tuple[Candidate, ...]
+    closed_by: tuple[Credential, ...] = ()
 
 
 @frozen(eq=False)
@@ -37,7 +41,10 @@ class SectionOffers:
 
 @frozen(eq=False)
 class ModelOffers:
-    """A model's offers, and what they have in common, so that most calls pass all filters at once."""
+    """A model's offers, and what they have in common, so that most calls pass all filters at once.
+
+    `guarded`: the credentials that serve only some callers.
+    """
 
     offers: tuple[Offer, ...]
     sections: Sequence[SectionOffers]
@@ -45,6 +52,28 @@ class ModelOffers:
     max_output: int | None
     unsupported: frozenset[str]
     inputs: frozenset[str]
+    guarded: Sequence[Credential]
+    _without: dict[frozenset[str], "tuple[ModelOffers | None, Sequence[tuple[Offer, str]]]"] = field(
+        factory=dict, init=False
+    )
+
+    def without(self, barred: frozenset[str]) -> "tuple[ModelOffers | None, Sequence[tuple[Offer, str]]]":
+        """Return it without those credentials (None: nothing is left), and what is out, and why."""
+        found = self._without.get(barred)
+        if found is None:
+            left: list[Offer] = []
+            out: list[tuple[Offer, str]] = []
+            for offer in self.offers:
+                closed = any(one.id not in barred for one in offer.closed_by)
+                lost = tuple(one for one in offer.candidates if closed or one.account.credential.id in barred)
+                kept = tuple(one for one in offer.candidates if one not in lost)
+                if kept:
+                    left.append(evolve(offer, candidates=kept) if lost else offer)
+                if lost:
+                    reason = "a required key of your own is used instead" if closed else "not for this caller"
+                    out.append((evolve(offer, candidates=lost), reason))
+            found = self._without[barred] = ModelOffers.of(tuple(left)) if left else None, out
+        return found
 
     @classmethod
     def of(cls, offers: tuple[Offer, ...]) -> Self:
@@ -58,7 +87,12 @@ class ModelOffers:
             min(limits, default=None),
             frozenset().union(*(endpoint.unsupported for endpoint in endpoints)) & SOFT,
             frozenset.intersection(*(endpoint.inputs for endpoint in endpoints)),
+            [one for one in {one.id: one for offer in offers for one in _credentials(offer)}.values() if one.guarded],
         )
+
+
+def _credentials(offer: Offer) -> Iterable[Credential]:
+    return *(candidate.account.credential for candidate in offer.candidates), *offer.closed_by
 
 
 def in_sections(offers: Iterable[Offer]) -> list[SectionOffers]:

@@ -7,7 +7,7 @@ They are checked by `converter` and turned into the values of the lower floors b
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from attrs import asdict, field, frozen, validators
+from attrs import Attribute, asdict, field, frozen, validators
 
 from taxiway.candidate import Credential, Limits, Section
 from taxiway.clock import Duration
@@ -60,10 +60,11 @@ class PluginsTable:
 class CredentialTable:
     """A `[[credentials]]` table. `key` is a reference (`env:NAME`, `file:PATH`), left out for servers that need none.
 
-    `pool`: the operator's, open to every workspace; `fallback`: used when nothing else is left.
+    `pool`: the operator's, open to every workspace; `fallback`: used when nothing else is left. `allowed_models`, `allowed_api_keys` and
+    `allowed_users` say which calls it serves. `required`: for those, the pool's keys of its provider are not used; `byok_only`: for none.
     """
 
-    not_built: ClassVar = {"required", "byok_only", "zdr"}
+    not_built: ClassVar = {"zdr"}
 
     provider: str
     key: Reference | None = None
@@ -73,13 +74,30 @@ class CredentialTable:
     pool: bool = False
     fallback: bool = field(default=False)
     sort_order: int = 0
+    required: bool = field(default=False)
+    byok_only: bool = field(default=False)
     allowed_models: frozenset[str] | None = None
+    allowed_api_keys: frozenset[str] | None = None
+    allowed_users: frozenset[str] | None = None
     quota_pool: str | None = None
 
     @fallback.validator
     def _not_both(self, _: object, value: bool) -> None:
         if value and self.pool:
             raise ConfigError([Problem("a credential is the pool's or a fallback, not both", "fallback")])
+
+    @byok_only.validator
+    def _not_last(self, _: object, value: bool) -> None:
+        if value and self.fallback:
+            said = "a key that alone may be used is no fallback: leave out one of the two"
+            raise ConfigError([Problem(said, "byok_only")])
+
+    @required.validator
+    @byok_only.validator
+    def _own(self, attribute: "Attribute[bool]", value: bool) -> None:
+        if value and self.pool:
+            said = "keeps the pool's keys from being used, and this one is the pool's"
+            raise ConfigError([Problem(said, attribute.name)])
 
     def id(self, label: str) -> str:
         """Return what names it under that label."""
