@@ -3,6 +3,8 @@
 import re
 import struct
 from base64 import b64encode
+from collections.abc import Sequence
+from functools import lru_cache
 from random import Random
 from typing import Any, Final
 
@@ -13,7 +15,10 @@ from taxiway_simulator.instance import instance
 from taxiway_simulator.options import Model
 
 _PIECES: Final = re.compile(r"\s*\S{1,8}|\s+")
+_LONG: Final = re.compile(r"reply in (\d+) tokens", re.IGNORECASE)
 _EXACTLY: Final = re.compile(r"reply exactly:\s*(.+)", re.IGNORECASE | re.DOTALL)
+_LOOK: Final = 200
+"""Characters of a prompt's beginning in which a length is asked for: a long one is not searched for it."""
 _IMAGE_TOKENS: Final = 85
 _MESSAGE_TOKENS: Final = 4
 _WORDS: Final = (
@@ -45,9 +50,10 @@ class Choice:
         return len(pieces(self.text)) + sum(len(pieces(call.name + call.arguments)) for call in self.calls)
 
 
-def pieces(text: str) -> list[str]:
-    """Cut a text into the simulator's tokens; joined they are the text."""
-    return _PIECES.findall(text)
+@lru_cache(maxsize=64)
+def pieces(text: str) -> Sequence[str]:
+    """Cut a text into the simulator's tokens; joined they are the text. An answer is cut several times on its way."""
+    return tuple(_PIECES.findall(text))
 
 
 def prompt_tokens(body: Json) -> int:
@@ -131,6 +137,9 @@ def _text(body: Json, asked: str, last: Json, model: Model, slug: str, random: R
     if form.get("type") == "json_object":
         return '{"simulated": true}'
     start = f"(Simulated reply of {slug}; no AI was asked.)"
+    if long := _LONG.search(asked, 0, _LOOK):
+        begun = pieces(start)[: int(long[1])]
+        return "".join(begun) + " word" * (int(long[1]) - len(begun))
     if last.get("role") == "tool":
         return f"{start} The tool said: {asked}"
     if model.answer == "echo":

@@ -71,12 +71,19 @@ class Cost:
 class Pace:
     """How fast answers come. `first_token`: median seconds to the first token, `spread` the sigma of its lognormal distribution.
 
-    0 means always the median.
+    0 means always the median. The tokens of a stream come one by one, or with `flush` together every so many seconds: an hour of
+    traffic is simulated in a tenth of the events.
     """
 
     first_token: Duration = field(default=0.3, validator=_not_negative)
     spread: float = field(default=0.0, validator=_not_negative)
     tokens_per_second: float = field(default=80.0, validator=_positive)
+    flush: Duration = field(default=0.0, validator=_not_negative)
+
+    @property
+    def burst(self) -> int:
+        """How many tokens come together."""
+        return max(1, int(self.flush * self.tokens_per_second))
 
 
 @frozen(kw_only=True)
@@ -168,8 +175,8 @@ class SimulatorOptions:
     def __attrs_post_init__(self) -> None:
         problems: list[Problem] = []
         names = {
-            "keys": [key.name for key in self._named_keys()],
-            "models": [model.id for model in self._named_models()],
+            "keys": [key.name for key in self.named_keys()],
+            "models": [model.id for model in self.named_models()],
         }
         for table, given in names.items():
             problems += [
@@ -204,16 +211,18 @@ class SimulatorOptions:
                 name=model.name or model.slug or model.id,
                 pace=model.pace or self.pace,
             )
-            for model in self._named_models()
+            for model in self.named_models()
         }
 
     def all_keys(self) -> dict[str, Key]:
         """Return the keys by their value, with names and quotas filled in."""
-        return {key.key: evolve(key, quota=key.quota or self.quota) for key in self._named_keys()}
+        return {key.key: evolve(key, quota=key.quota or self.quota) for key in self.named_keys()}
 
-    def _named_models(self) -> list[Model]:
+    def named_models(self) -> list[Model]:
+        """Return the models as they were given, texts as models."""
         return [Model(id=model) if isinstance(model, str) else model for model in self.models]
 
-    def _named_keys(self) -> list[Key]:
+    def named_keys(self) -> list[Key]:
+        """Return the keys with their names, and with no other quota than was given."""
         keys = (Key(key=key) if isinstance(key, str) else key for key in self.keys)
         return [evolve(key, name=key.name or f"key-{number}") for number, key in enumerate(keys, 1)]

@@ -36,7 +36,8 @@ class Script:
 class Seen:
     """One request as the provider saw it: when (its clock), by which key's name, for which model, and what it answered.
 
-    `status` None: no head was sent. `ending` "" while it is under way; "aborted" where the caller went away.
+    `status` None: no head was sent. `ending` "" while it is under way; "aborted" where the caller went away. `prompt` and
+    `completion` are the tokens of what was served, if it is read to its end.
     """
 
     at: float
@@ -46,6 +47,8 @@ class Seen:
     error: str = ""
     ending: str = ""
     ended: float = 0.0
+    prompt: int = 0
+    completion: int = 0
 
 
 def whole(status: int, headers: dict[str, str], body: Json, wait: float = 0.0) -> Script:

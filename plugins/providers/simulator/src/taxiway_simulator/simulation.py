@@ -134,14 +134,16 @@ class Simulation:
             return _refused(request, row)
         id_ = f"chatcmpl-{self._random.getrandbits(96):024x}"
         choices = choices_of(body, model, model.slug, self.options.seed)
-        reply = wire.Reply(id_, int(request.now), model.id, choices, tokens)
+        length = sum(choice.tokens for choice in choices)
+        request.seen.prompt, request.seen.completion = tokens, length
+        burst = (model.pace or self.options.pace).burst
+        reply = wire.Reply(id_, int(request.now), model.id, choices, tokens, burst)
         first, each = self._pace(model)
         if not body.get("stream"):
-            length = sum(choice.tokens for choice in choices)
             told = request.wire.complete(reply, request.asked)
             return self._spoilt(request, whole(200, headers, told, first + length * each))
         events = request.wire.stream(reply, request.asked)
-        parts = [Part(each if token else 0.0, data, token) for token, data in events]
+        parts = [Part(each * tokens, data, tokens > 0) for tokens, data in events]
         head = HttpHead(200, {"content-type": request.wire.content_type, **headers})
         return self._spoilt(request, Script(wait=first, head=head, parts=parts, stream=True))
 

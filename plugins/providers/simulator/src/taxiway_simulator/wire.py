@@ -13,13 +13,14 @@ DONE: Final = b"data: [DONE]\n\n"
 
 @frozen
 class Reply:
-    """What every form of one chat reply says alike."""
+    """What every form of one chat reply says alike. `burst`: the tokens of each event of a stream, after the first."""
 
     id: str
     created: int
     model: str
     choices: list[Choice]
     prompt: int
+    burst: int = 1
 
     @property
     def usage(self) -> Json:
@@ -62,15 +63,15 @@ def _message(choice: Choice) -> Json:
     return message
 
 
-def chunks(reply: Reply, *, with_usage: bool) -> Iterator[tuple[bool, bytes]]:
-    """Write the events of a streamed reply, [DONE] included; with each, whether it carries a token (and so takes time)."""
-    for token, value in chunk_values(reply, with_usage=with_usage):
-        yield token, sse(value)
-    yield False, DONE
+def chunks(reply: Reply, *, with_usage: bool) -> Iterator[tuple[int, bytes]]:
+    """Write the events of a streamed reply, [DONE] included; with each, how many tokens it carries (each of which takes time)."""
+    for tokens, value in chunk_values(reply, with_usage=with_usage):
+        yield tokens, sse(value)
+    yield 0, DONE
 
 
-def chunk_values(reply: Reply, *, with_usage: bool) -> Iterator[tuple[bool, Json]]:
-    """Make the chunks of a streamed reply; with each, whether it carries a token."""
+def chunk_values(reply: Reply, *, with_usage: bool) -> Iterator[tuple[int, Json]]:
+    """Make the chunks of a streamed reply; with each, how many tokens it carries."""
     base: Json = {
         "id": reply.id,
         "object": "chat.completion.chunk",
@@ -86,22 +87,25 @@ def chunk_values(reply: Reply, *, with_usage: bool) -> Iterator[tuple[bool, Json
         return {**base, "choices": [choice]}
 
     for index, choice in enumerate(reply.choices):
-        yield False, chunk(index, {"role": "assistant", "content": None if choice.calls else "", "refusal": None})
-        for delta in _deltas(choice):
-            yield True, chunk(index, delta)
-        yield False, chunk(index, {}, choice.finish)
+        yield 0, chunk(index, {"role": "assistant", "content": None if choice.calls else "", "refusal": None})
+        for tokens, delta in _deltas(choice, reply.burst):
+            yield tokens, chunk(index, delta)
+        yield 0, chunk(index, {}, choice.finish)
     if with_usage:
-        yield False, {**base, "choices": [], "usage": reply.usage}
+        yield 0, {**base, "choices": [], "usage": reply.usage}
 
 
-def _deltas(choice: Choice) -> Iterator[Json]:
-    for piece in pieces(choice.text):
-        yield {"content": piece}
+def _deltas(choice: Choice, burst: int) -> Iterator[tuple[int, Json]]:
+    """The first token comes alone: the time to it is what is measured."""
+    said = pieces(choice.text)
+    for start in (0, *range(1, len(said), burst)) if said else ():
+        together = said[start : start + burst] if start else said[:1]
+        yield len(together), {"content": "".join(together)}
     for number, call in enumerate(choice.calls):
         function: Json = {"name": call.name, "arguments": ""}
-        yield {"tool_calls": [{"index": number, "id": call.id, "type": "function", "function": function}]}
+        yield 1, {"tool_calls": [{"index": number, "id": call.id, "type": "function", "function": function}]}
         for piece in pieces(call.arguments):
-            yield {"tool_calls": [{"index": number, "function": {"arguments": piece}}]}
+            yield 1, {"tool_calls": [{"index": number, "function": {"arguments": piece}}]}
 
 
 def sse(event: Json) -> bytes:

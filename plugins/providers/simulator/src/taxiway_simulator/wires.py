@@ -54,8 +54,8 @@ class Wire(Protocol):
         """Write a complete reply."""
         ...
 
-    def stream(self, reply: wire.Reply, asked: Any) -> Iterator[tuple[bool, bytes]]:
-        """Write the events of a stream; with each, whether it carries a token (and so takes time)."""
+    def stream(self, reply: wire.Reply, asked: Any) -> Iterator[tuple[int, bytes]]:
+        """Write the events of a stream; with each, how many tokens it carries (each of which takes time)."""
         ...
 
     def broken(self, row: Row) -> bytes:
@@ -85,7 +85,7 @@ class OpenAIWire:
         """Write a complete reply."""
         return wire.completion(reply)
 
-    def stream(self, reply: wire.Reply, asked: Any) -> Iterator[tuple[bool, bytes]]:
+    def stream(self, reply: wire.Reply, asked: Any) -> Iterator[tuple[int, bytes]]:
         """Write chunks; the usage where it was asked for."""
         return wire.chunks(reply, with_usage=asked)
 
@@ -129,13 +129,13 @@ class DialectWire:
         """Translate a complete reply."""
         return self.client.reply_from_canonical(wire.completion(reply), asked).body
 
-    def stream(self, reply: wire.Reply, asked: Any) -> Iterator[tuple[bool, bytes]]:
+    def stream(self, reply: wire.Reply, asked: Any) -> Iterator[tuple[int, bytes]]:
         """Translate chunks, one after the other."""
         translator, writer = self.client.events_from_canonical(asked), self.client.writer(asked)
-        for token, chunk in wire.chunk_values(reply, with_usage=True):
+        for tokens, chunk in wire.chunk_values(reply, with_usage=True):
             if events := translator.feed(chunk):
-                yield token, writer.write(events)
-        yield False, writer.write(translator.close()) + writer.end(whole=True)
+                yield tokens, writer.write(events)
+        yield 0, writer.write(translator.close()) + writer.end(whole=True)
 
     def broken(self, row: Row) -> bytes:
         """Write an error as an event, with its name."""
