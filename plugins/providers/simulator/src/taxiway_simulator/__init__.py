@@ -48,5 +48,10 @@ def taxiway_commands() -> "Iterable[Registration[NoOptions, click.Command]]":
         return make(context.clock)
 
     return [
-        Registration(name="simulator", summary="Serve simulated providers over HTTP.", options=NoOptions, build=build)
+        Registration(
+            name="simulator",
+            summary="Serve simulated providers, and try strategies on them.",
+            options=NoOptions,
+            build=build,
+        )
     ]

@@ -1,4 +1,4 @@
-"""`taxiway simulator serve`: the simulated providers of a configuration over HTTP."""
+"""`taxiway simulator`: `serve` has the simulated providers of a configuration over HTTP, `replay` compares strategies."""
 
 import asyncio
 import contextlib
@@ -41,6 +41,9 @@ def make(clock: Clock) -> click.Command:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(options, clock, host, port))
 
+    from taxiway_simulator.replay.command import replay
+
+    simulator.add_command(replay)
     return simulator
 
 

@@ -1,0 +1,1 @@
+"""`taxiway simulator replay`: traffic through the real planner and executor, against simulated providers, in virtual time."""

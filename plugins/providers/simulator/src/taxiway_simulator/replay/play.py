@@ -1,0 +1,111 @@
+"""One run: every client's call at its time, through a router in virtual time, and what became of it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import define, field, frozen
+
+from taxiway.outcome import CallError, Generation
+from taxiway.router import Router
+from taxiway.spool import Journal
+from taxiway.virtual import START, VirtualClock
+from taxiway.virtual import run as run_virtually
+from taxiway_simulator.provider import SimulatorProvider
+from taxiway_simulator.replay.asks import Ask
+from taxiway_simulator.replay.world import Run, World
+from taxiway_simulator.script import Seen
+
+
+@frozen
+class Answer:
+    """What one client saw. Times in seconds after the start: when it asked, its first token (streams only), the end.
+
+    `failure`: the kind of what went wrong, "" where it has its whole answer.
+    """
+
+    asked: float
+    first: float | None
+    ended: float
+    failure: str = ""
+
+
+@define(eq=False, repr=False)
+class Played:
+    """What became of a run: what the clients saw, what the router recorded, what each simulated provider saw."""
+
+    run: Run
+    start: float
+    answers: list[Answer] = field(factory=list)
+    generations: list[Generation] = field(factory=list)
+    seen: Mapping[str, Sequence[Seen]] = field(factory=dict)
+
+
+def play(world: World, run: Run, asks: Sequence[Ask], *, seed: int, start: float = START) -> Played:
+    """Play a run. `start`: when it begins, in seconds since the epoch. The same inputs give the same run.
+
+    Raises ConfigError, and InvalidRequest for a model that nobody knows.
+    """
+    return run_virtually(_play(world, run, asks, seed), start=start)
+
+
+async def _play(world: World, run: Run, asks: Sequence[Ask], seed: int) -> Played:
+    clock = VirtualClock()
+    built = world.build(run, seed, clock)
+    async with Router(built) as router:
+        begin = clock.monotonic()
+        played = Played(run, clock.now())
+        # No spool: in virtual time there is no disk.
+        router.engine.journal = _Kept(played.generations)
+        try:
+            async with asyncio.TaskGroup() as clients:
+                for number, ask in enumerate(asks, 1):
+                    await clock.sleep(max(0.0, begin + ask.at - clock.monotonic()))
+                    clients.create_task(_client(router, ask, number, begin, played.answers))
+        except ExceptionGroup as several:
+            # The first: they are all alike.
+            raise several.exceptions[0] from None
+        providers = router.snapshot.providers.items()
+        played.seen = {slug: list(one.simulation.log) for slug, one in providers if isinstance(one, SimulatorProvider)}
+    return played
+
+
+class _Kept(Journal):
+    """Keeps every generation."""
+
+    def __init__(self, generations: list[Generation]) -> None:
+        self._generations = generations
+
+    def ended(self, generation: Generation) -> None:
+        self._generations.append(generation)
+
+
+async def _client(router: Router, ask: Ask, number: int, begin: float, answers: list[Answer]) -> None:
+    asked = router.clock.monotonic()
+    first: list[float] = []
+    failure = ""
+    try:
+        failure = await _ask(router, ask, number, first)
+    except CallError as error:
+        failure = error.failure.kind
+    answers.append(
+        Answer(asked - begin, first[0] - asked if first else None, router.clock.monotonic() - asked, failure)
+    )
+
+
+async def _ask(router: Router, ask: Ask, number: int, first: list[float]) -> str:
+    """Ask, and note when the first token comes. Returns the kind of a failure that came after it. Raises CallError."""
+    body = ask.body(number)
+    if ask.operation == "embeddings":
+        await router.embed(**body)
+        return ""
+    if not ask.stream:
+        await router.chat(**body)
+        return ""
+    last: dict[str, Any] = {}
+    async for chunk in router.stream(**body):
+        if not first and any(choice["delta"].get("content") for choice in chunk.get("choices") or ()):
+            first.append(router.clock.monotonic())
+        last = chunk
+    error = last.get("error")
+    return "" if error is None else str((error.get("metadata") or {}).get("error_type") or "interrupted")

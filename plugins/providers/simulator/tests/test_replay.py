@@ -1,0 +1,261 @@
+"""`taxiway simulator replay`: strategies side by side, in virtual time, and a report that can be trusted."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from click.testing import CliRunner
+
+from taxiway.config import read
+from taxiway.errors import ConfigError
+from taxiway_simulator.replay.asks import Load
+from taxiway_simulator.replay.command import replay
+from taxiway_simulator.replay.figures import report
+from taxiway_simulator.replay.fitting import observe
+from taxiway_simulator.replay.play import play
+from taxiway_simulator.replay.scenario import NOTHING, Scenario, load, shipped
+from taxiway_simulator.replay.world import Run, make
+
+MODEL = "acme/chat"
+PRICES = {"cheap": (1.0, 2.0), "middle": (2.0, 4.0), "dear": (3.0, 6.0)}
+SHORT = Load(rate=120, duration=60, prompt=50, output=30)
+ROUND_ROBIN = Run(name="round-robin", routing={"strategy": "round-robin"})
+PRICE = Run(name="price", routing={"strategy": "price"})
+
+
+def provider(slug, **options):
+    into, out = PRICES[slug]
+    model = {"id": "chat", "slug": MODEL, "price": {"input": into, "output": out}}
+    return {"use": "simulator", "slug": slug, "models": [model], **options}
+
+
+def world(*providers, scenario=NOTHING, **tables):
+    config = read({"providers": list(providers) or [provider(slug) for slug in PRICES], **tables}).checked()
+    return make(config, [], observe([]), scenario)
+
+
+def asks(load=SHORT, seed=1):
+    return list(load.asks({MODEL: 1.0}, seed))
+
+
+def told(*played, made=None):
+    return report(made or asks(), played, seed=1, source="made up", left_out={})
+
+
+def test_price_is_cheaper_than_round_robin_and_the_sums_are_those_of_the_simulators_own_ledger():
+    played = [play(world(), run, asks(), seed=1) for run in (PRICE, ROUND_ROBIN)]
+    runs = {run["name"]: run for run in told(*played)["runs"]}
+    assert runs["price"]["cost_usd"] < 0.55 * runs["round-robin"]["cost_usd"]
+    for one in played:
+        costs = {
+            slug: math.fsum((seen.prompt * PRICES[slug][0] + seen.completion * PRICES[slug][1]) / 1e6 for seen in log)
+            for slug, log in one.seen.items()
+        }
+        run = runs[one.run.name]
+        assert run["cost_usd"] == pytest.approx(math.fsum(costs.values()), rel=1e-9)
+        assert {row["provider"]: row["cost_usd"] for row in run["endpoints"]} == pytest.approx(
+            {slug: cost for slug, cost in costs.items() if cost}
+        )
+        assert {row["provider"]: row["attempts"] for row in run["endpoints"]} == {
+            slug: len(log) for slug, log in one.seen.items() if log
+        }
+        assert run["calls"] == len(asks())
+        assert run["failed"] == 0
+        assert sum(row["share"] for row in run["endpoints"]) == pytest.approx(1.0, abs=1e-5)
+    assert [row["share"] for row in runs["round-robin"]["endpoints"]] == pytest.approx([1 / 3] * 3, abs=0.01)
+
+
+def test_failures_retries_and_limits_are_counted_where_they_happen():
+    limited = provider("cheap", quota={"requests": 30, "window": "1m"})
+    broken = provider("middle", faults=[{"kind": "server_error", "at": "10s", "lasts": "20s"}])
+    (run,) = told(play(world(limited, broken), PRICE, asks(), seed=1))["runs"]
+    rows = {row["provider"]: row for row in run["endpoints"]}
+    assert rows["cheap"]["served"] == 30
+    assert run["upstream_429"]["count"] == rows["cheap"]["upstream_429"]
+    assert rows["middle"]["failures"]["unavailable"] > 0
+    assert run["failed"] == run["calls"] - rows["cheap"]["served"] - rows["middle"]["served"] > 0
+    assert sum(run["failures"].values()) == run["failed"]
+    assert run["attempts"] == rows["cheap"]["attempts"] + rows["middle"]["attempts"]
+    assert sum(run["timeline"]["failed"]) == run["failed"]
+    assert sum(map(sum, run["timeline"]["attempts"].values())) == run["attempts"]
+
+
+def test_first_tokens_are_what_clients_waited_for():
+    slow = provider("cheap", pace={"first_token": "2s", "tokens_per_second": 10})
+    (run,) = told(play(world(slow), PRICE, asks(), seed=1))["runs"]
+    # A token's own time comes on top: 0.1 s.
+    assert run["first_token"] == {"p50": 2.1, "p95": 2.1, "p99": 2.1}
+    assert run["whole_answer"]["p50"] > 4.0
+    assert run["first_token_curve"] == [2.1] * 101
+
+
+def test_a_scenarios_faults_limits_and_routing_are_laid_over_a_configuration(tmp_path):
+    path = tmp_path / "bad-day.toml"
+    path.write_text("""
+        routing = { strategy = "order", wait = "0s" }
+        faults = [{ provider = "cheap", kind = "overloaded", model = "acme/chat", lasts = "30s" }]
+        limits = [{ provider = "middle", requests = 5 }]
+        pace = { middle = { first_token = "1s", tokens_per_second = 100 } }
+    """)
+    scenario, own = load(str(path))
+    assert own is None
+    (run,) = told(play(world(scenario=scenario), Run(name="own", routing={}), asks(), seed=1))["runs"]
+    rows = {row["provider"]: row for row in run["endpoints"]}
+    assert rows["cheap"]["failures"]["overloaded"] > 0
+    assert rows["middle"]["served"] == 5
+    assert rows["dear"]["served"] > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('faults = [{ provider = "chaep", kind = "hang" }]', 'no provider is called "chaep"; did you mean "cheap"?'),
+        (
+            'faults = [{ provider = "cheap", kind = "hang", key = "x" }]',
+            'faults: "hang" of cheap: there is no such key',
+        ),
+        ('faults = [{ kind = "hang" }]', "faults[0].provider: is missing"),
+        ('faults = [{ provider = "cheap", kind = "hnag" }]', 'did you mean "hang"?'),
+        ("load = { rat = 1 }", 'load.rat: is not a known key; did you mean "rate"?'),
+        ('[models."x"]\ntry = ["acme/chat"]', "models: means something only beside [[providers]]"),
+        ("about = ", "is not TOML"),
+    ],
+)
+def test_a_scenarios_mistake_is_named(tmp_path, text, said):
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    (tmp_path / "taxiway.toml").write_text(
+        'providers = [{ use = "simulator", slug = "cheap", models = [{ id = "chat", slug = "acme/chat" }] }]'
+    )
+    result = CliRunner().invoke(replay, ["--scenario", str(path), "--config", str(tmp_path / "taxiway.toml")])
+    assert isinstance(result.exception, ConfigError)
+    assert said in str(result.exception)
+
+
+def test_no_key_is_read_and_a_real_providers_endpoints_and_keys_are_there_all_the_same(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    real = read(
+        {
+            "credentials": [
+                {"provider": "openai", "key": "env:NOT_THERE", "label": "one"},
+                {"provider": "openai", "key": "file:/not/there", "label": "two", "limits": {"requests_per_minute": 20}},
+                {"provider": "azure", "key": "env:NOT_THERE_EITHER", "label": "blue"},
+            ],
+            "models": {"openai/gpt-4o-mini": {"price": {"input": 0.15, "output": 0.6}}},
+            "routing": {"only": ["openai"]},
+        }
+    ).checked()
+    made = list(SHORT.asks({"openai/gpt-4o-mini": 1.0}, 1))
+    played = play(make(real, [], observe([]), NOTHING), PRICE, made, seed=1)
+    (run,) = told(played, made=made)["runs"]
+    rows = {row["key"]: row for row in run["keys"]}
+    assert set(rows) == {"one", "two"}
+    assert rows["two"]["served"] <= 20
+    assert run["failed"] == 0
+    assert run["cost_usd"] == pytest.approx(
+        math.fsum((seen.prompt * 0.15 + seen.completion * 0.6) / 1e6 for seen in played.seen["openai"])
+    )
+
+
+def test_the_same_seed_gives_the_same_bytes_in_any_process(tmp_path):
+    written = []
+    for hash_seed in ("1", "2"):
+        files = [tmp_path / f"{hash_seed}.{ending}" for ending in ("json", "html")]
+        command = [sys.executable, "-m", "taxiway_cli.main", "simulator", "replay", "--scenario", "outage"]
+        options = ["--rate", "60", "--duration", "90s", "--seed", "3", "--strategy", "balanced", "--strategy", "price"]
+        outputs = ["--json", str(files[0]), "--html", str(files[1])]
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        subprocess.run([*command, *options, *outputs], check=True, env=environment, cwd=tmp_path, capture_output=True)
+        written.append([file.read_bytes() for file in files])
+    assert written[0] == written[1]
+    assert json.loads(written[0][0])["seed"] == 3
+
+
+def test_another_seed_gives_another_run():
+    first, second = (told(play(world(), ROUND_ROBIN, asks(seed=seed), seed=seed)) for seed in (1, 2))
+    assert first["runs"] != second["runs"]
+
+
+class Page(HTMLParser):
+    """What a page is made of, and what it would load."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.loads, self.data = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.loads += [value for name, value in attrs if name in {"src", "href", "srcset", "action"}]
+
+    def handle_data(self, data):
+        self.data.append(data)
+
+
+def test_the_page_loads_nothing_and_has_every_run(tmp_path):
+    file = tmp_path / "r.html"
+    options = ["--rate", "60", "--duration", "2m", "--strategy", "price", "--strategy", "uptime<b>"]
+    result = CliRunner().invoke(replay, ["--scenario", "outage", *options, "--html", str(file)])
+    assert result.exit_code == 2
+    options[-1] = "round-robin"
+    result = CliRunner().invoke(replay, ["--scenario", "outage", *options, "--html", str(file)])
+    assert result.exit_code == 0, result.output
+    page = Page(file.read_text())
+    assert page.loads == []
+    assert {"script", "link", "img", "iframe"}.isdisjoint(page.tags)
+    assert page.tags.count("svg") >= 6
+    assert "prefers-color-scheme:dark" in file.read_text()
+    assert {"price", "round-robin", "cheap:chat", "dear:chat"} <= set(page.data)
+    assert "url(" not in file.read_text()
+
+
+def test_the_terminal_has_a_table_and_json_can_be_printed_alone():
+    options = ["--scenario", "outage", "--rate", "60", "--duration", "30s", "--strategy", "price,balanced"]
+    lines = CliRunner().invoke(replay, options).stdout.splitlines()
+    assert lines[0].split()[:4] == ["run", "calls", "failed", "cost"]
+    assert lines[1].split()[0] == "price,balanced"
+    printed = json.loads(CliRunner().invoke(replay, [*options, "--json", "-"]).stdout)
+    assert printed["runs"][0]["routing"] == {"strategy": ["price", "balanced"]}
+    assert printed["traffic"]["calls"] == printed["runs"][0]["calls"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--strategy", "pricee"], 'no strategy is called "pricee"; did you mean "price"?'),
+        (["--strategy", "price,blanced"], 'did you mean "balanced"?'),
+        (["--model", "acme/chat=much"], "acme/chat=much: the share must be a number"),
+        (["--model", "acme/chta"], "acme/chta"),
+    ],
+)
+def test_a_wrong_option_is_named_with_the_nearest_right_one(options, said):
+    result = CliRunner().invoke(replay, ["--scenario", "outage", "--duration", "10s", *options])
+    assert result.exit_code != 0
+    assert said in result.output
+
+
+def test_without_anything_that_names_providers_it_says_what_to_give():
+    result = CliRunner().invoke(replay, ["--strategy", "price"])
+    assert isinstance(result.exception, ConfigError)
+    assert "give a traffic file" in str(result.exception)
+
+
+def test_a_scenario_that_is_not_there_is_answered_with_those_that_are():
+    with pytest.raises(ConfigError, match=r'outgae: no scenario is called so; did you mean "outage"'):
+        load("outgae")
+    listed = CliRunner().invoke(replay, ["--scenarios"]).output.splitlines()
+    assert [line.partition(":")[0] for line in listed] == list(shipped())
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_scenario_that_comes_along_can_be_played(name):
+    result = CliRunner().invoke(replay, ["--scenario", name, "--duration", "20s", "--json", "-"])
+    assert result.exit_code == 0, result.output
+    scenario, _ = load(name)
+    assert isinstance(scenario, Scenario)
+    assert scenario.about
+    assert all(run["calls"] > 0 for run in json.loads(result.stdout)["runs"])
