@@ -44,6 +44,12 @@ def trip(health, one=ONE, now=0.0, kind="unavailable"):
     return health.block(one, now).until
 
 
+def recover(health, one=ONE, now=0.0):
+    """Run as many good attempts, one after the other, as let everybody in again."""
+    for _ in range(6):
+        attempt(health, one, now)
+
+
 # --- breakers
 
 
@@ -136,19 +142,59 @@ def test_calls_that_were_under_way_neither_close_nor_lengthen(health):
 
 def test_what_led_to_a_pause_does_not_open_it_again(health):
     until = trip(health)
-    attempt(health, now=until)
+    recover(health, now=until)
     attempt(health, now=until, kind="unavailable")
     assert health.block(ONE, until) is None
+    assert not health.view(until).outage(ONE.endpoint)
+
+
+def test_after_a_good_probe_as_many_calls_as_doubled_successes_are_let_in(health):
+    until, let_in = trip(health), []
+    for _ in range(6):
+        inside = 0
+        while inside < 99 and health.block(ONE, until) is None:
+            health.opened(ONE, until)
+            inside += 1
+        let_in.append(inside)
+        for _ in range(inside - 1):
+            health.observe(Outcome(ONE, until, Failure(kind="cancelled", message=""), ended=until), until)
+        health.observe(Outcome(ONE, until, ended=until), until)
+    assert let_in == [1, 2, 4, 8, 16, 32]
+    assert health.block(ONE, until) is None
+    assert not health._gates
+
+
+def test_a_failure_on_the_way_up_shuts_it_again_for_longer(health):
+    until = trip(health)
+    attempt(health, now=until)
+    attempt(health, now=until)
+    attempt(health, now=until, kind="unavailable")
+    assert 1.6 <= health.block(ONE, until).until - until <= 2.4
+
+
+def test_where_few_call_a_good_call_half_a_minute_after_the_first_opens_it_for_all(health):
+    until = trip(health)
+    attempt(health, now=until + 100)
+    assert health._gates
+    attempt(health, now=until + 131)
+    assert not health._gates
+
+
+def test_a_live_call_that_is_silent_keeps_no_other_from_trying(health):
+    until = trip(health)
+    health.opened(ONE, until)
+    assert health.block(ONE, until + 4.9) is not None
+    assert health.block(ONE, until + 10.0) is None
 
 
 def test_an_outage_alerts_once_and_a_relapse_soon_after_goes_on_where_it_was(health):
     until = trip(health)
-    attempt(health, now=until)
+    recover(health, now=until)
     again = trip(health, now=until + 5)
     assert again - (until + 5) >= 1.6
     alerts = [alert for _ in range(5) for alert in attempt(health, now=again + 500, kind="timeout")]
     assert not alerts, "a probe's failure is no news"
-    attempt(health, now=again + 600)
+    recover(health, now=again + 600)
     news = [alert for _ in range(5) for alert in attempt(health, now=again + 700, kind="timeout")]
     assert [alert.event for alert in news] == ["endpoint_out"]
 
@@ -250,8 +296,8 @@ def test_a_scope_of_the_provider_goes_before_the_table(health):
 
 
 def test_a_suspect_account_waits_for_its_verdict(health):
-    assert health.suspect(ONE.account, 0.0)
-    assert not health.suspect(ONE.account, 1.0), "it is being verified"
+    assert health.suspect(ONE, 0.0)
+    assert not health.suspect(ONE, 1.0), "it is being verified"
     block = health.block(candidate(model="n"), 1.0)
     assert (block.kind, block.breaker) == ("unavailable", False), "clients are not told to give up"
     health.reopen(ONE.account)
@@ -259,23 +305,140 @@ def test_a_suspect_account_waits_for_its_verdict(health):
 
 
 def test_a_verified_bad_key_is_disabled_with_one_alert(health):
-    health.suspect(ONE.account, 0.0)
-    (alert,) = health.disable(ONE.account, "the provider refuses its key", 1.0)
+    health.suspect(ONE, 0.0)
+    (alert,) = health.disable(ONE, "the provider refuses its key", 1.0)
     assert (alert.event, alert.subject) == ("credential_disabled", "label a")
     assert "the provider refuses its key" in alert.message
-    assert not health.disable(ONE.account, "again", 2.0)
+    assert not health.disable(ONE, "again", 2.0)
     until = health.block(ONE, 2.0).until
-    assert until == 901.0
+    assert 48.0 <= until - 1.0 <= 72.0
     # The live call meets the same refusal: again a suspect, again bad, and no news.
     assert health.block(ONE, until) is None
     attempt(health, now=until, kind="credential_invalid")
-    assert health.suspect(ONE.account, until)
-    assert not health.disable(ONE.account, "again", until + 1)
-    assert health.block(ONE, until + 1).until == until + 1 + 3600.0
+    assert health.suspect(ONE, until)
+    assert not health.disable(ONE, "again", until + 1)
+    assert 240.0 <= health.block(ONE, until + 1).until - (until + 1) <= 360.0
+
+
+def test_a_bad_key_is_probed_after_1_5_and_15_minutes_then_hourly(health):
+    now, pauses = 0.0, []
+    for _ in range(6):
+        health.suspect(ONE, now)
+        health.disable(ONE, "refused", now)
+        assert not list(health.due(now))
+        until = health.block(ONE, now).until
+        pauses.append((until - now) / 60)
+        now = until
+        assert list(health.due(now)) == [("account", ONE)]
+    for pause, base in zip(pauses, (1, 5, 15, 60, 60, 60), strict=True):
+        assert 0.8 * base <= pause <= 1.2 * base
+
+
+def refuse(health, number, now):
+    one = candidate(f"key-{number}")
+    attempt(health, one, now, "credential_invalid")
+    return health.suspect(one, now)
+
+
+def test_three_keys_refused_within_a_minute_are_the_providers_fault(health):
+    one = candidate("key-0")
+    assert refuse(health, 0, 0.0)
+    health.disable(one, "refused", 1.0)
+    health.alerts()
+    assert refuse(health, 1, 30.0)
+    assert not refuse(health, 2, 59.0)
+    (alert,) = health.alerts()
+    assert (alert.event, alert.subject) == ("origin_out", "p")
+    assert not health.disable(candidate("key-1"), "refused", 59.5), "a verdict that comes late changes nothing"
+    blocks = [health.block(candidate(f"key-{number}"), 59.5) for number in range(4)]
+    assert all(block.breaker and block.kind == "unavailable" for block in blocks)
+    until = blocks[0].until
+    assert until - 59.0 <= 1.2
+    assert not refuse(health, 1, until), "the call that tries it says the same of another key"
+    assert 1.6 <= health.block(one, until).until - until <= 2.4
+    assert not health.alerts()
+    recover(health, one, until + 3)
+    assert not health._gates
+
+
+def test_two_keys_or_three_in_a_longer_time_are_judged_one_by_one(health):
+    assert [refuse(health, number, number * 31.0) for number in range(5)] == [True] * 5
+
+
+def test_where_the_provider_serves_with_another_key_each_is_judged_by_itself(health):
+    assert refuse(health, 0, 0.0)
+    assert refuse(health, 1, 1.0)
+    attempt(health, now=2.0)
+    assert refuse(health, 2, 3.0)
+
+
+# --- silence
+
+
+def test_streams_that_wait_in_vain_open_the_breaker_before_they_time_out(health):
+    endpoint = ONE.endpoint
+    for number in range(30):
+        health.waits(endpoint, number, float(number))
+        health.heard(endpoint, number, number + 3.0)
+    for who in "abc":
+        health.opened(ONE, 40.0)
+        health.waits(endpoint, who, 40.0)
+    assert health.block(ONE, 48.5) is None
+    block = health.block(ONE, 49.5)
+    assert (block.kind, block.breaker) == ("timeout", True)
+    (alert,) = health.alerts()
+    assert alert.event == "endpoint_out"
+    health.heard(endpoint, "b", 50.0)
+    assert health.block(ONE, 50.0) is None, "whatever is heard closes it"
+
+
+def test_silence_is_half_a_minute_where_little_is_known_and_five_seconds_at_least(health):
+    endpoint, quick = ONE.endpoint, candidate(model="quick")
+    for number in range(30):
+        health.waits(quick.endpoint, number, 0.0)
+        health.heard(quick.endpoint, number, 0.1)
+    for who in range(3):
+        health.waits(endpoint, who, 100.0)
+        health.waits(quick.endpoint, who, 100.0)
+    assert health.block(quick, 105.0) is None
+    assert health.block(quick, 105.1) is not None
+    assert health.block(ONE, 130.0) is None
+    assert health.block(ONE, 130.1) is not None
+
+
+def test_two_that_wait_are_no_evidence_nor_are_three_of_which_one_came(health):
+    endpoint = ONE.endpoint
+    health.waits(endpoint, 1, 0.0)
+    health.waits(endpoint, 2, 0.0)
+    assert health.block(ONE, 100.0) is None
+    health.waits(endpoint, 3, 0.0)
+    health.left(endpoint, 3)
+    assert health.block(ONE, 100.0) is None
+    health.waits(endpoint, 4, 0.0)
+    health.waits(endpoint, 5, 0.0)
+    health.heard(endpoint, 4, 90.0)
+    assert health.block(ONE, 100.0) is None
+
+
+# --- probes without a call
+
+
+def test_an_open_breaker_that_no_call_tries_is_probed_once_a_minute(health):
+    until = trip(health)
+    assert not list(health.due(50.0))
+    assert list(health.due(61.0)) == [("endpoint", ONE)]
+    assert not list(health.due(62.0)), "it is under way"
+    health.probed(ONE, False, 63.0)
+    assert 6.4 <= health.block(ONE, 63.0).until - 63.0 <= 9.6
+    assert list(health.due(122.0)) == [("endpoint", ONE)]
+    health.probed(ONE, True, 123.0)
+    assert health.block(ONE, 123.0) is None
+    assert not list(health.due(999.0)), "the next call shows the rest"
+    assert until < 2.0
 
 
 def test_no_account_stays_shut_without_a_verdict(health):
-    health.suspect(ONE.account, 0.0)
+    health.suspect(ONE, 0.0)
     until = health.block(ONE, 0.0).until
     assert until <= 60.0
     attempt(health, now=until)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taxiway.history import BAD, GOOD, HEAD, LATENCY, LIMITED, THROUGHPUT, History
+from taxiway.history import BAD, GOOD, HEAD, LATENCY, LIMITED, THROUGHPUT, History, bucket
 
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
 
@@ -15,8 +15,8 @@ SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
 def test_a_quantile_is_right_to_a_few_percent(values, share):
     history = History()
     for value in values:
-        history.add(LATENCY, value, 1.0)
-        history.add(THROUGHPUT, 1e9, 1.0)
+        history.present(1.0)[bucket(LATENCY, value)] += 1
+        history.present(1.0)[bucket(THROUGHPUT, 1e9)] += 1
     exact = sorted(values)[ceil(share * len(values)) - 1]
     assert history.figures(1.0).quantile(LATENCY, share, 3) == pytest.approx(exact, rel=0.03)
 
@@ -26,7 +26,7 @@ def test_counts_cover_their_stretch_and_at_most_a_part_more(steps):
     history, now, counted = History(), 0.0, []
     for wait, what in steps:
         now += wait
-        history.count(what, now)
+        history.present(now)[what] += 1
         counted.append((now, what))
     for seconds, part in ((300.0, 30.0), (1800.0, 330.0), (86_400.0, 3630.0)):
         figures = history.since(now, seconds)
@@ -39,10 +39,10 @@ def test_counts_cover_their_stretch_and_at_most_a_part_more(steps):
 def test_a_quantile_of_few_is_none_and_old_numbers_leave():
     history = History()
     for value in (1.0, 1.0):
-        history.add(LATENCY, value, 0.0)
+        history.present(0.0)[bucket(LATENCY, value)] += 1
     assert history.figures(0.0).quantile(LATENCY, 0.5, 3) is None
     for value in (5.0, 5.0, 5.0):
-        history.add(LATENCY, value, 200.0)
+        history.present(200.0)[bucket(LATENCY, value)] += 1
     assert history.figures(201.0).quantile(LATENCY, 0.1, 3) == pytest.approx(1.0, rel=0.03)
     assert history.figures(340.0).quantile(LATENCY, 0.1, 3) == pytest.approx(5.0, rel=0.03)
     assert history.figures(600.0).quantile(LATENCY, 0.5, 3) is None
@@ -52,15 +52,15 @@ def test_a_quantile_of_few_is_none_and_old_numbers_leave():
 def test_what_lies_beyond_reason_counts_as_the_bound():
     history = History()
     for value in (0.0, -1.0, 0.0):
-        history.add(HEAD, value, 0.0)
+        history.present(0.0)[bucket(HEAD, value)] += 1
     assert history.figures(0.0).quantile(HEAD, 0.5, 3) == pytest.approx(1e-6, rel=0.03)
 
 
 def test_figures_are_computed_once_a_second():
     history = History()
-    history.count(GOOD, 0.0)
+    history.present(0.0)[GOOD] += 1
     first = history.figures(10.0)
-    history.count(GOOD, 10.0)
+    history.present(10.0)[GOOD] += 1
     assert history.figures(10.9) is first
     assert history.figures(11.0).total(GOOD) == 2
 
@@ -68,8 +68,8 @@ def test_figures_are_computed_once_a_second():
 def test_memory_is_bounded_and_let_go():
     history = History()
     for number in range(200_000):
-        history.count(GOOD, number * 1.0)
-        history.add(LATENCY, 0.1 + number % 1000, number * 1.0)
+        history.present(number * 1.0)[GOOD] += 1
+        history.present(number * 1.0)[bucket(LATENCY, 0.1 + number % 1000)] += 1
     now = 200_000.0
     assert [len(level) for level in history._levels] <= [11, 7, 25]
     assert max(len(part.counts) for level in history._levels for part in level) < 200

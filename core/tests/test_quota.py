@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taxiway.candidate import Account, Candidate, Credential, Endpoint, Limits
-from taxiway.health import Block
+from taxiway.gates import Block
 from taxiway.ledgers import Stated
 from taxiway.outcome import QuotaHint
 from taxiway.quota import Quotas

@@ -1,7 +1,7 @@
 """One try of one candidate: opened, read, ended. Whatever goes wrong in it comes out as a Failure, cancellation excepted."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -42,12 +42,13 @@ class Attempt:
 
     `secret` is what it is sent with. `opened`: it was translated, so that there is a `progress`. `whole`: a stream came to its
     end. `answer`: what outlives the attempt, where another may go on with what it gave.
+    `others` says whether another endpoint could serve the call.
     """
 
     __slots__ = tuple(
         "_bill _closed _ended _engine _exchange _late _marked _provider _replies _reservation _shaped _started "
-        "_timeouts _translation _watch answer call candidate committed first_token last on_interrupted opened outgoing progress "
-        "record secret stamp status usage whole".split()
+        "_timeouts _translation _watch answer call candidate committed first_token last on_interrupted opened others outgoing "
+        "progress record secret stamp status usage whole".split()
     )
 
     def __init__(
@@ -73,6 +74,7 @@ class Attempt:
         self.secret = account.secret
         self._shaped: Translated | None = None
         self.last: list[Json] = []
+        self.others: Callable[[], bool] | None = None
         self.first_token: float | None = None
         self.status: int | None = None
         self.usage: Usage | None = None
@@ -126,8 +128,13 @@ class Attempt:
             self._exchange = transport.open(request, connect)
         except Exception as error:  # noqa: BLE001 - as above
             return self.failure_of(error)
-        first_token = timeouts.first_token if call.facts.stream else None
-        self._watch = Watch(engine.loop, self._exchange, self._started, call.deadline, first_token, timeouts.idle)
+        first_token = learnt = None
+        if call.facts.stream:
+            engine.health.waits(candidate.endpoint, self, self._started)
+            first_token, learnt = timeouts.first_token, engine.health.patience(candidate.endpoint, self._started)
+        self._watch = Watch(
+            engine.loop, self._exchange, self._started, call.deadline, first_token, timeouts.idle, learnt, self.others
+        )
         return None
 
     async def complete(self) -> Json | Failure:
@@ -252,9 +259,9 @@ class Attempt:
         outcome = Outcome(
             candidate, self._started, failure, self.committed, self.usage, self.first_token, now, sent, self.status
         )
-        engine.alert(engine.health.observe(outcome, now))
-        if observers := engine.snapshot.observers:
-            engine.observed(outcome, observers)
+        if exchange is not None and self.status is None and self.call.facts.stream:
+            engine.health.left(candidate.endpoint, self)
+        engine.observe(outcome, now)
         record.status, record.sent, record.latency = self.status, sent, first
         record.duration = now - self._started
         record.usage = self.usage
@@ -273,6 +280,8 @@ class Attempt:
         head = await exchange.head()
         self.status = head.status
         engine, provider, outgoing = self._engine, self._provider, self.outgoing
+        if self.call.facts.stream:
+            engine.health.heard(self.candidate.endpoint, self, engine.clock.monotonic())
         if not 200 <= head.status < 300:
             body = error_of(await error_body(exchange))
             return self._classified(head.status, head.headers, body)

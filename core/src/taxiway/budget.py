@@ -18,9 +18,11 @@ class Budget:
         self._settings = settings
         self._calls, self._spent = Window(WINDOW), Window(WINDOW)
 
-    def called(self, now: float) -> None:
-        """Count a call: what retries are a share of."""
+    def called(self, now: float, *, again: bool = False) -> None:
+        """Count a call: what retries are a share of. `again`: it is one itself, its client's."""
         self._calls.add(1, now)
+        if again:
+            self._spent.add(1, now)
 
     def spend(self, now: float) -> bool:
         """Take one further attempt out of the budget; False where it is spent."""

@@ -31,14 +31,13 @@ from taxiway.secret import Secret, scrub
 from taxiway.shaping import Shaper
 from taxiway.snapshot import Snapshot
 from taxiway.spool import Journal
-from taxiway.strategy import Observes
 from taxiway.stream import Stream
 from taxiway.tokens import Tokens
 from taxiway.transport import Transport
 
 _NO_HEADERS: Final[Headers] = {}
 _KEPT: Final = tuple(
-    "http-referer referer x-title x-openrouter-title x-session-id user-agent anthropic-beta anthropic-version "
+    "http-referer referer x-title x-openrouter-title x-session-id user-agent x-stainless-retry-count anthropic-beta anthropic-version "
     "x-anthropic-beta x-openrouter-metadata x-openrouter-experimental-metadata".split()
 )
 
@@ -47,7 +46,7 @@ _KEPT: Final = tuple(
 class Engine:
     """Runs calls. `snapshot` may be replaced at any time: a call goes on with the one that it began with.
 
-    `verify` is told of a candidate whose key was refused, and of what was sent. `offsets`: how many seconds a provider's clock is
+    `verify` is told of a candidate whose key was refused, and of what was sent; `watch` that something is shut. `offsets`: how many seconds a provider's clock is
     ahead of ours, where one was learnt. Everything is built and started by who makes an engine.
     """
 
@@ -62,6 +61,7 @@ class Engine:
     log: logging.Logger
     loop: asyncio.AbstractEventLoop
     verify: Callable[[Candidate, Outgoing | None], None] = lambda _, __: None
+    watch: Callable[[], None] = lambda: None
     shaper: Shaper = Factory(lambda self: Shaper(self.dialects, (), Media()), takes_self=True)
     offsets: dict[str, float] = Factory(dict)
     tokens: Tokens = field(init=False)
@@ -150,11 +150,16 @@ class Engine:
         for alert in alerts:
             self.log.warning("%s: %s: %s", alert.event, alert.subject, alert.message)
 
-    def observed(self, outcome: Outcome, observers: Sequence[tuple[str, Observes]]) -> None:
-        """Let strategies say of an attempt what they want to know of its endpoint later."""
-        for name, strategy in observers:
+    def observe(self, outcome: Outcome, now: float) -> None:
+        """An attempt ended: learn from it, and let strategies say what they want to know of its endpoint later."""
+        health = self.health
+        if news := health.observe(outcome, now):
+            self.alert(news)
+        if health.troubled:
+            self.watch()
+        for name, strategy in self.snapshot.observers:
             try:
-                self.health.record(outcome.candidate.endpoint, strategy.observe(outcome), outcome.ended)
+                health.record(outcome.candidate.endpoint, strategy.observe(outcome), now)
             except Exception:  # noqa: BLE001 - whoever wrote the strategy, the call was served
                 self.log.error("strategy %s: can't observe: %s", name, scrub(traceback.format_exc()))  # noqa: TRY400 - scrubbed
 

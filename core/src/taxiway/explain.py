@@ -10,7 +10,8 @@ from taxiway.candidate import Candidate
 from taxiway.codec import Json
 from taxiway.draws import Draws
 from taxiway.errors import InvalidRequest
-from taxiway.health import Block, Health
+from taxiway.gates import Block
+from taxiway.health import Health
 from taxiway.outcome import CallError
 from taxiway.picks import Plan, Tried
 from taxiway.planner import Notes, plan

@@ -4,52 +4,47 @@ Nothing here waits or does IO. Every `now` is in seconds of the monotonic clock.
 is bounded by what was used in the last day, and a lookup that finds nothing means healthy.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, frozen
+from attrs import frozen
 
 from taxiway.candidate import Account, Candidate, Endpoint, Subject
 from taxiway.failures import POLICIES
-from taxiway.history import DURATION, Figures
+from taxiway.gates import BREAKER_PAUSES, CALM, MINUTES, OTHER_PAUSES, PAUSES, SPREAD, Block, Gate
+from taxiway.history import DURATION, HEAD, LATENCY, Figures, bucket
 from taxiway.outcome import Failure, Kind, Outcome
 from taxiway.view import ENOUGH, View
-from taxiway.vitals import Breaker, Vitals
+from taxiway.vitals import Vitals
 
 if TYPE_CHECKING:
     from taxiway.quota import Quotas
 
-MINUTES: Final = 60.0
-BREAKER_PAUSES: Final = (1.0, 2.0, 4.0, 8.0)
-"""How long a breaker stays open, each time after the first: never longer than the last, so that recovery is noticed in 10 s."""
-PAUSES: Final[Mapping[Kind, tuple[float, ...]]] = {
-    "quota_exhausted": (15 * MINUTES, 60 * MINUTES),
-    "credential_invalid": (15 * MINUTES, 60 * MINUTES),
-    "permission_denied": (10 * MINUTES,),
-    "not_found": (10 * MINUTES,),
-}
-"""After how long one live call is let through to an account or candidate that was shut; the last one repeats."""
-_OTHER_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, MINUTES)
 _VERIFYING: Final = 30.0
 """How long a suspect account waits for its probe's verdict, before a live call gives one."""
-_CALM: Final = 30.0
-"""A breaker that trips this long after it closed begins with the shortest pause again, and alerts again."""
 _USUAL: Final = 5.0
 """Seconds that an attempt is reckoned with where too few have ended."""
+_PATIENCE: Final = 5.0
+"""A live call that is silent for longer, or for twice what is usual there, keeps no other from trying (seconds)."""
+_CROWD: Final = 3
+"""So many streamed attempts that wait in vain are evidence."""
+_SILENCE: Final = 5.0
+"""Waiting for the head of a stream is in vain after 3 times the endpoint's p95 of it, and never sooner than this (seconds)."""
+_SILENCE_UNKNOWN: Final = 30.0
+"""The same where fewer than `_HEADS` heads have come."""
+_HEADS: Final = 20
+_LEARNT: Final = (4.0, 5.0)
+"""A first token is given up after so many times its p95, and never sooner than after so many seconds."""
+_LEARNT_REASONING: Final = (8.0, 20.0)
+"""The same of models that may think first."""
+_MASS, _MASS_WITHIN = 3, 60.0
+"""So many accounts that are refused within so many seconds, none served meanwhile: it is the provider, and not its keys."""
+_QUIET: Final = MINUTES
+"""After so long without a live call an open breaker is probed."""
 _SWEEP: Final = MINUTES
 _FORGOTTEN: Final = 24 * 60 * MINUTES
-
-
-@define(eq=False)
-class Block:
-    """Why a candidate can't be used now. `until`: when it may be (None: no time is known). `breaker`: only a breaker says so."""
-
-    reason: str
-    kind: Kind
-    until: float | None
-    breaker: bool = False
 
 
 @frozen
@@ -61,34 +56,12 @@ class Alert:
     message: str
 
 
-@define(eq=False)
-class _Gate:
-    """A subject that is shut from `since` until `until`; then one live call at a time is let through, and its outcome decides.
-
-    It was shut `times` times in a row. `verifying`: a probe's verdict is on its way.
-    """
-
-    subject: Subject
-    kind: Kind
-    reason: str
-    since: float
-    until: float
-    times: int
-    breaker: Breaker | None = None
-    verifying: bool = False
-    claimed: bool = False
-
-    def block(self, now: float) -> Block | None:
-        if now < self.until:
-            # Until a refused key is verified nobody knows, so clients are not told to give up.
-            kind = "unavailable" if self.verifying else self.kind
-            return Block(self.reason, kind, self.until, self.breaker is not None)
-        if self.claimed:
-            return Block(f"{self.reason}; a live call is trying it", self.kind, None, self.breaker is not None)
-        return None
+def _out(candidate: Candidate, reason: str) -> Alert:
+    endpoint = candidate.endpoint
+    return Alert("endpoint_out", endpoint.key, f"{endpoint.model} at {endpoint.provider_name} is out: {reason}")
 
 
-_NEVER: Final = _Gate(("", ""), "credential_invalid", "", -math.inf, -math.inf, 0)
+_NEVER: Final = Gate(("", ""), kind="credential_invalid")
 """What stands for the gate of an account whose key was not refused."""
 
 
@@ -98,7 +71,10 @@ class Health:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._vitals: dict[str, Vitals] = {}
-        self._gates: dict[Subject, _Gate] = {}
+        self._gates: dict[Subject, Gate] = {}
+        self._crowded: dict[str, Vitals] = {}
+        self._refusals: dict[str, dict[str, float]] = {}
+        self._alerts: list[Alert] = []
         self._turns: dict[str, int] = {}
         self._sweep_at = 0.0
 
@@ -120,8 +96,17 @@ class Health:
         vitals = self._vitals.get(endpoint.key)
         return (vitals and vitals.history.figures(now).quantile(DURATION, 0.5, ENOUGH)) or _USUAL
 
+    def patience(self, endpoint: Endpoint, now: float) -> float | None:
+        """Return the seconds after which a first token is hardly to be hoped for; None where too little is known."""
+        vitals = self._vitals.get(endpoint.key)
+        usual = None if vitals is None else vitals.history.figures(now).quantile(LATENCY, 0.95, _HEADS)
+        times, least = _LEARNT_REASONING if endpoint.reasoning else _LEARNT
+        return None if usual is None else max(least, times * usual)
+
     def block(self, candidate: Candidate, now: float) -> Block | None:
         """Return why the candidate can't be used now, None if it can. Breakers come last: what they say alone is `breaker`."""
+        if self._crowded and (vitals := self._crowded.get(candidate.endpoint.key)) and now - vitals.heard > _SILENCE:
+            self._listen(candidate, vitals, now)
         if self._gates:
             for gate in self._gates_of(candidate):
                 if found := gate.block(now):
@@ -131,8 +116,34 @@ class Health:
     def opened(self, candidate: Candidate, now: float) -> None:
         """An attempt begins; where something is due for a live call, this is it. `now` is the outcome's `started`."""
         self._of(candidate.endpoint.key, now).in_flight += 1
-        for gate in self._gates_of(candidate):
-            gate.claimed = gate.claimed or now >= gate.until
+        if self._gates:
+            for gate in self._gates_of(candidate):
+                gate.enter(now)
+
+    def waits(self, endpoint: Endpoint, who: object, now: float) -> None:
+        """A streamed attempt was sent; `heard` or `left` is told when that is over. `who` is any object of its own."""
+        vitals = self._of(endpoint.key, now)
+        vitals.waiting[who] = now
+        if len(vitals.waiting) >= _CROWD:
+            self._crowded[endpoint.key] = vitals
+
+    def heard(self, endpoint: Endpoint, who: object, now: float) -> None:
+        """The head of its reply came: whatever it says, somebody is there."""
+        vitals = self._of(endpoint.key, now)
+        vitals.heard = now
+        since = self.left(endpoint, who)
+        if since is not None:
+            vitals.history.present(now)[bucket(HEAD, now - since)] += 1
+        if vitals.gate is not None and vitals.gate.silent and not vitals.gate.over:
+            self._open(vitals.gate, now)
+
+    def left(self, endpoint: Endpoint, who: object) -> float | None:
+        """It waits no more. Returns since when it did, None where that was known."""
+        vitals = self._vitals.get(endpoint.key)
+        since = None if vitals is None else vitals.waiting.pop(who, None)
+        if vitals is not None and len(vitals.waiting) < _CROWD:
+            self._crowded.pop(endpoint.key, None)
+        return since
 
     def observe(self, outcome: Outcome, now: float) -> Sequence[Alert]:
         """An attempt ended. What its failure penalises is said by the failure's scope, else by the table.
@@ -144,48 +155,97 @@ class Health:
         vitals.in_flight -= 1
         if now >= self._sweep_at:
             self._sweep(now)
+        entered: Sequence[Gate] = ()
+        if self._gates:
+            entered = [gate for gate in self._gates_of(candidate) if outcome.started > gate.since]
+            for gate in entered:
+                gate.leave()
         # A client that left after the first token saw it work.
         if failure is None or (failure.kind == "cancelled" and outcome.first_token is not None):
             vitals.served(outcome, now)
             if origin := self._vitals.get(candidate.subjects[2][1]):
                 origin.breaker.good(now)
-            for gate in self._gates_of(candidate):
-                if outcome.started > gate.since:
-                    del self._gates[gate.subject]
-                    if gate.breaker is not None:
-                        gate.breaker.close(gate.times, now)
-            return ()
-        alerts = self._penalise(outcome, failure, vitals, now)
-        for gate in self._gates_of(candidate):
-            # Whatever a live call met, it is over: the next may try. (Where it failed as before, this is a new gate.)
-            if outcome.started > gate.since:
-                gate.claimed = False
-        return alerts
+            if self._refusals:
+                self._refusals.pop(candidate.subjects[2][1], None)
+            for gate in entered:
+                if gate.good(now):
+                    self._open(gate, now)
+        else:
+            self._penalise(outcome, failure, vitals, now)
+        return self.alerts() if self._alerts else ()
 
-    def suspect(self, account: Account, now: float) -> bool:
-        """A provider refused the account's key: it waits while somebody verifies it.
+    def alerts(self) -> Sequence[Alert]:
+        """Return what is news, once."""
+        news, self._alerts = self._alerts, []
+        return news
 
-        True where that is news: the caller reads the key again and probes, then calls `disable` or `reopen`.
+    def suspect(self, candidate: Candidate, now: float) -> bool:
+        """A provider refused the key of the candidate's account: it waits while somebody verifies it.
+
+        True where that is news: the caller reads the key again and probes, then calls `disable` or `reopen`. False as well where
+        the provider refuses one key after the other: then it is the provider's breaker that opens.
         """
-        gate, subject = self._refused(account), ("account", account.key)
+        account, subject = candidate.account, candidate.subjects[0]
+        if self._refuses(candidate, now):
+            return False
+        gate = self._refused(account)
         if now < gate.until:
             return False
         reason, until = "its key was refused, and is being verified", now + _VERIFYING
-        self._gates[subject] = _Gate(subject, "credential_invalid", reason, now, until, gate.times, verifying=True)
+        self._gates[subject] = Gate(
+            subject, candidate, None, "credential_invalid", reason, now, until, gate.times, verifying=True
+        )
         return True
 
-    def disable(self, account: Account, reason: str, now: float) -> Sequence[Alert]:
-        """The account's key is bad, verified: it is shut but for one live call now and then. `reason` is for people."""
+    def disable(self, candidate: Candidate, reason: str, now: float) -> Sequence[Alert]:
+        """The account's key is bad, verified: it is probed from time to time. `reason` is for people."""
+        account, origin = candidate.account, self._gates.get(candidate.subjects[2])
         gate = self._refused(account)
-        if now < gate.until and not gate.verifying:
+        if (now < gate.until and not gate.verifying) or (origin is not None and origin.refusing):
             return ()
-        self._shut(("account", account.key), "credential_invalid", reason, gate.times, now)
-        message = f"{account.label} is disabled: {reason}"
-        return () if gate.times else (Alert("credential_disabled", account.label, message),)
+        known = gate.times
+        gate = self._shut(candidate.subjects[0], candidate, "credential_invalid", reason, now)
+        gate.verifying = False
+        if not known:
+            self._alerts.append(Alert("credential_disabled", account.label, f"{account.label} is disabled: {reason}"))
+        return self.alerts()
 
     def reopen(self, account: Account) -> None:
         """A probe was good, or the key was replaced."""
         self._gates.pop(("account", account.key), None)
+
+    def due(self, now: float) -> Iterable[tuple[str, Candidate]]:
+        """Return what is to be probed now, without a call: refused keys, and breakers that no call tried for a minute.
+
+        Each as the scope of what is shut, with who met it.
+        """
+        if now >= self._sweep_at:
+            self._sweep(now)
+        for (scope, _), gate in list(self._gates.items()):
+            if gate.candidate is not None and now >= gate.until:
+                if gate.breaker is not None and not gate.proved and now - gate.looked >= _QUIET:
+                    gate.looked = now
+                    yield scope, gate.candidate
+                elif gate.kind == "credential_invalid" and scope == "account" and not gate.inside:
+                    yield scope, gate.candidate
+
+    @property
+    def troubled(self) -> bool:
+        """Whether anything is shut."""
+        return bool(self._gates)
+
+    @property
+    def shut_accounts(self) -> frozenset[str]:
+        """The keys of the accounts that are shut."""
+        return frozenset(key for scope, key in self._gates if scope == "account")
+
+    def probed(self, candidate: Candidate, good: bool, now: float) -> None:
+        """Take in what a probe without a call met: breakers that were good wait for the next call, others are shut once more."""
+        for gate in self._gates_of(candidate):
+            if gate.breaker is not None and now >= gate.until:
+                gate.proved = good
+                if not good:
+                    gate.until = now + BREAKER_PAUSES[-1] * self._random.uniform(*SPREAD)
 
     def reloaded(self) -> None:
         """There is a new configuration: what was refused to a candidate is tried anew."""
@@ -199,56 +259,104 @@ class Health:
         vitals.seen = now
         return vitals
 
-    def _gates_of(self, candidate: Candidate) -> Sequence[_Gate]:
+    def _gates_of(self, candidate: Candidate) -> Sequence[Gate]:
         gates = self._gates
         return [gates[subject] for subject in candidate.subjects if subject in gates] if gates else ()
 
-    def _refused(self, account: Account) -> _Gate:
+    def _refused(self, account: Account) -> Gate:
         gate = self._gates.get(("account", account.key), _NEVER)
         return gate if gate.kind == "credential_invalid" else _NEVER
 
-    def _penalise(self, outcome: Outcome, failure: Failure, vitals: Vitals, now: float) -> Sequence[Alert]:
+    def _refuses(self, candidate: Candidate, now: float) -> bool:
+        """Whether the provider refuses key after key, so that none of them is to blame. Then its breaker opens, and all keys with it."""
+        subject = candidate.subjects[2]
+        gate, refusals = self._gates.get(subject), self._refusals.setdefault(subject[1], {})
+        refusals[candidate.account.key] = now
+        for key, at in list(refusals.items()):
+            if now - at > _MASS_WITHIN:
+                del refusals[key]
+        if gate is not None and gate.refusing:
+            if now >= gate.until:
+                self._shut(subject, candidate, "unavailable", gate.reason, now)
+            return True
+        if len(refusals) < _MASS:
+            return False
+        reason = f"it refused {len(refusals)} keys within a minute, so none of them is to blame"
+        self._shut(subject, candidate, "unavailable", reason, now).refusing = True
+        for key in refusals:
+            if (of_key := self._gates.get(("account", key))) is not None and of_key.kind == "credential_invalid":
+                del self._gates["account", key]
+        self._alerts.append(Alert("origin_out", subject[1], f"{candidate.endpoint.provider_name}: {reason}"))
+        return True
+
+    def _listen(self, candidate: Candidate, vitals: Vitals, now: float) -> None:
+        """Open the breaker of an endpoint where streams wait in vain: their timeouts come too late, and say the same."""
+        subject = candidate.subjects[3]
+        usual = vitals.history.figures(now).quantile(HEAD, 0.95, _HEADS)
+        limit = _SILENCE_UNKNOWN if usual is None else max(_SILENCE, 3 * usual)
+        third = next(islice(vitals.waiting.values(), _CROWD - 1, None))
+        if subject in self._gates or now - max(third, vitals.heard) <= limit:
+            return
+        reason = f"{len(vitals.waiting)} streams wait, and nothing was heard for {limit:.0f} s"
+        self._shut(subject, candidate, "timeout", reason, now).silent = True
+        self._alerts.append(_out(candidate, reason))
+
+    def _penalise(self, outcome: Outcome, failure: Failure, vitals: Vitals, now: float) -> None:
         candidate, kind, reason = outcome.candidate, failure.kind, failure.message
         if kind == "rate_limited":
             vitals.limited(now)
         usual = POLICIES[kind].penalise
         scope = failure.scope or usual
         if scope in {"none", "pool"} or kind == "credential_invalid" or (scope, kind) == ("account", "rate_limited"):
-            return ()
+            return
         if scope == "origin" or "endpoint" in {scope, usual}:
             vitals.failed(now)
         key = dict(candidate.subjects)[scope]
-        breaker = self._of(key, now).breaker if scope in {"endpoint", "origin"} else None
-        gate, times = self._gates.get((scope, key)), 0
-        if gate is not None:
-            # Attempts that began before it was shut say nothing new.
-            if not gate.claimed or outcome.started <= gate.since:
-                return ()
-            times = gate.times
-        if breaker is not None:
-            why = "its probe failed" if gate is not None else breaker.bad(now)
+        gate = self._gates.get((scope, key))
+        if gate is not None and outcome.started < gate.until:
+            # Attempts that began before it was due for a live call say nothing new.
+            vitals.gate = gate if gate.breaker is not None else vitals.gate
+            return
+        if scope in {"endpoint", "origin"}:
+            why = "its probe failed" if gate is not None else self._of(key, now).breaker.bad(now)
             if why is None:
-                return ()
+                return
             reason = f"{why} ({kind}: {reason})"
-            if now - breaker.closed < _CALM:
-                times = max(times, breaker.times)
-        self._shut((scope, key), kind, reason, times, now, breaker)
-        endpoint, label = candidate.endpoint, candidate.account.label
+        known = self._shut((scope, key), candidate, kind, reason, now).times > 1
+        label = candidate.account.label
         event = "credential_exhausted" if kind == "quota_exhausted" else "credential_refused"
         alerts = {
-            "account": (event, label, f"{label} can't be used: {reason}"),
-            "origin": ("origin_out", key, f"{key} can't be reached: {reason}"),
-            "endpoint": ("endpoint_out", key, f"{endpoint.model} at {endpoint.provider_name} is out: {reason}"),
+            "account": Alert(event, label, f"{label} can't be used: {reason}"),
+            "origin": Alert("origin_out", key, f"{key} can't be reached: {reason}"),
+            "endpoint": _out(candidate, reason),
         }
-        return () if times or scope not in alerts else (Alert(*alerts[scope]),)
+        if not known and scope in alerts:
+            self._alerts.append(alerts[scope])
 
-    def _shut(
-        self, subject: Subject, kind: Kind, reason: str, times: int, now: float, breaker: Breaker | None = None
-    ) -> None:
-        """Shut a subject that was shut so many times in a row before."""
-        pauses = PAUSES.get(kind, _OTHER_PAUSES) if breaker is None else BREAKER_PAUSES
-        pause = pauses[min(times, len(pauses) - 1)] * (1 if breaker is None else self._random.uniform(0.8, 1.2))
-        self._gates[subject] = _Gate(subject, kind, reason, now, now + pause, times + 1, breaker)
+    def _shut(self, subject: Subject, candidate: Candidate, kind: Kind, reason: str, now: float) -> Gate:
+        """Shut a subject; what is shut again so soon has a longer pause. Returns its gate."""
+        scope, key = subject
+        gate = self._gates.get(subject)
+        if gate is None:
+            gate = self._gates[subject] = Gate(subject, candidate)
+            if scope in {"endpoint", "origin"}:
+                gate.breaker = breaker = self._of(key, now).breaker
+                gate.times = breaker.times if now - breaker.closed < CALM else 0
+                gate.patience = max(_PATIENCE, 2 * self.usual(candidate.endpoint, now))
+        gate.candidate = candidate
+        pauses = PAUSES.get(kind, OTHER_PAUSES) if gate.breaker is None else BREAKER_PAUSES
+        pause = pauses[min(gate.times, len(pauses) - 1)]
+        if gate.breaker is not None or kind == "credential_invalid":
+            pause = min(pause * self._random.uniform(*SPREAD), pauses[-1])
+        gate.shut(kind, reason, now, now + pause)
+        if gate.breaker is not None:
+            self._of(candidate.endpoint.key, now).gate = gate
+        return gate
+
+    def _open(self, gate: Gate, now: float) -> None:
+        """Forget a gate: it is open for all."""
+        gate.open(now)
+        self._gates.pop(gate.subject, None)
 
     def _sweep(self, now: float) -> None:
         """Forget what nobody asked for during a day: it is not configured any more."""

@@ -1,6 +1,6 @@
 """What attempts were like during the last minutes and the last day: counts and spreads, in fixed memory."""
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from math import ceil, exp, floor, inf, log
@@ -27,13 +27,18 @@ class _Counts:
     """What was counted in a part of a history that began at `first`."""
 
     first: float
-    counts: dict[int, int] = Factory(dict)
+    counts: dict[int, int] = Factory(lambda: defaultdict(int))
+
+
+def bucket(measure: int, number: float) -> int:
+    """Return what a number of a measure is counted as. One that is not above 0 counts as 1e-6, so that who divides by it can."""
+    return floor(log(max(1e-06, number)) * _FINE) * _MEASURES + measure
 
 
 class History:
     """Counts and spreads of numbers over the last 5 minutes, 30 minutes and day, in fixed memory.
 
-    What is counted is a key: `GOOD`, `BAD`, `LIMITED`, or a measure's bucket. A part holds all that fell into half a minute; when
+    What is counted is a key: `GOOD`, `BAD`, `LIMITED`, or the `bucket` of a number. A part holds all that fell into half a minute; when
     it is over it is added to one of 5 minutes, and what of it counts for a day to one of an hour.
     """
 
@@ -44,14 +49,9 @@ class History:
         self._part = _Counts(-inf)
         self._fresh, self._figures = -inf, _NOTHING
 
-    def count(self, what: int, now: float) -> None:
-        """Count one of these."""
-        part = self._part if now - self._part.first < _GRAIN else self._next(now)
-        part.counts[what] = part.counts.get(what, 0) + 1
-
-    def add(self, measure: int, number: float, now: float) -> None:
-        """Take in a number of a measure. One that is not above 0 counts as 1e-6, so that who divides by it can."""
-        self.count(floor(log(max(number, 1e-6)) * _FINE) * _MEASURES + measure, now)
+    def present(self, now: float) -> dict[int, int]:
+        """Return the counts of this moment: to be added to at once, and not to be kept."""
+        return self._part.counts if now - self._part.first < _GRAIN else self._next(now).counts
 
     def figures(self, now: float) -> "Figures":
         """Return what is known of the last 5 minutes. Read often, it is computed once a second."""
@@ -82,7 +82,7 @@ class History:
                 whole = parts[-1].counts
                 for what, count in over.counts.items():
                     if grain < _HOUR or what in _DAILY:
-                        whole[what] = whole.get(what, 0) + count
+                        whole[what] += count
         self._part = _Counts(now)
         return self._part
 
@@ -97,7 +97,7 @@ class Figures:
         for part in parts:
             for what, count in part.items():
                 counts[what] += count
-        self._known: dict[tuple[int, float], float | None] = {}
+        self._known: dict[tuple[int, float, int], float | None] = {}
 
     def total(self, what: int) -> int:
         """Return how many of these there were."""
@@ -105,7 +105,7 @@ class Figures:
 
     def quantile(self, measure: int, share: float, least: int) -> float | None:
         """Return the number that this share of a measure's numbers do not exceed, within 2.5 %; None where there were too few."""
-        key = (measure, share)
+        key = (measure, share, least)
         if key not in self._known:
             self._known[key] = self._quantile(measure, share, least)
         return self._known[key]

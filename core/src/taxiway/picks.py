@@ -11,7 +11,8 @@ from attrs import Factory, define, frozen
 
 from taxiway.call import Call
 from taxiway.candidate import Candidate
-from taxiway.health import Block, Health
+from taxiway.gates import Block
+from taxiway.health import Health
 from taxiway.ledgers import Reservation
 from taxiway.quota import Quotas
 from taxiway.routing import Routing

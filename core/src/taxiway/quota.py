@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 
 from taxiway.candidate import Candidate
-from taxiway.health import Block
+from taxiway.gates import Block
 from taxiway.ledgers import UNITS, UNKNOWN_WINDOW, Amounts, Pool, Reservation, Sliding, Stated
 from taxiway.outcome import QuotaHint
 
@@ -22,6 +22,7 @@ _FIRM: Final = 0.5
 """A limit less certain than this shuts nothing; it only makes headroom small."""
 _ROUNDING: Final = 1.0
 """Seconds added to a stated reset: providers round it down."""
+_LONG: Final = 600.0
 _SWEEP: Final = 60.0
 _FORGOTTEN: Final = 2 * 86_400.0
 
@@ -104,6 +105,10 @@ class Quotas:
             pool.pauses = min(pool.pauses + 1, 6)
         pool.shut, pool.shut_by = max(pool.shut, now + pause), max(pool.shut_by, reservation.number)
         return pool.shut
+
+    def closed(self, now: float) -> frozenset[str]:
+        """Return the pools that stay shut for a long time: a limit of a day is used up."""
+        return frozenset(name for name, pool in self._pools.items() if pool.shut - now > _LONG)
 
     def _find(self, candidate: Candidate) -> Pool:
         """Return the pool that a candidate draws from, and remember it. What names limits first sets them for the whole account."""

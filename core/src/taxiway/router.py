@@ -26,6 +26,7 @@ from taxiway.shaping import Shaper
 from taxiway.snapshot import Snapshot
 from taxiway.spool import Journal, Spool
 from taxiway.store import Store
+from taxiway.upkeep import Upkeep
 from taxiway.verify import Verifier
 
 if TYPE_CHECKING:
@@ -222,7 +223,9 @@ class Router:
         self._closing.push_async_callback(engine.tokens.aclose)
         verifier = Verifier(engine, context.door, parts.secret, self.reload_keys)
         self._closing.push_async_callback(verifier.aclose)
-        engine.verify = verifier.verify
+        upkeep = Upkeep(engine, verifier)
+        self._closing.push_async_callback(upkeep.aclose)
+        engine.verify, engine.watch = verifier.verify, upkeep.watch
         await parts.discover(self.reload_keys)
 
     async def _journal(self) -> Journal:

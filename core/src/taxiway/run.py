@@ -1,6 +1,7 @@
 """One call on its way through its plan: what was tried, what may be tried yet, and the record of it."""
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from taxiway.attempt import Attempt
@@ -56,7 +57,8 @@ class Run:
         if self.plan is None:
             now = engine.clock.monotonic()
             self.plan = plan(call, self.snapshot, engine.health.view(now, engine.quotas), engine.draws)
-            engine.budget(call.caller.workspace).called(now)
+            retried = call.headers.get("x-stainless-retry-count", "0") if call.headers else "0"
+            engine.budget(call.caller.workspace).called(now, again=retried.isdecimal() and retried.strip("0") != "")
         while True:
             now = engine.clock.monotonic()
             if now >= call.deadline or not self._affordable(now):
@@ -77,10 +79,25 @@ class Run:
                 attempt = self.attempt = Attempt(engine, self.snapshot, call, pick, self._number, self._answer)
                 if self._answer is not None:
                     attempt.record.role = "resumption"
+                if call.facts.stream:
+                    attempt.others = partial(self._others, attempt)
                 failure = await self._prepared(attempt) or self._open(attempt)
                 if failure is None:
                     return attempt
                 self.failed(attempt, failure)
+
+    def _others(self, attempt: Attempt) -> bool:
+        """Whether an endpoint other than the attempt's, that was not tried yet, could take the call now."""
+        plan, tried, engine, taken = self.plan, self.tried, self.engine, attempt.candidate.endpoint
+        assert plan is not None
+        now = engine.clock.monotonic()
+        return any(
+            plan.choose(offer, tried, engine.health, engine.quotas, now, []) is not None
+            for model, offers in plan.models
+            if model not in tried.models
+            for offer in offers
+            if offer.endpoint is not taken and offer.endpoint.key not in tried.endpoints
+        )
 
     async def _prepared(self, attempt: Attempt) -> Failure | None:
         """Get what an attempt needs before it can be opened; nearly always nothing is waited for. Raises InvalidRequest."""

@@ -5,14 +5,15 @@ One 401 is no proof: providers have had mornings on which they refused every key
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, define
 
 from taxiway.call import Outgoing
 from taxiway.candidate import Candidate
-from taxiway.door import Door
+from taxiway.door import Door, DoorReply
 from taxiway.errors import ConfigError, KeyStoreError, TransportError
 from taxiway.outcome import RefreshFailed
 from taxiway.refusals import error_of
@@ -42,13 +43,19 @@ class Verifier:
 
     def verify(self, candidate: Candidate, outgoing: Outgoing | None = None) -> None:
         """Begin, unless it is under way. `outgoing`: what was refused, where something was sent."""
-        account = candidate.account
-        news = self.engine.health.suspect(account, self.engine.clock.monotonic())
-        if not news or account.key in self._running:
-            return
-        task = self.engine.loop.create_task(self._verify(candidate, outgoing))
-        self._running[account.key] = task
-        task.add_done_callback(lambda _: self._running.pop(account.key, None))
+        engine = self.engine
+        if engine.health.suspect(candidate, engine.clock.monotonic()):
+            self._begin(candidate.account.key, self._verify(candidate, outgoing))
+        engine.alert(engine.health.alerts())
+        engine.watch()
+
+    def again(self, candidate: Candidate) -> None:
+        """Look into a key that was found bad, once more."""
+        self._begin(candidate.account.key, self._verify(candidate, None, known=True))
+
+    def prove(self, candidate: Candidate) -> None:
+        """Ask the candidate's provider for something that costs nothing, to see whether it is back."""
+        self._begin(candidate.key, self._prove(candidate))
 
     async def aclose(self) -> None:
         """Stop what is under way."""
@@ -56,17 +63,25 @@ class Verifier:
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    async def _verify(self, candidate: Candidate, outgoing: Outgoing | None) -> None:
+    def _begin(self, key: str, what: Coroutine[None, None, None]) -> None:
+        if key in self._running:
+            what.close()
+            return
+        task = self._running[key] = self.engine.loop.create_task(what)
+        task.add_done_callback(lambda _: self._running.pop(key, None))
+
+    async def _verify(self, candidate: Candidate, outgoing: Outgoing | None, *, known: bool = False) -> None:
+        """Say what a key is worth. `known`: it was found bad, so that a probe which says nothing leaves it as it is."""
         account, engine = candidate.account, self.engine
         try:
-            refused = not await self._renewed(candidate) and await self._probe(candidate, outgoing)
+            refused = not await self._renewed(candidate) and await self._refused(candidate, outgoing, unsure=known)
         except Exception:  # noqa: BLE001 - a plugin's mistake says nothing of the key
             engine.log.error(  # noqa: TRY400 - a traceback may quote a key
                 "credential %s: its key can't be verified: %s", account.label, scrub(traceback.format_exc())
             )
-            refused = False
+            refused = known
         if refused:
-            engine.alert(engine.health.disable(account, "the provider refuses its key", engine.clock.monotonic()))
+            engine.alert(engine.health.disable(candidate, "the provider refuses its key", engine.clock.monotonic()))
         else:
             engine.health.reopen(account)
 
@@ -84,22 +99,40 @@ class Verifier:
             return False
         return True
 
-    async def _probe(self, candidate: Candidate, outgoing: Outgoing | None) -> bool:
-        """Whether the provider refuses the key. Without a probe its first answer stands; one that fails on the way says nothing.
+    async def _prove(self, candidate: Candidate) -> None:
+        """Where there is no probe, or our own side fails, the next call is what shows it."""
+        good, engine = True, self.engine
+        with suppress(RefreshFailed):
+            try:
+                reply = await self._probe(candidate)
+                good = reply is None or reply.status < 500
+            except TransportError:
+                good = False
+            except Exception:  # noqa: BLE001 - a plugin's mistake says nothing of the provider
+                engine.log.error("a probe failed: %s", scrub(traceback.format_exc()))  # noqa: TRY400 - it may quote a key
+        engine.health.probed(candidate, good, engine.clock.monotonic())
+
+    async def _probe(self, candidate: Candidate) -> DoorReply | None:
+        """Send the provider's free probe; None: it has none. Raises RefreshFailed and TransportError."""
+        engine, account = self.engine, candidate.account
+        provider = engine.snapshot.providers[candidate.endpoint.provider]
+        request = provider.probe(account, await engine.secret(candidate), engine.now(provider.slug))
+        return None if request is None else await self.door.send(request, _PROBE)
+
+    async def _refused(self, candidate: Candidate, outgoing: Outgoing | None, *, unsure: bool) -> bool:
+        """Whether the provider refuses the key. Without a probe its first answer stands; one that fails on the way is `unsure`.
 
         Some refuse a key with a 400: what their errors say counts as well.
         """
-        engine, account = self.engine, candidate.account
-        provider = engine.snapshot.providers[candidate.endpoint.provider]
+        engine, provider = self.engine, self.engine.snapshot.providers[candidate.endpoint.provider]
         try:
-            request = provider.probe(account, await engine.secret(candidate), engine.now(provider.slug))
-            if request is None:
-                return True
-            reply = await self.door.send(request, _PROBE)
+            reply = await self._probe(candidate)
         except RefreshFailed as error:
-            return error.failure.kind == "credential_invalid"
+            return error.failure.kind == "credential_invalid" or unsure
         except TransportError:
-            return False
+            return unsure
+        if reply is None:
+            return True
         if reply.status in REFUSED or outgoing is None or reply.status < 400:
             return reply.status in REFUSED
         said, now = error_of(reply.body), engine.now(provider.slug)

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from taxiway.history import BAD, DURATION, GOOD, LATENCY, LIMITED, THROUGHPUT, History
+from taxiway.gates import Breaker, Gate
+from taxiway.history import BAD, DURATION, GOOD, LATENCY, LIMITED, THROUGHPUT, History, bucket
 from taxiway.outcome import Outcome
 from taxiway.windows import Window
 
@@ -14,74 +15,62 @@ MOST_RECORDED: Final = 64
 """Names of figures that are kept for one endpoint at most."""
 
 
-class Breaker:
-    """Trips at 5 failures in a row, or below 80 % success of at least 10 attempts in 10 s.
+class Vitals:
+    """What is known of one endpoint. `recorded`: what strategies recorded, as (sum, weight, when).
 
-    It had tripped `times` times in a row when it closed, at `closed`.
+    `waiting`: streamed attempts that were sent and have no head yet, by when; `heard`: when the last head came. `gate`: what shut
+    it, or its origin, last.
     """
 
-    __slots__ = ("_bad", "_good", "closed", "run", "times")
+    __slots__ = tuple("bad_30 breaker gate good_30 heard history in_flight recorded seen waiting".split())
 
     def __init__(self) -> None:
-        self.close(0, -math.inf)
-
-    def close(self, times: int, now: float) -> None:
-        """Begin anew: what led to a pause must not trip it again."""
-        self.times, self.closed, self.run = times, now, 0
-        self._good, self._bad = Window(10), Window(10)
-
-    def good(self, now: float) -> None:
-        """Count an attempt that served."""
-        self.run = 0
-        self._good.add(1, now)
-
-    def bad(self, now: float) -> str | None:
-        """Count a failure. Why it trips, if it does."""
-        self.run += 1
-        self._bad.add(1, now)
-        bad = self._bad.total(now)
-        total = bad + self._good.total(now)
-        if self.run >= 5:
-            return f"{self.run} attempts in a row failed"
-        return f"{bad:.0f} of {total:.0f} attempts failed within 10 s" if total >= 10 and bad > 0.2 * total else None
-
-
-class Vitals:
-    """What is known of one endpoint. `recorded`: what strategies recorded, as (sum, weight, when)."""
-
-    __slots__ = tuple("bad_30 breaker good_30 history in_flight recorded seen".split())
-
-    def __init__(self) -> None:
-        self.in_flight, self.seen, self.breaker = 0, 0.0, Breaker()
-        self.good_30, self.bad_30, self.history = Window(30), Window(30), History()
+        self.in_flight, self.seen, self.breaker, self.history = 0, 0.0, Breaker(), History()
         self.recorded: dict[str, tuple[float, float, float]] = {}
+        self.waiting: dict[object, float] = {}
+        self.heard = -math.inf
+        self.gate: Gate | None = None
+        self.calm()
+
+    def calm(self) -> None:
+        """Begin anew after trouble: what led to it is no outage any more."""
+        self.good_30, self.bad_30 = Window(30), Window(30)
 
     def served(self, outcome: Outcome, now: float) -> None:
         """Count an attempt that served."""
-        history, began = self.history, outcome.started
-        history.count(GOOD, now)
+        counts, began = self.history.present(now), outcome.started
         self.good_30.add(1, now)
         self.breaker.good(now)
-        history.add(DURATION, outcome.ended - began, now)
+        counts[GOOD] += 1
+        counts[bucket(DURATION, outcome.ended - began)] += 1
         if outcome.first_token is not None:
             began = outcome.first_token
-            history.add(LATENCY, began - outcome.started, now)
+            counts[bucket(LATENCY, began - outcome.started)] += 1
         usage, seconds = outcome.usage, outcome.ended - began
         # A reply that came in one piece says nothing of the model's speed after its first token.
         if usage is not None and seconds > 1e-3 and not usage.estimated and (tokens := usage.completion) > 1:
-            history.add(THROUGHPUT, tokens / seconds, now)
+            counts[bucket(THROUGHPUT, tokens / seconds)] += 1
 
     def failed(self, now: float) -> None:
         """Count an attempt that failed for a reason of the endpoint's own."""
-        self.history.count(BAD, now)
+        self.history.present(now)[BAD] += 1
         self.bad_30.add(1, now)
 
     def limited(self, now: float) -> None:
         """Count an attempt that met a rate limit."""
-        self.history.count(LIMITED, now)
+        self.history.present(now)[LIMITED] += 1
 
     def outage(self, now: float) -> bool:
-        """Whether at least 20 % of at least 5 attempts failed in the last 30 s. No traffic is not an outage."""
+        """Whether at least 20 % of at least 5 attempts failed in the last 30 s. No traffic is not an outage.
+
+        Where a breaker has opened it decides: once it is due for a live call, that call must not be the last resort.
+        """
+        gate = self.gate
+        if gate is not None:
+            if not gate.over:
+                return gate.block(now) is not None
+            self.gate = None
+            self.calm()
         bad = self.bad_30.total(now)
         return bad > 0 and (total := bad + self.good_30.total(now)) >= 5 and bad >= 0.2 * total
 
