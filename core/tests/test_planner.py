@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from attrs import evolve
 
-from taxiway.call import Call, Facts
+from taxiway.call import Call, Conversation, Facts
 from taxiway.candidate import SECTIONS, Account, Candidate, Credential, Endpoint
 from taxiway.draws import Draws
 from taxiway.money import Price
@@ -15,6 +15,7 @@ from taxiway.outcome import CallError
 from taxiway.planner import Notes, plan
 from taxiway.preferences import Preferences, Sort
 from taxiway.snapshot import Offer, Snapshot
+from taxiway.sticky import Stuck
 from taxiway.strategy import Ranked
 from taxiway.testing.dialect import make_endpoint
 from taxiway.testing.strategy import FakeView as Figures
@@ -29,6 +30,9 @@ class FakeView(Figures):
     def consider(self, facts, offered):
         assert facts
         assert offered
+
+    def sticky(self, call):
+        return None
 
 
 def endpoint(provider: str, price: float = 1.0, model: str = MODEL, **fields: object) -> Endpoint:
@@ -245,3 +249,29 @@ def test_shares_of_a_draw_are_those_of_its_weights_in_each_section() -> None:
     whole = sum(price**-2 for price in prices.values())
     for section, (name, price) in product("pof", prices.items()):
         assert abs(firsts[f"{name} {section}"] / count - price**-2 / whole) < 0.01
+
+
+class StuckTo(FakeView):
+    """The conversation was served by this candidate last."""
+
+    stuck: Candidate
+
+    def sticky(self, call):
+        return Stuck(self.stuck.endpoint.key, self.stuck.key)
+
+
+def test_who_served_a_conversation_comes_first_in_its_section_unless_it_has_an_outage() -> None:
+    a, b = endpoint("a"), endpoint("b", 2.0)
+    offers = [offer(a), offer(b), offer(a, "pool"), offer(b, "pool")]
+    served = snapshot(*offers, strategies=LISTED)
+    view, again = StuckTo(), call()
+    view.stuck = offers[1].candidates[0]
+    again.facts.conversation = Conversation("session", "s")
+    assert tried(again, served, view) == ["b p", "a p", "b o", "a o"]
+    assert plan(again, served, view, Draws()).stuck == offers[1].candidates[0].key
+    assert tried(call(), served, view) == ["a p", "b p", "a o", "b o"]
+    again.preferences = Preferences(order=("a",))
+    assert tried(again, served, view) == ["a p", "a o", "b p", "b o"]
+    assert plan(again, served, view, Draws()).stuck is None
+    again.preferences, view.outages = Preferences(), frozenset({b})
+    assert tried(again, served, view) == ["a p", "b p", "a o", "b o"]

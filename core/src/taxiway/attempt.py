@@ -262,6 +262,8 @@ class Attempt:
         if exchange is not None and self.status is None and self.call.facts.stream:
             engine.health.left(candidate.endpoint, self)
         engine.observe(outcome, now)
+        if failure is None and self.call.facts.conversation is not None:
+            engine.health.sticky.served(self.call, candidate, self.usage, now)
         record.status, record.sent, record.latency = self.status, sent, first
         record.duration = now - self._started
         record.usage = self.usage

@@ -1,6 +1,7 @@
 """A call: what a client asked for, decoded once."""
 
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import Any, Final, Literal
 
 from attrs import define, field, frozen
@@ -43,11 +44,19 @@ class Conversation:
     source: Literal["session", "cache_key", "messages"]
     _given: Any = field(repr=False)
     _read: Callable[[Any], str] = str
+    _mark: str = ""
 
     @property
     def text(self) -> str:
         """What the client said of it."""
         return self._read(self._given)
+
+    @property
+    def mark(self) -> str:
+        """What stands for the text where that must not be kept: a hash of it."""
+        if not self._mark:
+            self._mark = blake2b(self.text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+        return self._mark
 
 
 NOTHING: Final[Mapping[str, Any]] = {}

@@ -16,6 +16,7 @@ from taxiway.failures import POLICIES
 from taxiway.gates import BREAKER_PAUSES, CALM, MINUTES, OTHER_PAUSES, PAUSES, SPREAD, Block, Gate
 from taxiway.history import DURATION, HEAD, LATENCY, Figures, bucket
 from taxiway.outcome import Failure, Kind, Outcome
+from taxiway.sticky import Sticky
 from taxiway.view import ENOUGH, View
 from taxiway.vitals import Vitals
 
@@ -66,9 +67,10 @@ _NEVER: Final = Gate(("", ""), kind="credential_invalid")
 
 
 class Health:
-    """What was learnt from outcomes. `random` spreads the pauses of breakers."""
+    """What was learnt from outcomes. `random` spreads the pauses of breakers; `sticky`: where conversations were served."""
 
     def __init__(self, random: Random) -> None:
+        self.sticky = Sticky()
         self._random = random
         self._vitals: dict[str, Vitals] = {}
         self._gates: dict[Subject, Gate] = {}

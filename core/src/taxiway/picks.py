@@ -85,13 +85,17 @@ class Exhausted:
 
 @define(eq=False)
 class Plan:
-    """The endpoints of each model, in the order in which they are tried. `mixed`: some models come more than once."""
+    """The endpoints of each model, in the order in which they are tried.
+
+    `mixed`: some models come more than once. `stuck`: the key of the candidate that served the conversation last.
+    """
 
     call: Call
     models: list[tuple[str, Sequence[Offer]]]
     routing: Routing
     view: HealthView
     mixed: bool = False
+    stuck: str | None = None
 
     def pick(
         self, tried: Tried, health: Health, quotas: Quotas, now: float, patience: float
@@ -148,6 +152,8 @@ class Plan:
                 free.append((candidate, room))
         if len(free) < 2:
             return free[0] if free else None
+        if self.stuck is not None and (same := [one for one in free if one[0].key == self.stuck]):
+            return same[0]
         if cycle == "round-robin":
             return free[self.view.turn(offer.endpoint.key) % len(free)]
         # Equal room is the rule where nothing is learnt yet: the call's seed spreads it.

@@ -22,6 +22,7 @@ from taxiway.picks import Plan
 from taxiway.preferences import SortBy
 from taxiway.secret import scrub
 from taxiway.snapshot import ModelOffers, Offer, SectionOffers, Snapshot, in_sections
+from taxiway.sticky import Stuck
 from taxiway.strategy import HealthView, Ranked
 
 _log: Final = logging.getLogger("taxiway.planner")
@@ -47,6 +48,10 @@ class PlanView(HealthView, Protocol):
         """Take the call's facts, and of each endpoint that is ranked next its offer."""
         ...
 
+    def sticky(self, call: Call) -> Stuck | None:
+        """Return who served the call's conversation last."""
+        ...
+
 
 def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: Notes | None = None) -> Plan:
     """Order the endpoints of the call's models, taking notes where wanted. `random` is seeded with the call's seed here.
@@ -64,10 +69,12 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
         sections = model.sections if passes(call, model) else in_sections(kept_of(call, model.offers, excluded))
         if sections:
             models.append((name, sections))
-    ordered = _Order(call, snapshot, view, random, excluded, notes).of(models)
+    stuck = None if call.facts.conversation is None or call.preferences.order else view.sticky(call)
+    ordered = _Order(call, snapshot, view, random, excluded, notes, stuck).of(models)
     if not ordered:
         raise nothing_left(call, excluded)
-    return Plan(call, ordered, snapshot.routing, view, mixed=len(ordered) > 1 and len(dict(ordered)) < len(ordered))
+    mixed = len(ordered) > 1 and len(dict(ordered)) < len(ordered)
+    return Plan(call, ordered, snapshot.routing, view, mixed, stuck and stuck.candidate)
 
 
 def _names(call: Call, snapshot: Snapshot) -> Iterable[str]:
@@ -96,6 +103,7 @@ class _Order:
     random: Random
     excluded: list[tuple[Offer, str]]
     notes: Notes | None
+    stuck: Stuck | None
     _offered: Mapping[Endpoint, Offer] = field(init=False)
 
     def of(self, models: Sequence[tuple[str, Sequence[SectionOffers]]]) -> list[tuple[str, Sequence[Offer]]]:
@@ -190,6 +198,8 @@ class _Order:
             ranked = [*self._sorted(first, _TIERS[tier]), *self._by_strategies(others)]
         else:
             ranked = self._by_strategies(endpoints)
+        if self.stuck is not None:
+            ranked = self._cached_first(ranked, self.stuck.endpoint)
         if preferences.preferred_min_throughput or preferences.preferred_max_latency:
             slow = [offer for offer in ranked if self._slow(offer.endpoint)]
             ranked = [*(offer for offer in ranked if offer not in slow), *slow]
@@ -247,6 +257,12 @@ class _Order:
         draw = self.random.random
         draws = {endpoint: (of_it, draw()) for endpoint, of_it in scores.items() if len(of_it) == len(said)}
         return self._listed(sorted(draws, key=draws.__getitem__))
+
+    def _cached_first(self, ranked: Sequence[Offer], stuck: str) -> Sequence[Offer]:
+        """The endpoint that served the conversation before comes first, unless it has an outage."""
+        first = [offer for offer in ranked if offer.endpoint.key == stuck and not self.view.outage(offer.endpoint)]
+        self._say((offer.endpoint for offer in first), "served this conversation before")
+        return [*first, *(offer for offer in ranked if offer not in first)]
 
     def _slow(self, endpoint: Endpoint) -> bool:
         """Whether something is known that misses a cutoff: a throughput that too few calls reach, a latency that too many exceed."""

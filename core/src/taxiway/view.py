@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import Factory, define
 
-from taxiway.call import Facts
+from taxiway.call import Call, Facts
 from taxiway.candidate import Endpoint
 from taxiway.history import BAD, DURATION, GOOD, LATENCY, LIMITED, THROUGHPUT
+from taxiway.sticky import Stuck
 from taxiway.vitals import Vitals
 
 if TYPE_CHECKING:
@@ -86,6 +87,10 @@ class View:
             and isinstance(quotas.room(one, facts.tokens, facts.max_output, now), float)
             for one in offer.candidates
         )
+
+    def sticky(self, call: Call) -> Stuck | None:
+        """Return who served the call's conversation last."""
+        return self._health.sticky.of(call, self.now)
 
     def turn(self, model: str) -> int:
         """Return a number that grows by one with every plan of the model that asks for it."""

@@ -39,7 +39,7 @@ class CanaryStrategy:
     def _place(self, call: Call, random: Random) -> float:
         """Return where a call stands between 0 and 1."""
         conversation = call.facts.conversation if self._by == "conversation" else None
-        who = call.caller.api_key if conversation is None else conversation.text
+        who = call.caller.api_key if conversation is None else conversation.mark
         if not who:
             return random.random()
         # What the canary is called goes in too, so that the next one does not get the same conversations.

@@ -1,0 +1,66 @@
+"""A conversation's calls go where its last one was served."""
+
+import asyncio
+
+from simulated import EXACT, MODEL, over_sim
+
+from taxiway.testing.virtual import virtual_time
+
+MESSAGES = [{"role": "user", "content": f"reply exactly: {EXACT}"}]
+CALLS = 24
+
+
+async def served(bench, count=CALLS, **body):
+    """Who served so many calls: providers, and keys where there are several."""
+    found = set()
+    for _ in range(count):
+        reply = await bench.router.chat(model=MODEL, messages=MESSAGES, **body)
+        name, log = ("second", bench.second.log) if reply["provider"] == "Second" else ("first", bench.first.log)
+        found.add((name, log[-1].key))
+        await asyncio.sleep(1)
+    return found
+
+
+@virtual_time
+async def test_a_sessions_calls_go_to_one_endpoint_and_one_key():
+    async with over_sim() as bench:
+        assert len(await served(bench)) == 4
+        assert len(await served(bench, session_id="a")) == 1
+        spread = set()
+        for number in range(CALLS):
+            spread |= await served(bench, 1, session_id=f"other {number}")
+        assert len(spread) == 4
+
+
+@virtual_time
+async def test_a_given_order_goes_before_a_session():
+    async with over_sim() as bench:
+        await served(bench, 1, session_id="a", provider={"order": ["second"]})
+        assert {name for name, _ in await served(bench, session_id="a")} == {"second"}
+        assert {name for name, _ in await served(bench, session_id="a", provider={"order": ["openai"]})} == {"first"}
+
+
+@virtual_time
+async def test_a_session_moves_on_when_its_endpoint_fails_and_stays_where_it_was_served():
+    async with over_sim({"kind": "server_error", "at": "1m", "lasts": "1m"}) as bench:
+        await served(bench, 1, session_id="a", provider={"only": ["openai"]})
+        assert {name for name, _ in await served(bench, 3, session_id="a")} == {"first"}
+        await asyncio.sleep(60)
+        assert {name for name, _ in await served(bench, 3, session_id="a")} == {"second"}
+        await asyncio.sleep(120)
+        assert {name for name, _ in await served(bench, 3, session_id="a")} == {"second"}
+
+
+@virtual_time
+async def test_a_session_ends_ten_minutes_after_its_last_success():
+    async with over_sim() as bench:
+        first = await served(bench, 1, session_id="a")
+        again = set()
+        for _ in range(CALLS):
+            await asyncio.sleep(595)
+            again |= await served(bench, 1, session_id="a")
+        assert again == first
+        for _ in range(CALLS):
+            await asyncio.sleep(601)
+            again |= await served(bench, 1, session_id="a")
+        assert len(again) > 1
