@@ -5,6 +5,8 @@ from random import Random
 
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from taxiway import Price
 from taxiway.call import Caller, Conversation
@@ -96,9 +98,9 @@ def test_within_a_side_all_are_equal_so_that_the_next_strategy_decides():
 
 
 def test_a_canary_without_a_name_is_refused():
-    for given in ({}, {"to": ""}, {"to": "p", "share": 2.0}):
+    for options in ({}, {"to": ""}, {"to": "p", "share": 2.0}):
         with pytest.raises(ConfigError):
-            structure(given, Canary)
+            structure(options, Canary)
 
 
 # --- pareto
@@ -119,6 +121,19 @@ def test_what_another_beats_in_everything_comes_after_what_none_beats():
     assert pareto([beaten, fast, cheap], view) == ["cheap", "fast", "beaten"]
     # A quality of its own makes it one that none beats.
     assert pareto([beaten, fast, cheap], view, quality={"beaten": 0.9, "cheap": 0.1}) == ["cheap", "beaten", "fast"]
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([0.0, 1.0, 2.0, 3.0])] * 3), max_size=12))
+def test_the_front_is_what_no_other_beats(figures):
+    def beats(one, other):
+        return one != other and all(a <= b for a, b in zip(one, other, strict=True))
+
+    endpoints = [priced(f"p{n}", price * 1e-6) for n, (price, _, _) in enumerate(figures)]
+    view = FakeView(latencies={endpoint: figure[1] for endpoint, figure in zip(endpoints, figures, strict=True)})
+    quality = {f"p{n}": 3.0 - worse for n, (_, _, worse) in enumerate(figures)}
+    rows = ParetoStrategy(Pareto(quality=quality)).rank(make_chat(), endpoints, view, Random(1))
+    beaten = [row.why.endswith("better in everything") for row in rows]
+    assert beaten == [any(beats(other, one) for other in figures) for one in figures]
 
 
 def test_the_cheapest_is_chosen_among_those_that_meet_the_bounds():

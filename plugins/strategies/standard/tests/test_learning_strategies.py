@@ -83,12 +83,24 @@ def test_time_is_money_as_far_as_it_is_said_to_be():
 
 def test_what_is_not_known_of_one_is_taken_from_its_peers():
     fast, slow, new = make_endpoints(3, Price(input=1e-6, output=1e-6))
-    rows = adjusted(make_chat(), [slow, new, fast], FakeView(latencies={fast: 1.0, slow: 2.0}), dollars_per_hour=10.0)
+    view = FakeView(durations={fast: 1.0, slow: 2.0})
+    rows = adjusted(make_chat(), [slow, new, fast], view, dollars_per_hour=10.0, explore=0.0)
     assert order(rows)[0] is fast
     assert {cost(rows[0]), cost(rows[2])} >= {cost(rows[1])}
     unpriced = at("unpriced", Price())
     rows = adjusted(make_chat(), [unpriced, *make_endpoints(2)])
     assert cost(rows[0]) == cost(rows[2])
+
+
+def test_what_was_not_measured_is_found_out_in_a_share_of_the_calls_but_not_in_an_outage():
+    known, new = endpoints = make_endpoints(2)
+    view = FakeView(durations={known: 1.0})
+    strategy = AdjustedStrategy(Adjusted(explore=0.1))
+    found = [order(strategy.rank(make_chat(), endpoints, view, Random(seed)))[0] for seed in range(2000)]
+    assert found.count(new) / 2000 == pytest.approx(0.1, abs=0.02)
+    out = FakeView(durations={known: 1.0}, outages=frozenset([new]))
+    assert order(adjusted(make_chat(), endpoints, out, dollars_per_hour=1.0, explore=1.0)) == [known, new]
+    assert order(adjusted(make_chat(), endpoints, view, dollars_per_hour=0.0, explore=1.0)) == [known, new]
 
 
 def test_free_is_cheapest_but_not_so_where_it_fails():

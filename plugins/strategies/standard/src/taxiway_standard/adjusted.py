@@ -20,7 +20,8 @@ class AdjustedStrategy:
     `(price of the uncached prompt + of the cached one + of the expected reply + seconds * dollars_per_hour / 3600)
     * (1 + error_penalty * share that failed + limit_penalty * share that met a rate limit)`.
 
-    What is not known of an endpoint is taken from its peers: the median time, the dearest price; no failures.
+    What is not known of an endpoint is taken from its peers: the median time, the dearest price; no failures. So that its time becomes
+    known, one that was not measured comes first in the share `explore` of the calls.
     """
 
     def __init__(self, options: Adjusted) -> None:
@@ -43,9 +44,14 @@ class AdjustedStrategy:
         options = self._options
         outputs = [self._output(call, view, endpoint) for endpoint in endpoints]
         costs = self._money(call, view, endpoints, outputs)
+        unmeasured: set[Endpoint] = set()
         if self._second:
-            seconds = _seconds(view, endpoints, outputs)
-            costs = [cost + self._second * time for cost, time in zip(costs, seconds, strict=True)]
+            seconds = [_seconds(view, one, output) for one, output in zip(endpoints, outputs, strict=True)]
+            usual = middle(seconds, 0.0)
+            if usual and None in seconds and random.random() < options.explore:
+                unmeasured.update(one for one, time in zip(endpoints, seconds, strict=True) if time is None)
+            for index, time in enumerate(seconds):
+                costs[index] += self._second * (usual if time is None else time)
         success, limited, outage = view.success, view.limited, view.outage
         for index, endpoint in enumerate(endpoints):
             share = success(endpoint)
@@ -56,6 +62,8 @@ class AdjustedStrategy:
         for endpoint, cost, score in zip(endpoints, costs, steps(costs, options.tolerance), strict=True):
             if outage(endpoint):
                 ranked.append(Ranked(endpoint, OUTAGE + score, partial("${:.6f} all counted; outage".format, cost)))
+            elif endpoint in unmeasured:
+                ranked.append(Ranked(endpoint, -1.0, "not measured yet, and this call explores"))
             else:
                 ranked.append(Ranked(endpoint, score, partial("${:.6f} all counted".format, cost)))
         return ranked
@@ -89,13 +97,10 @@ class AdjustedStrategy:
         return [dearest if cost is None else cost or cheapest * FREE for cost in found]
 
 
-def _seconds(view: HealthView, endpoints: Sequence[Endpoint], outputs: Sequence[float]) -> list[float]:
-    """Return how long a reply is expected to take at each endpoint."""
-    waits = [view.latency(endpoint) for endpoint in endpoints]
-    rates = [view.throughput(endpoint) for endpoint in endpoints]
-    usual_wait, usual_rate = middle(waits, 0.0), middle(rates, 0.0)
-    seconds = []
-    for wait, rate, output in zip(waits, rates, outputs, strict=True):
-        pace = rate or usual_rate
-        seconds.append((usual_wait if wait is None else wait) + (output / pace if pace else 0.0))
-    return seconds
+def _seconds(view: HealthView, endpoint: Endpoint, output: float) -> float | None:
+    """Return how long a reply is expected to take there."""
+    wait, rate = view.latency(endpoint), view.throughput(endpoint)
+    if wait is None or not rate:
+        # Replies that came in one piece have neither.
+        return view.duration(endpoint)
+    return wait + output / rate

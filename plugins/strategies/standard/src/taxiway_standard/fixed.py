@@ -26,9 +26,10 @@ class PriceStrategy:
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Sort by price."""
+        tokens, output = call.facts.tokens, call.expected_output
         ranked = []
         for endpoint in endpoints:
-            price = call.expected_price(endpoint)
+            price = endpoint.price.expected(tokens, output)
             if price is None:
                 ranked.append(Ranked(endpoint, _UNKNOWN, "price unknown"))
             else:

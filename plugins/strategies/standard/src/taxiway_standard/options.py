@@ -52,12 +52,14 @@ class Adjusted:
     """What a call's cost is adjusted by.
 
     `dollars_per_hour`: what an hour of waiting for a reply is worth. `error_penalty`, `limit_penalty`: by how much an endpoint is
-    dearer that always fails, or always meets a rate limit (1: twice as dear). `tolerance`: as of `latency`, of the cost.
+    dearer that always fails, or always meets a rate limit (1: twice as dear). `explore`: as of
+    `latency`; `tolerance` too, of the cost.
     """
 
     dollars_per_hour: float = field(default=1.0, validator=_AMOUNT)
     error_penalty: float = field(default=10.0, validator=_AMOUNT)
     limit_penalty: float = field(default=2.0, validator=_AMOUNT)
+    explore: float = field(default=0.05, validator=_SHARE)
     tolerance: float = field(default=0.02, validator=_AMOUNT)
 
 

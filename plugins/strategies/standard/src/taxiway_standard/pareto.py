@@ -1,13 +1,17 @@
 """The strategy `pareto`: endpoints that another one beats in everything come last."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import partial
 from random import Random
+from typing import TypeAlias
 
 from taxiway import Call, Endpoint, HealthView, Ranked
 from taxiway_standard.options import Pareto
 from taxiway_standard.scores import OUTAGE, closest, middle
 
+_Figures: TypeAlias = tuple[float, float, float]
+"""Price, time and quality, the last one negative."""
 _BEATEN = 1e4
 _MISSES = 1e5
 
@@ -26,8 +30,9 @@ class ParetoStrategy:
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Sort by group, then by price; equal prices are equal."""
-        options = self._options
-        costs = [call.expected_price(endpoint) for endpoint in endpoints]
+        options, outage = self._options, view.outage
+        tokens, output = call.facts.tokens, call.expected_output
+        costs = [endpoint.price.expected(tokens, output) for endpoint in endpoints]
         dearest = max((cost for cost in costs if cost is not None), default=0.0)
         waits = [view.latency(endpoint) for endpoint in endpoints]
         usual = middle(waits, 0.0)
@@ -45,7 +50,7 @@ class ParetoStrategy:
         for endpoint, figure in zip(endpoints, figures, strict=True):
             price, wait, worse = figure
             score, said = places[price], ""
-            if view.outage(endpoint):
+            if outage(endpoint):
                 score, said = score + OUTAGE, "outage"
             elif -worse < options.least_quality or (options.within is not None and wait > options.within):
                 score, said = score + _MISSES, "misses a bound"
@@ -55,17 +60,26 @@ class ParetoStrategy:
         return ranked
 
 
-def _front(figures: Sequence[tuple[float, float, float]]) -> set[tuple[float, float, float]]:
+def _front(figures: Sequence[_Figures]) -> set[_Figures]:
     """Return the figures that no others beat; lower is better in each part."""
-    front: list[tuple[float, float, float]] = []
+    front: set[_Figures] = set()
+    # Of those so far, which all cost no more: longer waits, each with a quality that is better than all before it.
+    waits: list[float] = []
+    worst: list[float] = []
     for figure in sorted(set(figures)):
-        # All that could beat it come before it, and cost no more.
-        if not any(wait <= figure[1] and worse <= figure[2] for _, wait, worse in front):
-            front.append(figure)
-    return set(front)
+        _, wait, worse = figure
+        after = bisect_right(waits, wait)
+        if after and worst[after - 1] <= worse:
+            continue
+        front.add(figure)
+        at = bisect_left(waits, wait)
+        while after < len(worst) and worst[after] >= worse:
+            after += 1
+        waits[at:after], worst[at:after] = [wait], [worse]
+    return front
 
 
-def _say(figure: tuple[float, float, float], said: str) -> str:
+def _say(figure: _Figures, said: str) -> str:
     price, wait, worse = figure
     text = f"${price:.6f} expected, {wait:.2f} s, quality {-worse:g}"
     return f"{text}; {said}" if said else text
