@@ -71,12 +71,14 @@ class Cost:
 class Pace:
     """How fast answers come. `first_token`: median seconds to the first token, `spread` the sigma of its lognormal distribution.
 
-    0 means always the median. The tokens of a stream come one by one, or with `flush` together every so many seconds: an hour of
-    traffic is simulated in a tenth of the events.
+    0 means always the median. `tail`: the exponent of a Pareto distribution about the same median instead, whose tail is heavy: at
+    1.0, one request in 20 takes 10 times as long, one in 100 takes 50 times. The tokens of a stream come one by one, or with `flush`
+    together every so many seconds: an hour of traffic is simulated in a tenth of the events.
     """
 
     first_token: Duration = field(default=0.3, validator=_not_negative)
     spread: float = field(default=0.0, validator=_not_negative)
+    tail: float | None = field(default=None, validator=_optional_positive)
     tokens_per_second: float = field(default=80.0, validator=_positive)
     flush: Duration = field(default=0.0, validator=_not_negative)
 

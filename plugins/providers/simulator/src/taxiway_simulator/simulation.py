@@ -190,7 +190,11 @@ class Simulation:
     def _pace(self, model: Model) -> tuple[float, float]:
         """Draw the time to the first token; and the seconds that each token takes."""
         pace = model.pace or self.options.pace
-        first = pace.first_token * math.exp(self._random.gauss(0.0, pace.spread)) if pace.spread else pace.first_token
+        first = pace.first_token
+        if pace.tail is not None:
+            first *= self._random.paretovariate(pace.tail) / 2.0 ** (1.0 / pace.tail)
+        elif pace.spread:
+            first *= math.exp(self._random.gauss(0.0, pace.spread))
         return first, 1.0 / pace.tokens_per_second
 
     def _hit(self, request: "_Request", kinds: Iterable[str]) -> Fault | None:
