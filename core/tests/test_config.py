@@ -12,7 +12,7 @@ from taxiway import ConfigError, Limits, Preferences, Price, Problem, Secret
 from taxiway.clock import Duration
 from taxiway.config import LATER, load, read
 from taxiway.converter import structure
-from taxiway.routing import Routing
+from taxiway.routing import Hedge, Routing
 from taxiway.snapshot import Snapshot
 from taxiway.tables import ModelTable
 
@@ -166,7 +166,6 @@ def test_tables_of_later_are_not_built_yet(table):
 @pytest.mark.parametrize(
     ("raw", "path", "said"),
     [
-        ({"routing": {"hedge": {"after": "p95"}}}, "routing.hedge", "is not built yet"),
         ({"routing": {"sort": "price"}}, "routing.sort", "is not built yet"),
         ({"credentials": [{"provider": "a", "zdr": True}]}, "credentials[0].zdr", "is not built yet"),
         ({"gateway": {"apps": []}}, "gateway.apps", "is not built yet"),
@@ -207,6 +206,16 @@ def test_flags_of_a_credential_that_exclude_each_other_are_refused(flags, path, 
     found = problems({"credentials": [{"provider": "a", **flags}]})
     assert list(found) == [f"credentials[0].{path}"]
     assert found[f"credentials[0].{path}"].startswith(said)
+
+
+def test_a_hedge_comes_after_a_learnt_quantile_or_a_fixed_time():
+    hedges = [parse({"routing": {"hedge": {"after": after}}}).routing.hedge for after in ("p95", "800ms")]
+    assert hedges == [Hedge(share=0.95), Hedge(seconds=0.8)]
+    assert parse({"routing": {}}).routing.hedge is None
+    for wrong in ("p96", "soon"):
+        assert problems({"routing": {"hedge": {"after": wrong}}}) == {
+            "routing.hedge.after": 'must be p50, p75, p90, p95, p99, or a duration such as "800ms"'
+        }
 
 
 @pytest.mark.parametrize("key", [LITERAL, "", 17, {"value": LITERAL}, [LITERAL], "ENV:" + LITERAL])

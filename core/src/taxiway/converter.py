@@ -178,8 +178,8 @@ def _literal(value: Any, cls: Any) -> Any:
     return value
 
 
-def _duration(value: Any, _: Any) -> float:
-    """Read "250ms", "2s", "5m", "1h", or a number of seconds."""
+def seconds_of(value: Any, _: Any = None) -> float:
+    """Read "250ms", "2s", "5m", "1h", or a number of seconds. Raises Wrong."""
     if type(value) in {int, float}:
         return float(value)
     match = re.fullmatch(DURATION_PATTERN, value) if type(value) is str else None
@@ -280,7 +280,7 @@ def _make() -> Converter:
     converter.register_structure_hook_factory(_is_choice, _union)
     converter.register_structure_hook_func(lambda cls: _origin(cls) is Literal, _literal)
     converter.register_structure_hook_func(lambda cls: cls == Reference, _reference)
-    converter.register_structure_hook_func(lambda cls: cls == Duration, _duration)
+    converter.register_structure_hook_func(lambda cls: cls == Duration, seconds_of)
     return converter
 
 

@@ -105,6 +105,10 @@ class Health:
         times, least = _LEARNT_REASONING if endpoint.reasoning else _LEARNT
         return None if usual is None else max(least, times * usual)
 
+    def waited(self, endpoint: Endpoint, seconds: float, now: float) -> None:
+        """Nobody waited any longer for a first token there: it would have taken more than that."""
+        self._of(endpoint.key, now).history.present(now)[bucket(LATENCY, seconds)] += 1
+
     def block(self, candidate: Candidate, now: float) -> Block | None:
         """Return why the candidate can't be used now, None if it can. Breakers come last: what they say alone is `breaker`."""
         if self._crowded and (vitals := self._crowded.get(candidate.endpoint.key)) and now - vitals.heard > _SILENCE:

@@ -45,6 +45,16 @@ class RetryBudget:
 
 
 @frozen(kw_only=True)
+class Hedge:
+    """When a second attempt is made beside one whose first token is late: after so many seconds, or after this share (quantile) of
+    the times to the first token that were learnt of its endpoint.
+    """
+
+    share: float | None = None
+    seconds: float = 0.0
+
+
+@frozen(kw_only=True)
 class Routing:
     """The `[routing]` table. `wait`: seconds that a call may wait for a rate limit to pass before another model is tried."""
 
@@ -52,6 +62,7 @@ class Routing:
     cycle: Cycle = "headroom"
     wait: Duration = field(default=0.0, validator=validators.ge(0.0))
     on_interrupted: OnInterrupted = "error"
+    hedge: Hedge | None = None
     fallback_on: frozenset[Kind] = frozenset(POLICIES) - {"cancelled"}
     timeouts: Timeouts = Timeouts()
     retry_budget: RetryBudget = RetryBudget()

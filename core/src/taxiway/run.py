@@ -2,15 +2,17 @@
 
 import asyncio
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from taxiway.attempt import Attempt
 from taxiway.call import Call, Translated
 from taxiway.candidate import Candidate
+from taxiway.codec import Json
 from taxiway.errors import InvalidRequest, SpoolUnavailable
 from taxiway.failures import POLICIES
 from taxiway.outcome import AttemptRecord, CallError, Failure, Generation, Kind, RefreshFailed, State
-from taxiway.picks import NOTHING_TRIED, SAME_ENDPOINT, Exhausted, Pause, Plan, Tried
+from taxiway.picks import NOTHING_TRIED, SAME_ENDPOINT, Exhausted, Pause, Pick, Plan, Tried
 from taxiway.planner import plan
 from taxiway.resumption import Answer, elsewhere
 from taxiway.shaping import Wanted
@@ -32,7 +34,7 @@ class Run:
 
     __slots__ = tuple(
         "_afforded _answer _ended _fetched _free _number _patience _shaped attempt broken call engine failures plan records "
-        "snapshot tried troubles".split()
+        "hedged snapshot tried troubles".split()
     )
 
     def __init__(self, engine: "Engine", call: Call) -> None:
@@ -44,7 +46,7 @@ class Run:
         self.failures: list[tuple[Candidate, Failure]] = []
         self._patience = self.snapshot.routing.wait
         self._number = self._afforded = self.troubles = 0
-        self._free = self._ended = False
+        self._free = self._ended = self.hedged = False
         # The stream that broke off and is to be gone on with, why it broke, and what was given of it.
         self.broken: tuple[Attempt, Failure] | None = None
         self._answer: Answer | None = None
@@ -109,7 +111,7 @@ class Run:
             if wanted is not None or (refreshes is not None and held is None):
                 return await self._waited(attempt, wanted)
         except InvalidRequest as error:
-            if self.broken is not None:
+            if attempt.record.role:
                 return attempt.failure_of(error)
             self.failed(attempt, failure := attempt.failure_of(error))
             self._record("failed", None, failure)
@@ -157,6 +159,29 @@ class Run:
         attempt.end(None)
         self.records.append(attempt.record)
         self._record("done", attempt)
+
+    def hedge(self, pick: Pick) -> Attempt:
+        """Make a second attempt beside the one that is under way."""
+        self.hedged = True
+        self._number += 1
+        attempt = Attempt(self.engine, self.snapshot, self.call, pick, self._number)
+        attempt.record.role = "hedge"
+        return attempt
+
+    async def begin_hedge(self, attempt: Attempt) -> list[Json] | Failure:
+        """Open the second attempt, and wait for its first token."""
+        return await self._prepared(attempt) or self._open(attempt) or await attempt.begin()
+
+    def lost(self, attempt: Attempt) -> None:
+        """Another attempt gave the first token, or nobody waits any more: close the connection now, and account what was used."""
+        attempt.abort()
+        attempt.end(Failure(kind="cancelled", message="it was not waited for any longer"))
+        record = attempt.record
+        self.records.append(record)
+        if record.role != "hedge":
+            # It would have taken longer than this. Without it only quick ones are learnt from, and ever more would count as late.
+            now = self.engine.clock.monotonic()
+            self.engine.health.waited(attempt.candidate.endpoint, record.duration or 0.0, now)
 
     def interrupted(self, attempt: Attempt, failure: Failure) -> CallError | None:
         """A stream failed after its first token. Returns what the client is told, recorded; None: another attempt goes on with it."""
@@ -233,6 +258,8 @@ class Run:
             return attempt.open(self.records[-1] if self.records else None)
         except SpoolUnavailable as error:
             failure = Failure(kind="overloaded", scope="none", message="the gateway can't account calls at the moment")
+            if attempt.record.role == "hedge":
+                return failure
             attempt.end(failure)
             self.attempt = None
             self.engine.log.error(  # noqa: TRY400 - the cause is the message
@@ -315,6 +342,8 @@ class Run:
         """Write the generation: durable before the client sees the last byte."""
         self._ended = True
         engine, call = self.engine, self.call
+        if self.hedged:
+            self.records.sort(key=attrgetter("number"))
         generation = Generation(
             call.id,
             state,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from taxiway import metadata
 from taxiway.codec import Json, dumps, loads
+from taxiway.hedge import begin
 from taxiway.outcome import CallError, Failure
 
 if TYPE_CHECKING:
@@ -57,10 +58,15 @@ class Stream:
 
     async def _go(self) -> AsyncGenerator[list[Json], None]:
         run = self._run
+        hedge = run.snapshot.routing.hedge
         try:
             while True:
                 attempt = await run.next()
-                batch: list[Json] | Failure | None = await attempt.begin()
+                batch: list[Json] | Failure | None
+                if hedge is None:
+                    batch = await attempt.begin()
+                else:
+                    attempt, batch = await begin(run, attempt, hedge)
                 if isinstance(batch, list) and attempt.on_interrupted == "hold":
                     batch = await _held(attempt, batch)
                 if isinstance(batch, Failure):

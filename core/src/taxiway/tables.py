@@ -11,12 +11,12 @@ from attrs import Attribute, asdict, field, frozen, validators
 
 from taxiway.candidate import Credential, Limits, Section
 from taxiway.clock import Duration
-from taxiway.converter import Reference, Wrong
+from taxiway.converter import Reference, Wrong, seconds_of
 from taxiway.errors import ConfigError, Problem
 from taxiway.money import Price
 from taxiway.outcome import Kind
 from taxiway.preferences import Preferences
-from taxiway.routing import Cycle, ModelRouting, OnInterrupted, RetryBudget, Routing, Timeouts
+from taxiway.routing import Cycle, Hedge, ModelRouting, OnInterrupted, RetryBudget, Routing, Timeouts
 
 _MILLION: Final = 1_000_000
 
@@ -116,6 +116,29 @@ def _named(_: object, __: object, value: str | tuple[str, ...]) -> None:
         raise Wrong("must name a strategy")
 
 
+_QUANTILES: Final = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+
+
+def _moment(_: object, __: object, value: str) -> None:
+    if value not in _QUANTILES:
+        try:
+            seconds_of(value)
+        except Wrong:
+            raise Wrong(f'must be {", ".join(_QUANTILES)}, or a duration such as "800ms"') from None
+
+
+@frozen(kw_only=True)
+class HedgeTable:
+    """When a second attempt is made beside one whose first token is late. `after`: "p95" of its endpoint's usual time, or "800ms"."""
+
+    after: str = field(validator=_moment)
+
+    def hedge(self) -> Hedge:
+        """Return what the executor reads."""
+        share = _QUANTILES.get(self.after)
+        return Hedge(share=share, seconds=seconds_of(self.after) if share is None else 0.0)
+
+
 @frozen(kw_only=True)
 class RoutingTable:
     """The `[routing]` table: how calls are routed unless they say otherwise.
@@ -125,7 +148,7 @@ class RoutingTable:
     """
 
     not_built: ClassVar = {
-        *("hedge", "require_parameters", "data_collection", "zdr", "enforce_distillable_text", "quantizations"),
+        *("require_parameters", "data_collection", "zdr", "enforce_distillable_text", "quantizations"),
         *("sort", "max_price", "preferred_min_throughput", "preferred_max_latency"),
     }
 
@@ -133,6 +156,7 @@ class RoutingTable:
     cycle: Cycle = "headroom"
     wait: Duration = field(default=0.0, validator=validators.ge(0.0))
     on_interrupted: OnInterrupted = "error"
+    hedge: HedgeTable | None = None
     fallback_on: frozenset[Kind] | None = None
     timeouts: Timeouts = field(factory=Timeouts)
     retry_budget: RetryBudget = field(factory=RetryBudget)
@@ -145,6 +169,8 @@ class RoutingTable:
         """Return what the planner reads."""
         given = asdict(self, recurse=False, filter=lambda _, value: value is not None)
         strategy = given.pop("strategy")
+        if self.hedge is not None:
+            given["hedge"] = self.hedge.hedge()
         preferences = {name: given.pop(name) for name in ("order", "only", "ignore", "allow_fallbacks")}
         return Routing(
             strategies=(strategy,) if isinstance(strategy, str) else strategy,

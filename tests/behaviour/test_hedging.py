@@ -1,0 +1,252 @@
+"""A second attempt beside one whose first token is late: who wins, what becomes of the other, and what it costs."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from random import Random
+
+import pytest
+from attrs import define
+from simulated import EXACT, MODEL
+
+from taxiway import Router
+from taxiway.outcome import CallError
+from taxiway.testing.virtual import virtual_time
+from taxiway.virtual import VirtualClock
+from taxiway_simulator.options import Fault
+
+ASK = {"model": MODEL, "messages": [{"role": "user", "content": f"reply exactly: {EXACT}"}]}
+LATE = {"first_token": "2s", "tokens_per_second": 100}
+QUICK = {"first_token": "100ms", "tokens_per_second": 100}
+HEAVY = {"first_token": "200ms", "tail": 1.2, "tokens_per_second": 200}
+
+
+@define
+class Bench:
+    router: Router
+    reservations: list
+    generations: list
+
+    def log(self, slug):
+        return self.router.snapshot.providers[slug].simulation.log
+
+    def breaks(self, slug, *faults):
+        self.router.snapshot.providers[slug].simulation.faults[:] = [Fault(**fault) for fault in faults]
+
+    async def ask(self, **more):
+        """Ask for a stream; the text, and how long its first token took."""
+        began, text, first = asyncio.get_running_loop().time(), "", None
+        async for event in self.router.stream(**{**ASK, "provider": {"order": ["first"]}, **more}):
+            if "error" in event:
+                raise AssertionError(event["error"])
+            piece = event["choices"][0]["delta"].get("content") if event["choices"] else None
+            if piece and first is None:
+                first = asyncio.get_running_loop().time() - began
+            text += piece or ""
+        return text, first
+
+    def assert_healthy(self):
+        """Nothing is left of any call."""
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert not [one for one in self.reservations if one._open]
+        engine = self.router.engine
+        view = engine.health.view(engine.clock.monotonic())
+        endpoints = {offer.endpoint for offer in engine.snapshot.models("default")[MODEL]}
+        assert not any(map(view.in_flight, endpoints))
+        assert all(seen.ending for slug in engine.snapshot.providers for seen in self.log(slug))
+
+
+@asynccontextmanager
+async def bench(after="500ms", first=LATE, second=QUICK, keys=(), **routing):
+    model = {"id": "gpt-4o-mini", "slug": MODEL, "price": {"input": 0.15, "output": 0.6}, "prefill": True}
+    providers = [{"slug": "first", "pace": first, "keys": list(keys)}]
+    providers += [{"slug": "second", "pace": second}] if second else []
+    hedge = {} if after is None else {"hedge": {"after": after}}
+    config = {
+        "providers": [{"use": "simulator", "models": [model], **provider} for provider in providers],
+        "credentials": [{"provider": "first", "label": key, "settings": {"key": key}} for key in keys],
+        "routing": {**hedge, **routing},
+    }
+    async with Router.from_dict(config, clock=VirtualClock(), random=Random(1)) as router:
+        made = Bench(router, [], [])
+        reserve = router.engine.quotas.reserve
+
+        def reserving(*given):
+            made.reservations.append(reservation := reserve(*given))
+            return reservation
+
+        router.engine.quotas.reserve = reserving
+        router.engine.journal.ended = made.generations.append
+        yield made
+        await asyncio.sleep(0)
+        made.assert_healthy()
+
+
+@virtual_time
+async def test_where_the_first_token_is_late_another_endpoint_gives_it_and_the_late_one_is_closed_at_once():
+    async with bench() as made:
+        text, first = await made.ask()
+        assert (text, first) == (EXACT, pytest.approx(0.61))
+        (lost,) = made.log("first")
+        assert (lost.ending, lost.ended - lost.at) == ("aborted", pytest.approx(0.61))
+        (generation,) = made.generations
+        assert (generation.provider, generation.state) == ("second", "done")
+        assert generation.latency == pytest.approx(0.61)
+        late, quick = generation.attempts
+        assert [(one.number, one.role, one.kind) for one in (late, quick)] == [(1, "", "cancelled"), (2, "hedge", None)]
+        assert late.usage.estimated
+        assert late.usage.prompt > 0
+        assert late.cost > 0
+        assert generation.usage == quick.usage
+
+
+@virtual_time
+async def test_who_is_in_time_is_not_hedged():
+    async with bench(first=QUICK) as made:
+        assert (await made.ask())[1] == pytest.approx(0.11)
+        assert not made.log("second")
+
+
+@virtual_time
+async def test_the_first_may_still_win_and_the_hedge_is_the_one_that_is_closed():
+    async with bench(second={"first_token": "5s"}) as made:
+        assert await made.ask() == (EXACT, pytest.approx(2.01))
+        (lost,) = made.log("second")
+        assert (lost.ending, lost.ended - lost.at) == ("aborted", pytest.approx(1.51))
+        assert [one.kind for one in made.generations[0].attempts] == [None, "cancelled"]
+
+
+@virtual_time
+async def test_with_one_endpoint_the_hedge_goes_to_another_account():
+    async with bench(second=None, keys=("key-one", "key-two")) as made:
+        made.breaks("first", {"kind": "slow", "key": "key-1", "factor": 1.0})
+        assert (await made.ask())[0] == EXACT
+        assert len({seen.key for seen in made.log("first")}) == 2
+
+
+@virtual_time
+async def test_with_nobody_else_the_call_waits_as_without_a_hedge():
+    async with bench(second=None) as made:
+        assert await made.ask() == (EXACT, pytest.approx(2.01))
+
+
+@virtual_time
+async def test_a_learnt_quantile_decides_and_where_nothing_is_learnt_nobody_is_late():
+    async with bench(after="p95", first=QUICK, second=QUICK) as made:
+        made.breaks("first", {"kind": "slow", "factor": 20.0, "lasts": 1.0})
+        assert (await made.ask())[1] == pytest.approx(2.2)
+        for _ in range(50):
+            await made.ask()
+        assert not made.log("second"), "always as long is not late"
+        await asyncio.sleep(400)
+        for _ in range(20):
+            await made.ask()
+        made.breaks("first", {"kind": "slow", "factor": 20.0})
+        assert (await made.ask())[1] == pytest.approx(0.215, abs=0.01)
+        assert len(made.log("second")) == 1
+
+
+@pytest.mark.parametrize("kind", ["server_error", "reset", "cut", "empty", "malformed", "error_in_stream"])
+@virtual_time
+async def test_a_failure_of_either_leaves_the_call_to_the_other(kind):
+    slow = {"kind": "slow", "factor": 7.0}
+    for broken, provider in (("first", "second"), ("second", "first")):
+        async with bench(first={"first_token": "600ms"}, second={"first_token": "200ms"}) as made:
+            made.breaks(broken, *([slow] if broken == "second" else []), {"kind": kind, "after": 0})
+            assert (await made.ask())[0] == EXACT
+            assert made.generations[0].provider == provider
+
+
+@virtual_time
+async def test_where_both_fail_the_call_goes_on_as_after_any_failure():
+    async with bench(first={"first_token": "600ms"}, second={"first_token": "600ms"}) as made:
+        for slug in ("first", "second"):
+            made.breaks(slug, {"kind": "cut", "after": 0, "lasts": 1.2})
+        assert (await made.ask())[0] == EXACT
+        kinds = [one.kind for one in made.generations[0].attempts]
+        assert kinds[:2] == ["unavailable", "unavailable"]
+        assert kinds[-1] is None
+    async with bench(first={"first_token": "600ms"}, second={"first_token": "600ms"}) as made:
+        for slug in ("first", "second"):
+            made.breaks(slug, {"kind": "cut", "after": 0})
+        with pytest.raises(CallError):
+            await made.ask()
+
+
+@virtual_time
+async def test_a_client_that_leaves_at_any_moment_leaves_nothing_behind():
+    async with bench(first={"first_token": "800ms"}, second={"first_token": "200ms"}) as made:
+        for leaves in range(10, 900, 20):
+            asked = asyncio.ensure_future(made.ask())
+            await asyncio.sleep(leaves / 1000)
+            if asked.cancel():
+                with pytest.raises(asyncio.CancelledError):
+                    await asked
+                assert made.generations[-1].state == "cancelled"
+                assert {one.kind for one in made.generations[-1].attempts} == {"cancelled"}
+            await asyncio.sleep(0)
+            made.assert_healthy()
+
+
+@virtual_time
+async def test_hedges_count_against_the_retry_budget():
+    async with bench(retry_budget={"share": 0.0, "least": 1}) as made:
+        assert [(await made.ask())[1] for _ in range(2)] == [pytest.approx(0.61), pytest.approx(2.01)]
+
+
+@virtual_time
+async def test_a_hedged_stream_that_breaks_is_resumed_as_any_other():
+    async with bench(on_interrupted="resume") as made:
+        made.breaks("second", {"kind": "cut", "after": 2})
+        assert (await made.ask())[0] == EXACT
+        kinds = [(one.provider, one.role, one.kind) for one in made.generations[0].attempts]
+        assert kinds == [
+            ("first", "", "cancelled"),
+            ("second", "hedge", "unavailable"),
+            ("first", "resumption", None),
+        ]
+
+
+@pytest.mark.parametrize(("after", "stream"), [(None, True), ("10ms", False)])
+@virtual_time
+async def test_without_a_hedge_no_task_is_made_and_calls_that_are_not_streamed_get_none(after, stream):
+    async with bench(after=after) as made:
+        tasks = []
+
+        def counted(loop, coro, **more):
+            tasks.append(coro)
+            return asyncio.Task(coro, loop=loop, **more)
+
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(counted)
+        if stream:
+            await made.ask()
+        else:
+            await made.router.chat(**ASK, provider={"order": ["first"]})
+        loop.set_task_factory(None)
+        assert not tasks
+        assert not made.log("second")
+
+
+async def spread(after, count=900):
+    """Ask so often of two heavy-tailed endpoints: the 99th percentile of the time to the first token, and what it cost."""
+    async with bench(after=after, first=HEAVY, second=HEAVY) as made:
+
+        async def ask():
+            return (await made.ask(provider={}))[1]
+
+        async with asyncio.TaskGroup() as group:
+            tasks = []
+            for _ in range(count):
+                tasks.append(group.create_task(ask()))
+                await asyncio.sleep(0.05)
+        # Until enough is learnt nobody is late.
+        times = sorted(task.result() for task in tasks[count // 6 :])
+        cost = sum(one.cost or 0.0 for generation in made.generations for one in generation.attempts)
+        return times[len(times) * 99 // 100], cost
+
+
+@virtual_time
+async def test_on_a_heavy_tail_hedging_halves_the_99th_percentile_for_little_more_spend():
+    (plain, cost), (hedged, spent) = [await spread(after) for after in (None, "p95")]
+    assert hedged <= plain / 2
+    assert spent <= 1.08 * cost
