@@ -5,9 +5,12 @@ import json
 import pytest
 from attrs import asdict, evolve
 
+from taxiway.chat_facts import facts
 from taxiway.errors import ConfigError
 from taxiway.outcome import AttemptRecord, Generation
 from taxiway.usage import Usage
+from taxiway_simulator.answers import prompt_tokens
+from taxiway_simulator.options import Quota
 from taxiway_simulator.replay.asks import Load, recorded
 from taxiway_simulator.replay.fitting import observe
 from taxiway_simulator.replay.traffic import read
@@ -104,10 +107,12 @@ def test_a_call_is_made_again_with_its_time_its_sizes_and_what_it_fell_back_to()
 
 def test_no_two_calls_are_alike_and_each_has_its_size():
     ask = recorded([generation(1)])[0]
-    first, second = (ask.body(number)["messages"][0]["content"] for number in (1, 2))
+    first, second = (ask.body(number) for number in (1, 2000))
     assert first != second
-    assert "reply in 80 tokens" in first
-    assert len(first) == pytest.approx(400, abs=4)
+    for body in (first, second):
+        assert prompt_tokens(body) == 100
+        assert facts(body).tokens == pytest.approx(100, abs=4)
+    assert "reply in 80 tokens" in first["messages"][0]["content"]
 
 
 def test_the_pace_of_an_endpoint_is_fitted_to_what_it_served():
@@ -134,7 +139,17 @@ def test_a_limit_is_the_most_that_a_key_was_let_through_in_a_minute():
     told = generation(30, at=20, attempts=[attempt(20, kind="rate_limited", status=429)])
     other = generation(31, attempts=[attempt(account="other")])
     limits = observe([*through, told, other]).limits
-    assert limits == {("acme", "main"): 20, ("acme", "other"): None}
+    assert limits == {("acme", "main"): Quota(requests=20), ("acme", "other"): Quota()}
+
+
+def test_a_limit_that_was_never_met_shows_in_what_was_left_of_it():
+    by_requests = [generation(n, attempts=[attempt(n, headroom=1 - n / 50, tokens=50 * n)]) for n in range(1, 20)]
+    used, by_tokens = 0, []
+    for n in range(1, 20):
+        by_tokens.append(generation(n, attempts=[attempt(n, "bolt", headroom=1 - used / 20_000, tokens=40 * n)]))
+        used += 40 * n
+    limits = observe([*by_requests, *by_tokens]).limits
+    assert limits == {("acme", "main"): Quota(requests=50), ("bolt", "main"): Quota(tokens=20_000)}
 
 
 def test_an_outage_that_was_recorded_lasts_until_the_next_good_try():

@@ -20,7 +20,8 @@ _EXACTLY: Final = re.compile(r"reply exactly:\s*(.+)", re.IGNORECASE | re.DOTALL
 _LOOK: Final = 200
 """Characters of a prompt's beginning in which a length is asked for: a long one is not searched for it."""
 _IMAGE_TOKENS: Final = 85
-_MESSAGE_TOKENS: Final = 4
+MESSAGE_TOKENS: Final = 4
+"""What a message counts besides its text."""
 _WORDS: Final = (
     "the runway is clear and every gate has a number so a plane that finds one closed rolls on to the next "
     "while the tower counts arrivals keeps the order of departures and says over the radio who goes first"
@@ -61,7 +62,7 @@ def prompt_tokens(body: Json) -> int:
     total = 0
     for message in body.get("messages") or ():
         content = message.get("content") if isinstance(message, dict) else None
-        total += _MESSAGE_TOKENS + len(pieces(text_of(content)))
+        total += MESSAGE_TOKENS + len(pieces(text_of(content)))
         if isinstance(content, list):
             total += _IMAGE_TOKENS * sum(isinstance(p, dict) and p.get("type") == "image_url" for p in content)
     if tools := body.get("tools"):

@@ -13,11 +13,12 @@ from taxiway.candidate import Operation
 from taxiway.clock import Duration
 from taxiway.codec import Json
 from taxiway.outcome import Generation
+from taxiway_simulator.answers import MESSAGE_TOKENS, pieces
 
 REPLAYED: Final[tuple[Operation, ...]] = ("chat", "embeddings")
 """The operations that a simulated provider serves."""
 
-_PIECE: Final = "abc "
+_PIECE: Final = " abc"
 """One token by the simulator's count and by the planner's estimate, which takes four characters for one."""
 _TYPICAL: Final = 200
 """Tokens of a reply where nothing is known of any."""
@@ -38,8 +39,8 @@ class Ask:
     def body(self, number: int) -> Json:
         """Return the request. No two are alike, so that none is taken for the other's conversation."""
         model, *others = self.models
-        asked = f"No. {number}: reply in {self.output} tokens. "
-        text = asked + _PIECE * (self.prompt - len(asked) // len(_PIECE))
+        asked = f"No. {number}: reply in {self.output} tokens."
+        text = asked + _PIECE * (self.prompt - MESSAGE_TOKENS - len(pieces(asked)))
         if self.operation == "embeddings":
             return {"model": model, "input": text}
         body: Json = {"model": model, "messages": [{"role": "user", "content": text}]}

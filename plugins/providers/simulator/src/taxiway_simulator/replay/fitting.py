@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 
 from taxiway.candidate import Operation
 from taxiway.outcome import AttemptRecord, Generation
-from taxiway_simulator.options import Fault, FaultKind, Pace
+from taxiway_simulator.options import Fault, FaultKind, Pace, Quota
 
 FLUSH: Final = 1.0
 """Seconds of a stream's tokens that come as one event in a replay."""
@@ -32,6 +32,8 @@ _FAULTS: Final[Mapping[str, FaultKind]] = {
 _OF_A_KEY: Final = frozenset({"revoked", "insufficient_quota"})
 _BUCKET: Final = 60.0
 _STAYS: Final = 300.0
+_STEPS: Final = 5
+"""Attempts between which headroom shrank, at least, to tell a limit from."""
 _MILLION: Final = 1_000_000
 _SLOWEST, _FASTEST = 1.0, 10_000.0
 
@@ -71,10 +73,10 @@ class Seen:
 
 @frozen
 class Observed:
-    """All that was seen: endpoints by provider and id, each account's most requests a minute where it met its limit, faults."""
+    """All that was seen: endpoints by provider and id, what each account may do (by provider and label), faults by provider."""
 
     endpoints: Mapping[tuple[str, str], Seen]
-    limits: Mapping[tuple[str, str], int | None]
+    limits: Mapping[tuple[str, str], Quota]
     faults: Mapping[str, tuple[Fault, ...]]
 
     @property
@@ -130,18 +132,31 @@ def _within(speed: float) -> float:
     return min(_FASTEST, max(_SLOWEST, speed))
 
 
-def _limit(attempts: Iterable[AttemptRecord]) -> int | None:
-    """The most requests that were let through in any minute, of an account that was told to wait. None: it never was."""
-    limited, through = False, []
-    for one in attempts:
-        if one.kind == "rate_limited":
-            limited = True
-        elif one.sent:
-            through.append(one.opened)
-    if not limited:
-        return None
-    through.sort()
-    return max((index + 1 - bisect_left(through, at - _BUCKET) for index, at in enumerate(through)), default=1)
+def _limit(attempts: Sequence[AttemptRecord]) -> Quota:
+    """What an account may do in a minute: by how its headroom shrank from attempt to attempt, else by what it was refused.
+
+    Where it never was, and no provider told how much is left, there is no limit.
+    """
+    known = sorted(attempts, key=lambda one: one.opened)
+    steps = [
+        (one.headroom - after.headroom, one.tokens)
+        for one, after in pairwise(known)
+        if one.headroom > after.headroom > 0.0 and after.opened - one.opened < _BUCKET
+    ]
+    if len(steps) >= _STEPS:
+        by_request, uneven = _usual([step for step, _ in steps])
+        by_token, less_even = _usual([step / max(1, tokens) for step, tokens in steps])
+        return Quota(tokens=round(1 / by_token)) if less_even < uneven else Quota(requests=round(1 / by_request))
+    through = [one.opened for one in known if one.sent and one.kind != "rate_limited"]
+    if len(through) == len(known) or not through:
+        return Quota()
+    return Quota(requests=max(n + 1 - bisect_left(through, at - _BUCKET) for n, at in enumerate(through)))
+
+
+def _usual(values: Sequence[float]) -> tuple[float, float]:
+    """Return the median, and by how much of it values usually differ from it."""
+    middle = median(values)
+    return middle, median(abs(value - middle) for value in values) / middle
 
 
 def _faults(attempts: Sequence[AttemptRecord], begin: float, *, of_key: bool, **whom: Any) -> Iterable[Fault]:

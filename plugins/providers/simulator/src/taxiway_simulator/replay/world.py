@@ -113,7 +113,7 @@ class World:
         """What a key may do: as the scenario says, else as its owner says, else as it was seen."""
         known = Quota(requests=limits.requests_per_minute, tokens=limits.tokens_per_minute)
         if known == Quota():
-            known = Quota(requests=self.observed.limits.get((slug, key)))
+            known = self.observed.limits.get((slug, key), known)
         return self._limit(slug, key) or known
 
     def _limit(self, slug: str, key: str) -> Quota | None:
@@ -182,7 +182,7 @@ def _of_traffic(config: Config, generations: Iterable[Generation], observed: Obs
                 "slug": slug,
                 "models": [_model(seen) for (owner, _), seen in observed.endpoints.items() if owner == slug],
                 "keys": [
-                    {"key": f"simulated-{number}", "name": label, "quota": _requests(observed.limits[slug, label])}
+                    {"key": f"simulated-{number}", "name": label, "quota": _plain(observed.limits[slug, label])}
                     for number, label in enumerate(labels, 1)
                 ],
                 "faults": [_plain(fault) for fault in observed.faults.get(slug, ())],
@@ -209,10 +209,6 @@ def _model(seen: Any) -> dict[str, Any]:
 
 def _operation(operation: str) -> Any:
     return operation if operation == "embeddings" else "chat"
-
-
-def _requests(limit: int | None) -> dict[str, Any]:
-    return {} if limit is None else {"requests": limit}
 
 
 def _plain(value: Any) -> dict[str, Any]:
