@@ -311,7 +311,7 @@ async def gateway(endpoints, names, settings, store, dialects) -> AsyncIterator[
     offers = {model: tuple(Offer(one, "prioritised", ()) for one in some) for model, some in endpoints.items()}
     router = SimpleNamespace(
         engine=engine, store=store, clock=SystemClock(), dialects=dialects,
-        endpoints=lambda workspace: endpoints, writable=lambda: True,
+        endpoints=lambda workspace: endpoints, figures=lambda endpoint, seconds: None, writable=lambda: True,
         snapshot=Snapshot(offers={"default": offers}, names=names),
     )  # fmt: skip
     keys = Keys(store, router.clock)

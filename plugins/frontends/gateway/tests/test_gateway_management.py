@@ -5,6 +5,7 @@ import pytest
 from openrouter.operations import GetCurrentKeyData, GetCurrentKeyResponse, ListEndpointsResponse
 
 from taxiway.candidate import Endpoint
+from taxiway.history import BAD, GOOD, LATENCY, THROUGHPUT, History, bucket
 from taxiway.money import Price
 from taxiway.outcome import AttemptRecord, Generation
 from taxiway.routing import ModelRouting, Timeouts
@@ -139,6 +140,23 @@ async def test_a_models_endpoints(gateway) -> None:
     assert local.json["data"]["id"] == "local/meta-llama/llama:8b"
     missing = await gateway.client.get("/v1/models/no/such/endpoints")
     assert (missing.status, missing.json["error"]["code"]) == (404, 404)
+
+
+async def test_how_an_endpoint_does(gateway) -> None:
+    history = History()
+    for number in range(200):
+        counts = history.present(float(number))
+        counts[BAD if number % 10 == 0 else GOOD] += 1
+        counts[bucket(LATENCY, 0.5 if number < 150 else 2.0)] += 1
+        counts[bucket(THROUGHPUT, 80.0)] += 1
+    gateway.router.figures = lambda endpoint, seconds: history.since(200.0, seconds) if endpoint.tag == "acme" else None
+    reply = await gateway.client.get("/api/v1/models/acme/large/endpoints")
+    known, unknown = ListEndpointsResponse.model_validate(reply.json).data.endpoints
+    assert (known.uptime_last_5m, known.uptime_last_30m, known.uptime_last_1d) == (90.0, 90.0, 90.0)
+    assert known.latency_last_30m.p50 == pytest.approx(500, rel=0.03)
+    assert known.latency_last_30m.p90 == pytest.approx(2000, rel=0.03)
+    assert known.throughput_last_30m.p99 == pytest.approx(80, rel=0.03)
+    assert (unknown.uptime_last_5m, unknown.latency_last_30m, unknown.throughput_last_30m) == (None, None, None)
 
 
 @pytest.mark.filterwarnings("ignore:warning. .. DEPRECATED:DeprecationWarning")  # of the SDK's own, for a required key

@@ -102,7 +102,7 @@ class Management:
         return _json({"data": _row(request, await self._named(request))})
 
     async def _endpoints(self, request: Request) -> Response:
-        return _json({"data": shapes.model_endpoints(await self._named(request))})
+        return _json({"data": shapes.model_endpoints(await self._named(request), self._router.figures)})
 
     async def _named(self, request: Request) -> Offered:
         caller = await self._caller(request)

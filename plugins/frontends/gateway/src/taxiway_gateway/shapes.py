@@ -3,16 +3,17 @@
 Its official SDK is strict: keys that it calls required are there even where nothing is known, as null.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
 from taxiway.call import Caller
 from taxiway.candidate import Endpoint
 from taxiway.codec import Json
+from taxiway.history import BAD, GOOD, LATENCY, THROUGHPUT, Figures
 from taxiway.money import Price
 from taxiway.outcome import AttemptRecord, Generation
 from taxiway.store import Spend
@@ -34,6 +35,13 @@ _PRICES: Final = {
 }
 _API_TYPES: Final = {"chat": "completions"}
 _UNLIMITED: Final = {"limit": -1, "used": 0, "remaining": -1}
+
+
+_ENOUGH: Final = 5
+"""Uptime and percentiles of fewer attempts say nothing."""
+
+Known: TypeAlias = Callable[[Endpoint, float], Figures | None]
+"""What was counted of an endpoint in so many seconds (`Router.figures`)."""
 
 
 @frozen
@@ -85,14 +93,14 @@ def model(offered: Offered, link: str) -> Json:
     }
 
 
-def model_endpoints(offered: Offered) -> Json:
+def model_endpoints(offered: Offered, figures: Known) -> Json:
     """Return the answer of `GET /models/{author}/{slug}/endpoints`."""
     first = offered.endpoints[0]
     return {
         **offered.told(first),
         "created": first.created,
         "architecture": {**architecture(offered.able), "tokenizer": None, "instruct_type": None},
-        "endpoints": [_endpoint(endpoint) for endpoint in offered.endpoints],
+        "endpoints": [_endpoint(endpoint, figures) for endpoint in offered.endpoints],
     }
 
 
@@ -227,7 +235,7 @@ def _attempt(attempt: AttemptRecord, names: Mapping[str, str], record: Generatio
     }
 
 
-def _endpoint(endpoint: Endpoint) -> Json:
+def _endpoint(endpoint: Endpoint, figures: Known) -> Json:
     parameters = endpoint.parameters or frozenset()
     choice = "tool_choice" in parameters or "tools" in parameters
     return {
@@ -249,12 +257,25 @@ def _endpoint(endpoint: Endpoint) -> Json:
         "supports_diarization": False,
         "supports_tool_choice": dict.fromkeys(("auto", "none", "required", "function"), choice),
         "native_tools": {},
-        "uptime_last_5m": None,
-        "uptime_last_30m": None,
-        "uptime_last_1d": None,
-        "latency_last_30m": None,
-        "throughput_last_30m": None,
+        "uptime_last_5m": _uptime(figures(endpoint, 300.0)),
+        "uptime_last_30m": _uptime(half_hour := figures(endpoint, 1800.0)),
+        "uptime_last_1d": _uptime(figures(endpoint, 86_400.0)),
+        "latency_last_30m": _percentiles(half_hour, LATENCY, 1000),
+        "throughput_last_30m": _percentiles(half_hour, THROUGHPUT, 1),
     }
+
+
+def _uptime(figures: Figures | None) -> float | None:
+    """Return the percentage of attempts that were served: rate limits and what was the caller's fault are left out."""
+    good, bad = (0, 0) if figures is None else (figures.total(GOOD), figures.total(BAD))
+    return round(100 * good / (good + bad), 2) if good + bad >= _ENOUGH else None
+
+
+def _percentiles(figures: Figures | None, measure: int, unit: int) -> Json | None:
+    if figures is None:
+        return None
+    found = {f"p{n}": figures.quantile(measure, n / 100, _ENOUGH) for n in (50, 75, 90, 99)}
+    return {name: round(number * unit, 1) for name, number in found.items() if number is not None} or None
 
 
 _MODALITIES: Final = ("text", "image", "file", "audio", "video", "pdf")
