@@ -1,6 +1,7 @@
 """What a call leaves behind, whichever way it ends: its reservation, its record, its endpoint's good name."""
 
 import asyncio
+import json
 
 import pytest
 from simulated import BODY, EXACT, MODEL, over_sim
@@ -112,3 +113,73 @@ async def test_of_a_stream_without_tokens_only_so_much_is_held():
         await anext(stream)
         assert asyncio.get_running_loop().time() < 2
         await stream.aclose()
+
+
+class Told:
+    """A transport that answers everything with the same bytes."""
+
+    schemes = frozenset({"sim"})
+    phase, sent, moved, framed, reused = "body", "whole", 1, True, False
+
+    def __init__(self, body, kind="application/json"):
+        self.given, self.kind = body, kind
+
+    def open(self, request, connect):
+        self.left = [b"", self.given]
+        return self
+
+    async def head(self):
+        return HttpHead(200, {"content-type": self.kind})
+
+    async def read(self):
+        return self.left.pop()
+
+    def abort(self, reason="cancelled"): ...
+
+
+class Kept(Journal):
+    """Keeps the generations."""
+
+    def __init__(self):
+        self.generations = []
+
+    def ended(self, generation):
+        self.generations.append(generation)
+
+
+USAGE = {"prompt_tokens": 1_000_000, "completion_tokens": 0, "total_tokens": 1_000_000}
+
+
+@virtual_time
+async def test_an_answer_that_ends_in_an_error_costs_the_client_nothing_and_keeps_the_providers_charge():
+    message = {"role": "assistant", "content": "so f"}
+    reply = {"choices": [{"index": 0, "message": message, "finish_reason": "error"}], "usage": USAGE}
+    chunks = [{"choices": [{"index": 0, "delta": message, "finish_reason": "error"}]}, {"choices": [], "usage": USAGE}]
+    stream = b"".join(b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in chunks) + b"data: [DONE]\n\n"
+    async with over_sim() as bench:
+        engine = bench.router.engine
+        journal = engine.journal = Kept()
+        engine.transports = {"sim": Told(json.dumps(reply).encode())}
+        answered = await bench.router.chat(**ASK)
+        assert answered["usage"]["cost"] == 0
+        engine.transports = {"sim": Told(stream, "text/event-stream")}
+        events = [event async for event in bench.router.stream(**ASK)]
+        assert events[-1]["usage"]["cost"] == 0
+    assert [generation.cost for generation in journal.generations] == [0.0, 0.0]
+    assert [generation.attempts[-1].cost for generation in journal.generations] == [0.15, 0.15]
+
+
+@virtual_time
+async def test_an_answer_without_a_token_and_a_finish_costs_nothing_and_another_endpoint_is_asked():
+    empty = {"choices": [{"index": 0, "message": {"content": ""}, "finish_reason": None}], "usage": USAGE}
+    async with over_sim() as bench:
+        engine = bench.router.engine
+        journal = engine.journal = Kept()
+        engine.transports = {"sim": Told(json.dumps(empty).encode())}
+        with pytest.raises(CallError) as caught:
+            await bench.router.chat(**ASK)
+        assert caught.value.failure.kind == "unavailable"
+        assert len({provider for provider, _ in caught.value.previous}) == 2
+    (generation,) = journal.generations
+    assert generation.cost is None
+    assert {attempt.cost for attempt in generation.attempts} == {0.15}

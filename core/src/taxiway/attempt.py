@@ -12,6 +12,7 @@ from taxiway.codec import Json
 from taxiway.errors import InvalidRequest, Malformed, TransportError, Unsupported
 from taxiway.failures import POLICIES
 from taxiway.http import Headers
+from taxiway.money import FREE
 from taxiway.outcome import AttemptRecord, Bill, Failure, Outcome
 from taxiway.picks import Pick
 from taxiway.provider import Event, InBandError
@@ -228,10 +229,13 @@ class Attempt:
             self._exchange.abort()
 
     def bill(self) -> Bill:
-        """Return what the call costs so far: what the stamp writes."""
+        """Return what the call costs so far: what the stamp writes. An answer that ended in an error costs the client nothing."""
         bill, usage, candidate = self._bill, self.usage, self.candidate
         if bill is None or bill.usage is not usage:
             cost = None if usage is None else candidate.endpoint.price.parts(usage)
+            self.record.cost = None if cost is None else cost.total
+            if cost is not None and self.progress.finish == "error":
+                cost = FREE
             bill = self._bill = Bill(candidate, usage, cost, candidate.section != "pool")
         return bill
 
@@ -267,8 +271,7 @@ class Attempt:
         record.status, record.sent, record.latency = self.status, sent, first
         record.duration = now - self._started
         record.usage = self.usage
-        cost = self.bill().cost
-        record.cost = None if cost is None else cost.total
+        self.bill()
         if failure is not None:
             record.kind, record.code = failure.kind, failure.code
             if failure.kind == "rate_limited" and failure.scope not in {"endpoint", "none"}:

@@ -18,6 +18,9 @@ class Cost(NamedTuple):
     completion: float
 
 
+FREE: Final = Cost(0.0, 0.0, 0.0)
+
+
 @frozen(kw_only=True)
 class Price:
     """What an endpoint charges, in USD per token (`request`: USD per request).
