@@ -105,6 +105,19 @@ def test_the_designs_example_is_read(tmp_path):
     assert config.store == {"url": "sqlite:///~/.taxiway/taxiway.db"}
 
 
+def test_keys_take_turns_by_provider_where_that_is_said():
+    def routing(cycle):
+        return read({"routing": {"cycle": cycle}}).checked().routing
+
+    assert (routing("waterfall").cycle, routing("waterfall").cycles) == ("waterfall", {})
+    both = routing({"default": "round-robin", "one": "waterfall"})
+    assert (both.cycle, both.cycles) == ("round-robin", {"one": "waterfall"})
+    assert both.cycling == "round-robin, waterfall at one"
+    assert routing({"one": "waterfall"}).cycle == "headroom"
+    found = problems({"routing": {"cycle": {"one": "waterfal"}}})
+    assert "waterfall" in found["routing.cycle.one"]
+
+
 def test_all_problems_come_at_once_each_with_its_place():
     found = problems(
         {

@@ -504,7 +504,9 @@ def test_there_is_room_where_an_account_is_open_and_within_its_limits(health):
     assert view.room(endpoint), "where nothing is known nothing is in the way"
     view.consider(Facts(("m",)), {endpoint: Offer(endpoint, "prioritised", (ONE, other))})
     assert view.room(endpoint)
-    quotas.shut(quotas.reserve(ONE, 1, None, 0.0), 10.0, 0.0)
+    refused = quotas.reserve(ONE, 1, None, 0.0)
+    refused.release(0.0)
+    quotas.shut(refused, 10.0, 0.0)
     assert view.room(endpoint)
     attempt(health, other, 0.0, "quota_exhausted")
     assert not view.room(endpoint)

@@ -261,6 +261,13 @@ def _check_preferences(made: Composition) -> None:
         for index, slug in enumerate(getattr(made.config.routing.preferences, name)):
             if slug.partition("/")[0] not in valid:
                 made.problem(unknown(slug, valid, "provider"), f"routing.{name}[{index}]")
+    routing = made.config.routing
+    for slug in routing.cycles:
+        if slug not in valid:
+            made.problem(unknown(slug, ["default", *valid], "provider"), join("routing.cycle", slug))
+    if routing.cycles:
+        cycles = {made.slugs.get(name, name): cycle for name, cycle in routing.cycles.items()}
+        made.config = evolve(made.config, routing=evolve(routing, cycles=cycles))
 
 
 def _strategies(made: Composition) -> None:

@@ -159,7 +159,7 @@ def _made_from(cls: Any) -> str:
     """Say what kind of value a type is made from."""
     if attrs.has(cls) or is_mapping(cls):
         return _TABLE
-    return _PLAIN.get(cls, _LIST)
+    return _PLAIN[str] if _origin(cls) is Literal else _PLAIN.get(cls, _LIST)
 
 
 def _checked(value: Any, wanted: str) -> Any:

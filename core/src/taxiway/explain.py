@@ -117,7 +117,7 @@ def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now:
     return Explanation(
         models=call.facts.models,
         strategies=tuple(name for name, _ in snapshot.strategies),
-        cycle=snapshot.routing.cycle,
+        cycle=snapshot.routing.cycling,
         seed=call.seed,
         snapshot=snapshot.hash,
         rows=tuple(sorted(rows, key=lambda row: row.place is None)),

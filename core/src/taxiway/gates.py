@@ -63,12 +63,16 @@ class Breaker:
 
 @define(eq=False)
 class Block:
-    """Why a candidate can't be used now. `until`: when it may be (None: no time is known). `breaker`: only a breaker says so."""
+    """Why a candidate can't be used now. `until`: when it may be (None: no time is known). `breaker`: only a breaker says so.
+
+    `soft`: it can be used, but comes last.
+    """
 
     reason: str
     kind: Kind
     until: float | None
     breaker: bool = False
+    soft: bool = False
 
 
 @define(eq=False)

@@ -46,7 +46,7 @@ class QuotaHint:
     """What a provider said of one of its limits, in a reply's headers or a 429's body.
 
     `pool` None: that of the endpoint's quota group at this account. `window` in seconds, `reset` in seconds since the epoch
-    by the provider's own clock. What was not said is None.
+    by the provider's own clock, `rounding` by how many seconds too early that may be. What was not said is None.
     """
 
     unit: Unit
@@ -57,6 +57,7 @@ class QuotaHint:
     reset: float | None = None
     refill: float | None = None
     confidence: float = 1.0
+    rounding: float = 1.0
 
 
 @frozen(kw_only=True)

@@ -111,10 +111,10 @@ class Plan:
                     chosen = self.choose(offer, tried, health, quotas, now, blocks)
                     if chosen is not None:
                         return self._reserve(*chosen, quotas, now)
-            if not self.mixed and (until := _all_limited(blocks[start:])) is not None and until - now <= patience:
-                return Pause(until)
-        if self.mixed and (until := _all_limited(blocks)) is not None and until - now <= patience:
-            return Pause(until)
+            if not self.mixed and (found := self._last(blocks[start:], tried, quotas, now, patience)) is not None:
+                return found
+        if self.mixed and (found := self._last(blocks, tried, quotas, now, patience)) is not None:
+            return found
         if not tried.resorted and (breakers := [pair for pair in blocks if pair[1].breaker]):
             # Where breakers alone are the reason, the one whose probe is due first is tried, once a call.
             candidate, _ = min(breakers, key=lambda pair: pair[1].until or now)
@@ -134,14 +134,18 @@ class Plan:
         blocks: list[tuple[Candidate, Block]],
     ) -> tuple[Candidate, float] | None:
         """Choose among the accounts of an endpoint: one with its headroom. `blocks` takes those that are out, and why."""
-        facts, cycle = self.call.facts, self.routing.cycle
+        facts, routing = self.call.facts, self.routing
+        cycle = routing.cycles.get(offer.endpoint.provider, routing.cycle) if routing.cycles else routing.cycle
         free: list[tuple[Candidate, float]] = []
         for candidate in offer.candidates:
+            account = candidate.account
             if free and (
-                cycle == "waterfall"
-                or candidate.account.credential.sort_order != free[0][0].account.credential.sort_order
+                cycle == "waterfall" or account.credential.sort_order != free[0][0].account.credential.sort_order
             ):
                 break
+            # Inside a credential, the accounts' rank counts: who comes later waits until the first is full.
+            if free and account.rank and any(one.account.credential is account.credential for one, _ in free):
+                continue
             if tried is not NOTHING_TRIED and tried.has(candidate):
                 continue
             room = health.block(candidate, now) or quotas.room(candidate, facts.tokens, facts.max_output, now)
@@ -156,12 +160,18 @@ class Plan:
             return same[0]
         if cycle == "round-robin":
             return free[self.view.turn(offer.endpoint.key) % len(free)]
-        # Equal room is the rule where nothing is learnt yet: the call's seed spreads it.
-        best = free[self.call.seed % len(free)]
-        for one in free:
-            if one[1] > best[1]:
-                best = one
-        return best
+        # Equal room is the rule where nothing is learnt yet: who was longest unused is next, so that all fill evenly.
+        return quotas.roomiest(free)
+
+    def _last(
+        self, blocks: Sequence[tuple[Candidate, Block]], tried: Tried, quotas: Quotas, now: float, patience: float
+    ) -> Pick | Pause | None:
+        """Where all of a model are out: wait for a limit that passes in time, else try one of whose limit nobody is sure."""
+        until = _all_limited(blocks)
+        if until is not None and until - now <= patience:
+            return Pause(until)
+        soft = [pair for pair in blocks if pair[1].soft and pair[0].key not in tried.limited]
+        return self._reserve(min(soft, key=_until)[0], 0.0, quotas, now) if soft else None
 
     def _reserve(self, candidate: Candidate, room: float, quotas: Quotas, now: float, *, resort: bool = False) -> Pick:
         facts = self.call.facts
@@ -172,3 +182,7 @@ def _all_limited(blocks: Sequence[tuple[Candidate, Block]]) -> float | None:
     """Where every block is a rate limit that ends: when the first of them does."""
     times = [block.until for _, block in blocks if block.kind == "rate_limited" and block.until is not None]
     return min(times) if times and len(times) == len(blocks) else None
+
+
+def _until(pair: tuple[Candidate, Block]) -> float:
+    return pair[1].until or 0.0

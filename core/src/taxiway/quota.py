@@ -5,23 +5,22 @@ nothing is in the way. Every `now` is in seconds of the monotonic clock.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Final
 
+from taxiway.call import TYPICAL_OUTPUT
 from taxiway.candidate import Candidate
 from taxiway.gates import Block
-from taxiway.ledgers import UNITS, UNKNOWN_WINDOW, Amounts, Pool, Reservation, Sliding, Stated
+from taxiway.ledgers import MINUTE, UNITS, Amounts, Pool, Reservation, Sliding, Stated
 from taxiway.outcome import QuotaHint
 
 LONGEST_PAUSE: Final = 60.0
 """After a 429 that says no time: 1, 2, 4, ... seconds, never more than this."""
-TYPICAL_OUTPUT: Final = 256
-"""Tokens that a reply is reckoned with where its provider counts them at the end."""
 _FIRM: Final = 0.5
 """A limit less certain than this shuts nothing; it only makes headroom small."""
-_ROUNDING: Final = 1.0
-"""Seconds added to a stated reset: providers round it down."""
+_SHORT: Final = 90.0
+"""Seconds: who is told to wait longer met no limit of a minute."""
 _LONG: Final = 600.0
 _SWEEP: Final = 60.0
 _FORGOTTEN: Final = 2 * 86_400.0
@@ -36,35 +35,46 @@ class Quotas:
         self._limits: dict[str, list[Sliding]] = {}
         self._found: dict[Candidate, Pool] = {}
         self._sweep_at = 0.0
+        self._turn = 0
+
+    def roomiest(self, free: Sequence[tuple[Candidate, float]]) -> tuple[Candidate, float]:
+        """Return, of candidates with their room, the one with most of it; of equal ones that which was longest unused."""
+        best, most, least = free[0], -1.0, 0
+        for one in free:
+            if one[1] >= most:
+                turn = (self._found.get(one[0]) or self._find(one[0])).turn
+                if one[1] > most or turn < least:
+                    best, most, least = one, one[1], turn
+        return best
 
     def room(self, candidate: Candidate, tokens: int, max_output: int | None, now: float) -> float | Block:
         """Return the free share of the candidate's tightest limit, 0 to 1 (1 where none is known).
 
-        A block where its pool or limits can't take a call of that size now.
+        A block where its pool or limits can't take a call of that size now; a soft one, where nobody is sure of the limit.
         """
         pool = self._found.get(candidate) or self._find(candidate)
         if now < pool.shut:
             return Block("rate limited by the provider", "rate_limited", pool.shut)
-        if not pool.limits and not pool.known:
+        if not pool.ledgers:
             return 1.0
         amounts = _amounts(candidate, tokens, max_output)
-        share, full, until = 1.0, "", now
+        share, full, until, soft = 1.0, "", now, True
         for ledger in pool.ledgers:
             left, limit, need = ledger.room(now), ledger.limit, amounts[ledger.unit]
             # A call larger than the limit itself is for the provider to refuse.
-            if left < need and left < limit and ledger.firm:
-                of = "" if limit == math.inf else f" of {limit:,.0f}"
-                full = f"its limit has {max(0.0, left):,.0f}{of} {UNITS[ledger.unit]} left"
+            if left < need and left < limit:
+                full, soft = full or f"its {_said(ledger, left)} left", soft and not ledger.firm
                 until = max(until, ledger.frees(min(need, limit), now))
             elif limit and left < share * limit < math.inf:
                 share = left / limit
-        return Block(full, "rate_limited", until) if full else max(0.0, share)
+        return Block(full, "rate_limited", until, soft=soft) if full else max(0.0, share)
 
     def reserve(self, candidate: Candidate, tokens: int, max_output: int | None, now: float) -> Reservation:
         """Take one request and the estimated tokens."""
         if now >= self._sweep_at:
             self._sweep(now)
         pool = self._found.get(candidate) or self._find(candidate)
+        self._turn = pool.turn = self._turn + 1
         return Reservation(pool, _amounts(candidate, tokens, max_output), candidate.endpoint.charges, now)
 
     def learn(self, reservation: Reservation, hints: Iterable[QuotaHint], now: float, epoch: float) -> None:
@@ -73,23 +83,22 @@ class Quotas:
         A reply that took a minute carries figures a minute old: those of requests sent earlier than the last are dropped.
         """
         pool, number = reservation.pool, reservation.number
+        # Providers reckon when they admit a request, which is sooner than a long reply is there.
+        pool.lag = lag = min(pool.lag, now - reservation.at)
         for hint in hints:
             if hint.unit not in UNITS or hint.remaining is None:
                 continue
-            unit, window = UNITS.index(hint.unit), hint.window or UNKNOWN_WINDOW
-            ledger = pool.known.get((unit, window))
-            if ledger is None:
-                ledger = pool.known[unit, window] = Stated(unit, window)
+            unit, window = UNITS.index(hint.unit), hint.window or MINUTE
+            ledger = pool.known.get((unit, window)) or pool.stated(unit, window, now)
             if number < ledger.number:
                 continue
-            if hint.limit is not None:
-                ledger.limit = hint.limit
-            ledger.number, ledger.at, ledger.refill = number, reservation.at, hint.refill or 0.0
             # What was reserved later is not in it.
             later = pool.taken[unit] - reservation.before[unit] - reservation.amounts[unit]
-            ledger.level = hint.remaining - max(0, later)
+            wait = window if hint.reset is None else max(0.0, hint.reset - epoch) + hint.rounding
             ledger.firm = hint.confidence >= _FIRM
-            ledger.reset = now + (window if hint.reset is None else max(0.0, hint.reset - epoch) + _ROUNDING)
+            reset = reservation.at + lag + wait
+            ledger.state(hint.remaining - max(0, later), hint.limit, hint.refill or 0.0, reservation.at, reset, now)
+            ledger.number = number
             if hint.remaining >= 1 and number > pool.shut_by:
                 pool.shut = -math.inf
 
@@ -100,6 +109,8 @@ class Quotas:
             pause = retry_after + self._random.uniform(0.0, min(2.0, 0.1 * retry_after))
         else:
             pause = min(LONGEST_PAUSE, 2.0**pool.pauses) * self._random.uniform(0.8, 1.2)
+        if retry_after is None or retry_after <= _SHORT:
+            pool.refused(reservation.amounts, now, again=now < pool.shut)
         if now >= pool.shut:
             # Calls that were under way together are refused together: that is one refusal.
             pool.pauses = min(pool.pauses + 1, 6)
@@ -143,3 +154,9 @@ def _amounts(candidate: Candidate, tokens: int, max_output: int | None) -> Amoun
     elif charges == "usage":
         output = min(TYPICAL_OUTPUT, max_output or TYPICAL_OUTPUT)
     return (1, tokens + output, tokens, output)
+
+
+def _said(ledger: Sliding | Stated, left: float) -> str:
+    kind = "learnt limit" if ledger.learnt else "limit"
+    of = "" if ledger.limit == math.inf else f" of {ledger.limit:,.0f}"
+    return f"{kind} has {max(0.0, left):,.0f}{of} {UNITS[ledger.unit]}"

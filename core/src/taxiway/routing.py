@@ -1,5 +1,6 @@
 """How calls are routed unless they say otherwise: the `[routing]` table."""
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from attrs import field, frozen, validators
@@ -56,10 +57,14 @@ class Hedge:
 
 @frozen(kw_only=True)
 class Routing:
-    """The `[routing]` table. `wait`: seconds that a call may wait for a rate limit to pass before another model is tried."""
+    """The `[routing]` table. `wait`: seconds that a call may wait for a rate limit to pass before another model is tried.
+
+    `cycles`: by provider, where that is not `cycle`.
+    """
 
     strategies: tuple[str, ...] = ("balanced",)
     cycle: Cycle = "headroom"
+    cycles: Mapping[str, Cycle] = field(factory=dict)
     wait: Duration = field(default=0.0, validator=validators.ge(0.0))
     on_interrupted: OnInterrupted = "error"
     hedge: Hedge | None = None
@@ -67,6 +72,11 @@ class Routing:
     timeouts: Timeouts = Timeouts()
     retry_budget: RetryBudget = RetryBudget()
     preferences: Preferences = NO_PREFERENCES
+
+    @property
+    def cycling(self) -> str:
+        """Say how accounts take turns, for people."""
+        return ", ".join([self.cycle, *(f"{cycle} at {provider}" for provider, cycle in self.cycles.items())])
 
 
 @frozen(kw_only=True)

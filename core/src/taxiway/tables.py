@@ -153,7 +153,7 @@ class RoutingTable:
     }
 
     strategy: str | tuple[str, ...] = field(default="balanced", validator=_named)
-    cycle: Cycle = "headroom"
+    cycle: Cycle | Mapping[str, Cycle] = "headroom"
     wait: Duration = field(default=0.0, validator=validators.ge(0.0))
     on_interrupted: OnInterrupted = "error"
     hedge: HedgeTable | None = None
@@ -168,13 +168,16 @@ class RoutingTable:
     def routing(self) -> Routing:
         """Return what the planner reads."""
         given = asdict(self, recurse=False, filter=lambda _, value: value is not None)
-        strategy = given.pop("strategy")
+        strategy, cycle = given.pop("strategy"), given.pop("cycle")
+        cycles: dict[str, Cycle] = dict(cycle) if isinstance(cycle, Mapping) else {"default": cycle}
         if self.hedge is not None:
             given["hedge"] = self.hedge.hedge()
         preferences = {name: given.pop(name) for name in ("order", "only", "ignore", "allow_fallbacks")}
         return Routing(
             strategies=(strategy,) if isinstance(strategy, str) else strategy,
             preferences=Preferences(**preferences),
+            cycle=cycles.pop("default", "headroom"),
+            cycles=cycles,
             **given,
         )
 

@@ -20,6 +20,8 @@ _ENOUGH: Final = 0.8
 # Below this, a reset rounded to milliseconds says nothing about the window.
 _COARSE: Final = 0.005
 _LARGEST: Final = 2**53
+# Seconds: Go's durations have milliseconds, all else may be whole seconds.
+_EXACT, _WHOLE = 0.02, 1.0
 _LONGEST: Final = 366 * 86_400.0
 """Seconds until a reset. What is further off is of another unit than it was declared as."""
 
@@ -37,8 +39,17 @@ def hints_of(rows: Iterable[LimitRow], headers: Headers, now: float) -> tuple[Qu
         reset = None if wait is None else now + wait
         # Long before a bucket is full again it has room.
         refill = limit / window if row.refills and limit is not None else None
+        rounding = _EXACT if row.form == "go-duration" else _WHOLE
         found.append(
-            QuotaHint(unit=row.unit, window=window, limit=limit, remaining=remaining, reset=reset, refill=refill)
+            QuotaHint(
+                unit=row.unit,
+                window=window,
+                limit=limit,
+                remaining=remaining,
+                reset=reset,
+                refill=refill,
+                rounding=rounding,
+            )
         )
     return tuple(found)
 

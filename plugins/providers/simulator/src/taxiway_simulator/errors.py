@@ -63,7 +63,7 @@ _ANTHROPIC: Final = {
 
 def as_anthropic(row: Row) -> Told:
     """Write `{"type": "error", "error": {"type", "message"}}`; an empty account is a 400, no capacity a 529."""
-    status = {503: 529, 429: 429 if row.wait is not None else 529}.get(row.status, row.status)
+    status = {503: 529, 429: 529 if row.code == "engine_overloaded" else 429}.get(row.status, row.status)
     if row.code == _CREDIT:
         row, status = Row(400, "Your credit balance is too low to access the Anthropic API.", row.type), 400
     waits = {} if row.wait is None else {"retry-after": row.seconds}

@@ -22,6 +22,7 @@ class Ledger:
     """The limits of one key. Prompt tokens are counted when a request is admitted, and answers never, as OpenAI does."""
 
     def __init__(self, quota: Quota) -> None:
+        self.tells = quota.tells
         make = WINDOWS[quota.shape]
         limits = {"requests": quota.requests, "tokens": quota.tokens}
         self._limits = {unit: limit for unit, limit in limits.items() if limit is not None}
@@ -42,9 +43,12 @@ class Ledger:
         return None
 
     def headers(self, now: float, name: str = "x-ratelimit-{what}-{unit}", *, dated: bool = False) -> dict[str, str]:
-        """Return limits, remainders and resets: as OpenAI writes them, or by other names and with `dated` resets (RFC 3339)."""
+        """Return limits, remainders and resets: as OpenAI writes them, or by other names and with `dated` resets (RFC 3339).
+
+        Nothing, where callers are not told.
+        """
         headers: dict[str, str] = {}
-        for unit, window in self._windows.items():
+        for unit, window in self._windows.items() if self.tells == "all" else ():
             remaining, reset = window.left(now)
             told = {
                 "limit": str(self._limits[unit]),

@@ -12,6 +12,9 @@ Shape: TypeAlias = Literal["fixed", "sliding", "bucket"]
 """How a quota counts: a window that begins with its first request; the last `window` seconds at any moment; a bucket that
 holds `window` seconds' worth and refills evenly (what OpenAI does)."""
 
+Tells: TypeAlias = Literal["all", "refusals", "nothing"]
+"""What callers are told of a quota: what is left, by every reply; only when to come again, by a refusal; nothing."""
+
 FaultKind: TypeAlias = Literal[
     "refused",
     "unreachable",
@@ -45,18 +48,20 @@ class Quota:
     tokens: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
     window: Duration = field(default=60.0, validator=_positive)
     shape: Shape = "fixed"
+    tells: Tells = "all"
 
 
 @frozen(kw_only=True)
 class Key:
     """A key that the provider accepts. `name` is what faults and reports call it (default: `key-1`, ...).
 
-    `quota` None: one like the provider's, for this key alone.
+    `quota` None: one like the provider's, for this key alone. Keys that name one `account` share the quota of the first of them.
     """
 
     key: str
     name: str = ""
     quota: Quota | None = None
+    account: str = ""
 
 
 @frozen(kw_only=True)

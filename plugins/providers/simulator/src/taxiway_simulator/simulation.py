@@ -44,7 +44,11 @@ class Simulation:
         self._random = Random(f"{options.seed}|{options.slug}")  # noqa: S311 - it is a simulation
         self._models = options.all_models()
         self._keys = options.all_keys()
-        self._ledgers = {key.name: Ledger(key.quota or options.quota) for key in self._keys.values()}
+        accounts: dict[str, Ledger] = {}
+        self._ledgers = {
+            key.name: accounts.setdefault(key.account or f"key {key.name}", Ledger(key.quota or options.quota))
+            for key in self._keys.values()
+        }
         self._ledgers[_ANYONE.name] = Ledger(options.quota)
         self._routes: Mapping[tuple[str, str], Callable[[_Request], Script]] = {
             ("POST", "/v1/chat/completions"): self._chat,
@@ -185,7 +189,9 @@ class Simulation:
         ledger = self._ledgers[request.seen.key]
         refusal = ledger.admit(math.ceil(characters(body) / _CHARACTERS_A_TOKEN), request.now)
         headers = dict(request.wire.limits(ledger, request.now))
-        return (model, body, headers) if refusal is None else _limited(request, model, refusal, headers)
+        if refusal is None:
+            return model, body, headers
+        return _limited(request, model, refusal, headers) if ledger.tells != "nothing" else _refused(request, _MUTE)
 
     def _pace(self, model: Model) -> tuple[float, float]:
         """Draw the time to the first token; and the seconds that each token takes."""
@@ -230,6 +236,9 @@ class Simulation:
 
 _OUTAGES: Final = ("reset", "hang", "server_error", "overloaded")
 """Faults that hit a whole provider, not only its models."""
+
+_MUTE: Final = Row(429, "Too many requests.", "requests", "rate_limit_exceeded")
+"""A refusal that says nothing of any limit."""
 
 _SPOILING: Final = ("malformed", "empty", "cut", "truncated", "stall", "error_in_stream")
 
