@@ -14,6 +14,7 @@ from taxiway.config import Config
 from taxiway.converter import below, join, nearest
 from taxiway.discovery import Discovery
 from taxiway.errors import ConfigError, KeyStoreError, Problem
+from taxiway.names import base_of
 from taxiway.provider import Discovers
 from taxiway.registration import Closes, Starts
 from taxiway.secret import Secret, scrub
@@ -220,6 +221,7 @@ def _snapshot(built: Composition, endpoints: _Endpoints, accounts: _Accounts) ->
         names=config.models,
         providers=built.providers,
         strategies=tuple(built.strategies),
+        named_strategies=built.named_strategies,
         routing=config.routing,
         hash=_hash(config, offers),
     )
@@ -269,6 +271,7 @@ def _hash(config: Config, offers: Mapping[str, _Offers]) -> str:
     """Name the snapshot: the same endpoints, prices, accounts and routing have the same name in every process."""
     routing = config.routing
     lines = [repr(evolve(routing, fallback_on=frozenset())), repr(sorted(routing.fallback_on)), repr(config.strategies)]
+    lines += [f"{name} {own.try_} {own.strategies}" for name, own in sorted(config.models.items())]
     for workspace, models in sorted(offers.items()):
         for model, some in sorted(models.items()):
             for offer in some:
@@ -297,7 +300,7 @@ def _doubts(config: Config, snapshot: Snapshot, endpoints: _Endpoints) -> Iterat
         path = join("models", name)
         named = {f"{path}.try[{index}]": target for index, target in enumerate(table.try_)} or {path: name}
         for where, model in named.items():
-            if model not in known and not unasked:
+            if model not in known and base_of(model) not in known and not unasked:
                 yield f'{where}: no provider of this configuration serves "{model}"{nearest(model, known)}'
     for slug in silent:
         if slug not in unasked:

@@ -21,11 +21,13 @@ from taxiway.config import LISTS, TABLES, Config, Raw
 from taxiway.converter import collect, join, nearest
 from taxiway.errors import ConfigError, PluginError
 from taxiway.keystore import Environment, KeyStore
+from taxiway.names import AUTO
 from taxiway.plugins import Plugins, unknown
 from taxiway.provider import Carries, Provider
 from taxiway.registration import AnyRegistration, Context
 from taxiway.secret import scrub
 from taxiway.sink import Sink
+from taxiway.snapshot import Strategies
 from taxiway.store import Store
 from taxiway.strategy import Strategy
 from taxiway.transform import Transform
@@ -62,6 +64,7 @@ class Composition(Builder):
     slugs: dict[str, str] = field(factory=dict)
     credentials: list[Credential] = field(factory=list)
     strategies: list[tuple[str, Strategy]] = field(factory=list)
+    named_strategies: dict[str, Strategies] = field(factory=dict)
     transports: dict[str, Transport] = field(factory=dict)
     catalog: Catalog = field(factory=NoCatalog)
     store: Store | None = None
@@ -275,14 +278,24 @@ def _strategies(made: Composition) -> None:
     if names == (DEFAULT_STRATEGY,) and not made.plugins.has(f"strategy-{DEFAULT_STRATEGY}"):
         made.warnings.append(f'no strategy "{DEFAULT_STRATEGY}" is installed: endpoints are tried by price')
         names = ()
+    tables = {name: table.strategies for name, table in config.models.items() if table.strategies}
+    for name in AUTO:
+        if name in config.models and name not in tables and made.plugins.has("strategy-auto"):
+            tables[name] = ("auto",)
+    written = {one: join(join("models", name), "strategy") for name, some in tables.items() for one in some}
     paths = [f"routing.strategy[{index}]" for index in range(len(names))] if names[1:] else ["routing.strategy"]
+    written.update(zip(names, paths, strict=False))
+    built: dict[str, Strategy] = {}
     # A table of a strategy that is not used must be right all the same.
-    unused = [(name, join("strategies", name)) for name in config.strategies if name not in names]
-    for name, named in (*zip(names, paths, strict=False), *unused):
-        raw, path = config.strategies.get(name, {}), join("strategies", name)
-        strategy = made.make("strategy", raw, path, name, named)
-        if strategy is not None and name in names:
-            made.strategies.append((name, strategy))
+    for name in (*written, *(name for name in config.strategies if name not in written)):
+        path = join("strategies", name)
+        strategy = made.make("strategy", config.strategies.get(name, {}), path, name, written.get(name, path))
+        if strategy is not None:
+            built[name] = strategy
+    made.strategies = [(name, built[name]) for name in names if name in built]
+    made.named_strategies = {
+        name: tuple((one, built[one]) for one in some if one in built) for name, some in tables.items()
+    }
 
 
 def _transports(made: Composition) -> None:

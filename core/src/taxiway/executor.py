@@ -23,6 +23,7 @@ from taxiway.errors import InvalidRequest
 from taxiway.health import Alert, Health
 from taxiway.http import Headers
 from taxiway.media import Media
+from taxiway.names import check_plugin
 from taxiway.outcome import CallError, Failure, Outcome
 from taxiway.preferences import preferences_of
 from taxiway.quota import Quotas
@@ -171,14 +172,14 @@ class Engine:
         return budget
 
     def _plugins(self, asked: Sequence[Json]) -> Mapping[str, Json]:
-        """Say which transforms a request asks for. Raises InvalidRequest for one that is not here: to ignore it would change the answer."""
+        """Say which plugins a request asks for. Raises InvalidRequest for one that is not here: to ignore it would change the answer."""
         installed = [name for name, _ in self.shaper.transforms]
         wanted: dict[str, Json] = {}
         for index, one in enumerate(asked):
             name, where = one["id"], f"plugins[{index}].id"
             # Switched off, it asks for nothing.
-            if name not in installed and one.get("enabled") is not False:
-                raise InvalidRequest(where, f"names no transform that is installed here{nearest(name, installed)}")
+            if name not in installed and one.get("enabled") is not False and not check_plugin(f"plugins[{index}]", one):
+                raise InvalidRequest(where, f"names no plugin that is installed here{nearest(name, installed)}")
             wanted[name] = one
         return wanted
 

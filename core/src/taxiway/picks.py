@@ -4,13 +4,14 @@ Headroom is stale by the second attempt, and ordering every candidate up front c
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from attrs import Factory, define, frozen
 
 from taxiway.call import Call
-from taxiway.candidate import Candidate
+from taxiway.candidate import Candidate, Endpoint
+from taxiway.codec import Json
 from taxiway.gates import Block
 from taxiway.health import Health
 from taxiway.ledgers import Reservation
@@ -87,7 +88,8 @@ class Exhausted:
 class Plan:
     """The endpoints of each model, in the order in which they are tried.
 
-    `mixed`: some models come more than once. `stuck`: the key of the candidate that served the conversation last.
+    `mixed`: some models come more than once. `stuck`: the key of the candidate that served the conversation last. `adds`: what
+    models' names add to the body, by endpoint.
     """
 
     call: Call
@@ -96,6 +98,7 @@ class Plan:
     view: HealthView
     mixed: bool = False
     stuck: str | None = None
+    adds: Mapping[Endpoint, Mapping[str, Json]] = Factory(dict)
 
     def pick(
         self, tried: Tried, health: Health, quotas: Quotas, now: float, patience: float

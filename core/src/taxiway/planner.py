@@ -17,11 +17,13 @@ from attrs import Factory, define, field
 
 from taxiway.call import Call, Facts
 from taxiway.candidate import SECTIONS, Endpoint
+from taxiway.codec import Json
 from taxiway.filters import kept_of, matches, nothing_left, passes
+from taxiway.names import asked, restricted
 from taxiway.picks import Plan
 from taxiway.preferences import SortBy
 from taxiway.secret import scrub
-from taxiway.snapshot import ModelOffers, Offer, SectionOffers, Snapshot, in_sections
+from taxiway.snapshot import Asked, ModelOffers, Offer, SectionOffers, Snapshot, Strategies, in_sections
 from taxiway.sticky import Stuck
 from taxiway.strategy import HealthView, Ranked
 
@@ -58,31 +60,38 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
 
     Raises InvalidRequest for an unknown model, CallError where nothing may serve.
     """
-    models: list[tuple[str, Sequence[SectionOffers]]] = []
+    models: list[tuple[Asked, Sequence[SectionOffers]]] = []
     excluded: list[tuple[Offer, str]] = [] if notes is None else notes.excluded
     random.seed(call.seed)
-    for name in _names(call, snapshot):
-        model: ModelOffers | None = snapshot.find(call.caller.workspace, name)
+    every = asked(snapshot, call.caller.workspace, call.facts.models)
+    if call.plugins:
+        every = restricted(call, every)
+    for one in every:
+        model: ModelOffers | None = one.offers
         assert model is not None
+        excluded += one.excluded
         if model.guarded and (model := _admitted(call, model, excluded)) is None:
             continue
         sections = model.sections if passes(call, model) else in_sections(kept_of(call, model.offers, excluded))
         if sections:
-            models.append((name, sections))
+            models.append((one, sections))
     stuck = None if call.facts.conversation is None or call.preferences.order else view.sticky(call)
     ordered = _Order(call, snapshot, view, random, excluded, notes, stuck).of(models)
     if not ordered:
         raise nothing_left(call, excluded)
     mixed = len(ordered) > 1 and len(dict(ordered)) < len(ordered)
-    return Plan(call, ordered, snapshot.routing, view, mixed, stuck and stuck.candidate)
+    adds: Mapping[Endpoint, Mapping[str, Json]] = _added(models) if any(one.adds for one in every) else {}
+    return Plan(call, ordered, snapshot.routing, view, mixed, stuck and stuck.candidate, adds)
 
 
-def _names(call: Call, snapshot: Snapshot) -> Iterable[str]:
-    """Replace names of the owner's own by what they stand for."""
-    models, workspace = call.facts.models, call.caller.workspace
-    if len(models) == 1:
-        return snapshot.stands_for(workspace, models[0])
-    return dict.fromkeys(one for model in models for one in snapshot.stands_for(workspace, model))
+def _added(models: Sequence[tuple[Asked, Sequence[SectionOffers]]]) -> Mapping[Endpoint, Mapping[str, Json]]:
+    """Say what names add to the body, by endpoint. One may stand in a list twice, as what searches the web and as what does not."""
+    added: dict[Endpoint, Mapping[str, Json]] = {}
+    for one, sections in models:
+        for section in sections:
+            for endpoint in section.endpoints:
+                added.setdefault(endpoint, one.adds)
+    return added
 
 
 def _admitted(call: Call, model: ModelOffers, excluded: list[tuple[Offer, str]]) -> ModelOffers | None:
@@ -104,15 +113,22 @@ class _Order:
     excluded: list[tuple[Offer, str]]
     notes: Notes | None
     stuck: Stuck | None
+    _asked: Asked = field(init=False)
     _offered: Mapping[Endpoint, Offer] = field(init=False)
 
-    def of(self, models: Sequence[tuple[str, Sequence[SectionOffers]]]) -> list[tuple[str, Sequence[Offer]]]:
+    def of(self, models: Sequence[tuple[Asked, Sequence[SectionOffers]]]) -> list[tuple[str, Sequence[Offer]]]:
         """Order the offers of models; a model comes more than once where others come between its endpoints."""
         preferences = self.call.preferences
         sort = preferences.sort
         if sort is not None and sort.partition == "none" and not preferences.order and len(models) > 1:
             return self._mixed(models)
-        ordered = [(name, offers) for name, sections in models if (offers := self._model(sections))]
+        ordered: list[tuple[str, Sequence[Offer]]] = []
+        for self._asked, sections in models:
+            offers = self._model(sections)
+            if self._asked.mixed:
+                ordered += [(name, tuple(run)) for name, run in groupby(offers, attrgetter("endpoint.model"))]
+            elif offers:
+                ordered.append((self._asked.model, offers))
         if (
             len(ordered) > 1
             and not preferences.order
@@ -121,13 +137,14 @@ class _Order:
             return self._slow_last(ordered)
         return ordered
 
-    def _mixed(self, models: Sequence[tuple[str, Sequence[SectionOffers]]]) -> list[tuple[str, Sequence[Offer]]]:
+    def _mixed(self, models: Sequence[tuple[Asked, Sequence[SectionOffers]]]) -> list[tuple[str, Sequence[Offer]]]:
         """One order over all models: what OpenRouter calls `partition` "none"."""
         names: dict[Endpoint, str] = {}
         offers: list[Offer] = []
-        for name, sections in models:
+        for self._asked, sections in models:
             new = [offer for section in sections for offer in section.offers if offer.endpoint not in names]
-            names.update((offer.endpoint, name) for offer in new)
+            asked_as = None if self._asked.mixed else self._asked.model
+            names.update((offer.endpoint, asked_as or offer.endpoint.model) for offer in new)
             offers += new
         offers.sort(key=lambda offer: SECTIONS.index(offer.section))
         ordered = self._model(in_sections(offers))
@@ -189,9 +206,9 @@ class _Order:
         """Order endpoints; those whose speed misses the call's wishes come last."""
         if len(endpoints) < 2:
             return self._listed(endpoints)
-        preferences, tier = self.call.preferences, self.call.facts.service_tier
-        if preferences.sort is not None and not preferences.order:
-            ranked: Sequence[Offer] = self._sorted(endpoints, preferences.sort.by)
+        preferences, tier, sort = self.call.preferences, self.call.facts.service_tier, self._sort()
+        if sort is not None and not preferences.order:
+            ranked: Sequence[Offer] = self._sorted(endpoints, sort)
         elif tier in _TIERS:
             first = [endpoint for endpoint in endpoints if endpoint.tier == tier]
             others = [endpoint for endpoint in endpoints if endpoint.tier != tier]
@@ -205,6 +222,17 @@ class _Order:
             ranked = [*(offer for offer in ranked if offer not in slow), *slow]
             self._say((offer.endpoint for offer in slow), "slower than preferred")
         return ranked
+
+    def _sort(self) -> SortBy | None:
+        """The strict order that is asked for: by the call, else by the model's name, else by the defaults."""
+        sort, by_name = self.call.preferences.sort, self._asked.sort
+        if by_name is not None and sort is self.snapshot.routing.preferences.sort:
+            return by_name
+        return None if sort is None else sort.by
+
+    def _strategies(self) -> Strategies:
+        own = self._asked.strategies
+        return self.snapshot.strategies if own is None else own
 
     def _sorted(self, endpoints: Sequence[Endpoint], by: SortBy) -> list[Offer]:
         """A strict order. What is not known comes last; equal ones go by price, then as they are listed."""
@@ -229,7 +257,7 @@ class _Order:
         """Order endpoints by the strategies; where none is installed, by the expected price."""
         if len(endpoints) < 2:
             return self._listed(endpoints)
-        if not self.snapshot.strategies:
+        if not self._strategies():
             return self._sorted(endpoints, "price")
         try:
             return self._by_scores(endpoints)
@@ -244,7 +272,7 @@ class _Order:
 
     def _by_scores(self, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
         """By the first strategy's score, then the next one's, then a draw. What a strategy leaves out is out."""
-        call, strategies = self.call, self.snapshot.strategies
+        call, strategies = self.call, self._strategies()
         said = [strategy.rank(call, endpoints, self.view, self.random) for _, strategy in strategies]
         if self.notes is not None:
             self._note(chain.from_iterable(said))

@@ -81,8 +81,17 @@ class Routing:
 
 @frozen(kw_only=True)
 class ModelRouting:
-    """A `[models."name"]` table: for a name of one's own, the models that it tries; for a slug, its own routing."""
+    """A `[models."name"]` table: for a name of one's own, the models that it tries; for a slug, its own routing.
+
+    `strategy`: instead of `[routing]`'s. All models of a name that has one are ranked together.
+    """
 
     try_: tuple[str, ...] = ()
+    strategy: str | tuple[str, ...] = ()
     timeouts: Timeouts | None = None
     on_interrupted: OnInterrupted | None = None
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Its strategies by name."""
+        return (self.strategy,) if isinstance(self.strategy, str) else self.strategy

@@ -1,12 +1,13 @@
 """One call on its way through its plan: what was tried, what may be tried yet, and the record of it."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from taxiway.attempt import Attempt
-from taxiway.call import Call, Translated
+from taxiway.call import NOTHING, Call, Translated
 from taxiway.candidate import Candidate
 from taxiway.codec import Json
 from taxiway.errors import InvalidRequest, SpoolUnavailable
@@ -106,7 +107,11 @@ class Run:
         engine, candidate = self.engine, attempt.candidate
         slug = candidate.endpoint.provider
         try:
-            wanted, refreshes = engine.shaper.wanted(self.call, candidate.endpoint), self.snapshot.refreshes.get(slug)
+            adds = self._adds(candidate)
+            wanted, refreshes = (
+                engine.shaper.wanted(self.call, candidate.endpoint, adds),
+                self.snapshot.refreshes.get(slug),
+            )
             held = None if refreshes is None else engine.tokens.current(slug, refreshes, candidate.account)
             if wanted is not None or (refreshes is not None and held is None):
                 return await self._waited(attempt, wanted)
@@ -129,7 +134,8 @@ class Run:
         try:
             async with limit:
                 if wanted is not None and wanted not in self._shaped:
-                    self._shaped[wanted] = await engine.shaper.shape(call, endpoint, wanted, self._fetched)
+                    adds = self._adds(attempt.candidate)
+                    self._shaped[wanted] = await engine.shaper.shape(call, endpoint, wanted, self._fetched, adds)
                 secret = await engine.secret(attempt.candidate)
         except RefreshFailed as error:
             return error.failure
@@ -139,6 +145,11 @@ class Run:
             return Failure(kind="timeout", message="the call's time was over before it could be sent", scope="none")
         attempt.ready(secret, None if wanted is None else self._shaped[wanted])
         return None
+
+    def _adds(self, candidate: Candidate) -> Mapping[str, Json]:
+        """Return what a model's name adds to the body."""
+        added = None if self.plan is None else self.plan.adds
+        return added.get(candidate.endpoint, NOTHING) if added else NOTHING
 
     def failed(self, attempt: Attempt, failure: Failure) -> None:
         """Take a failed attempt in: end it, and say who is not to be tried again."""

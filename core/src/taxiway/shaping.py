@@ -5,15 +5,16 @@ from typing import TypeAlias
 
 from attrs import define, evolve
 
-from taxiway.call import Call, Translated
+from taxiway.call import NOTHING, Call, Translated
 from taxiway.candidate import Endpoint
+from taxiway.codec import Json
 from taxiway.dialect import Dialect
 from taxiway.media import Media
 from taxiway.transform import Transform
 from taxiway.translation import canonical
 
-Wanted: TypeAlias = tuple[frozenset[str], tuple[str, ...]]
-"""What applies to an endpoint: the modalities to fetch, and transforms by name."""
+Wanted: TypeAlias = tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]
+"""What applies to an endpoint: the modalities to fetch, transforms by name, and fields that the model's name adds."""
 
 
 @define(eq=False)
@@ -24,22 +25,37 @@ class Shaper:
     transforms: Sequence[tuple[str, Transform]]
     media: Media
 
-    def wanted(self, call: Call, endpoint: Endpoint) -> Wanted | None:
-        """Say what applies; None, as nearly always, where nothing does."""
+    def wanted(self, call: Call, endpoint: Endpoint, adds: Mapping[str, Json] = NOTHING) -> Wanted | None:
+        """Say what applies; None, as nearly always, where nothing does. `adds`: as in `shape`."""
         fetched = endpoint.fetches & call.facts.inputs
         names = [name for name, one in self.transforms if one.applies(call, endpoint)]
-        return (fetched, tuple(names)) if fetched or names else None
+        return (fetched, tuple(names), tuple(adds)) if fetched or names or adds else None
 
-    async def shape(self, call: Call, endpoint: Endpoint, wanted: Wanted, fetched: dict[str, str]) -> Translated:
+    async def shape(
+        self,
+        call: Call,
+        endpoint: Endpoint,
+        wanted: Wanted,
+        fetched: dict[str, str],
+        adds: Mapping[str, Json] = NOTHING,
+    ) -> Translated:
         """Return the canonical body as this endpoint gets it. `fetched`: what the call has fetched so far, by URL.
 
-        Raises Unsupported and InvalidRequest.
+        `adds`: fields for which the body gets a value where it has none. Raises Unsupported and InvalidRequest.
         """
         given = canonical(self.dialects, call)
-        modalities, names = wanted
+        if adds:
+            added = {name: value for name, value in adds.items() if not _says(given.body, name)}
+            given = evolve(given, body={**given.body, **added}, applied=(*given.applied, *added))
+        modalities, names, _ = wanted
         transforms = [transform for name, transform in self.transforms if name in names]
         modalities = modalities.union(*(transform.fetches for transform in transforms))
         body = await self.media.inlined(given.body, modalities, fetched)
         for transform in transforms:
             body = await transform.request(call, endpoint, body)
         return evolve(given, body=body, applied=(*given.applied, *names))
+
+
+def _says(body: Json, name: str) -> bool:
+    """Whether a body has a value for a field, or for its short form."""
+    return body.get(name) is not None or (name == "reasoning" and body.get("reasoning_effort") is not None)

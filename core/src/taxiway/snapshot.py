@@ -1,17 +1,21 @@
 """What calls can be served from: every model's offers, prepared for planning and replaced whole on a change."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from attrs import Factory, evolve, field, frozen
 
 from taxiway.candidate import Candidate, Credential, Endpoint, Operation, Section
-from taxiway.errors import InvalidRequest
+from taxiway.codec import Json
+from taxiway.preferences import SortBy
 from taxiway.provider import Provider, Refreshes
 from taxiway.routing import ModelRouting, OnInterrupted, Routing, Timeouts
 from taxiway.strategy import Observes, Strategy
+
+Strategies: TypeAlias = tuple[tuple[str, Strategy], ...]
+"""Strategies by name, the first one's score first."""
 
 SOFT: Final = frozenset({"tools", "tool_choice", "response_format", "structured_outputs", "verbosity"})
 """Where some endpoints of a model take these and others don't, only the former are used; where none does, it is no filter."""
@@ -105,11 +109,32 @@ def in_sections(offers: Iterable[Offer]) -> list[SectionOffers]:
 
 
 @frozen(kw_only=True, eq=False)
+class Asked:
+    """A model of a call, as its name asks for it; made once for each name. `model` is its slug, or how it was named.
+
+    `sort` and `tier` (of service): what the name asks for where the call says nothing else. `adds`: fields of the canonical body,
+    for whoever serves. `strategies`: its own (None: those of all models). `mixed`: the offers are of several models, to be ranked
+    together. `excluded`: what the name leaves out, and why. `router`: the call may say which of its models it allows.
+    """
+
+    model: str
+    offers: ModelOffers
+    sort: SortBy | None = None
+    tier: str = ""
+    adds: Mapping[str, Json] = field(factory=dict)
+    strategies: Strategies | None = None
+    mixed: bool = False
+    router: bool = False
+    excluded: tuple[tuple[Offer, str], ...] = ()
+
+
+@frozen(kw_only=True, eq=False)
 class Snapshot:
     """Everything a plan is made from that is not the call. Immutable; replaced whole on a change.
 
     `offers`: by workspace and model slug, in the order of sections. `ids`: the same by `<provider>/<id>`; a slug
-    goes first. `names`: the `[models]` tables. `hash` identifies it in records. `refreshes`: the providers that derive secrets,
+    goes first. `names`: the `[models]` tables, `named_strategies` what they say of strategies. `asked` is filled as names
+    come. `hash` identifies it in records. `refreshes`: the providers that derive secrets,
     `observers`: the strategies that learn.
     """
 
@@ -117,12 +142,13 @@ class Snapshot:
     ids: Mapping[str, Mapping[str, tuple[Offer, ...]]] = Factory(dict)
     names: Mapping[str, ModelRouting] = Factory(dict)
     providers: Mapping[str, Provider] = Factory(dict)
-    strategies: tuple[tuple[str, Strategy], ...] = ()
+    strategies: Strategies = ()
+    named_strategies: Mapping[str, Strategies] = Factory(dict)
     routing: Routing = Factory(Routing)
     hash: str = ""
     refreshes: Mapping[str, Refreshes] = field(init=False)
     observers: Sequence[tuple[str, Observes]] = field(init=False)
-    _models: dict[tuple[str, str], ModelOffers] = field(factory=dict, init=False)
+    asked: dict[tuple[str, str], tuple[Asked, ...]] = field(factory=dict, init=False)
 
     @refreshes.default
     def _refreshes(self) -> Mapping[str, Refreshes]:
@@ -130,44 +156,30 @@ class Snapshot:
 
     @observers.default
     def _observers(self) -> Sequence[tuple[str, Observes]]:
-        return [(name, strategy) for name, strategy in self.strategies if isinstance(strategy, Observes)]
+        every = dict(chain(self.strategies, *self.named_strategies.values()))
+        return [(name, strategy) for name, strategy in every.items() if isinstance(strategy, Observes)]
 
     def models(self, workspace: str) -> Mapping[str, tuple[Offer, ...]]:
         """Return what a workspace can be served."""
         return self.offers.get(workspace, {})
 
-    def find(self, workspace: str, name: str) -> ModelOffers:
-        """Return a model's offers, as planning wants them. Raises InvalidRequest where there are none."""
-        model = self._models.get((workspace, name))
-        if model is None:
-            offers = self.offers.get(workspace, {}).get(name) or self.ids.get(workspace, {}).get(name)
-            if offers is None:
-                raise InvalidRequest(
-                    "model", f"{name} is not a valid model ID: no provider that is configured here serves it"
-                )
-            model = self._models[workspace, name] = ModelOffers.of(offers)
-        return model
-
-    def stands_for(self, workspace: str, name: str) -> Sequence[str]:
-        """Return the models that a name means: itself, or of those that its owner lists for it the ones that are served.
-
-        All of them where none is, so that the error names one.
-        """
-        own = self.names.get(name)
-        if own is None or not own.try_:
-            return (name,)
-        served, ids = self.offers.get(workspace, {}), self.ids.get(workspace, {})
-        return [model for model in own.try_ if model in served or model in ids] or own.try_
+    def named(self, workspace: str, name: str) -> tuple[Offer, ...] | None:
+        """Return what may serve a slug or a `<provider>/<id>`; None where nothing is called so."""
+        return self.offers.get(workspace, {}).get(name) or self.ids.get(workspace, {}).get(name)
 
     def on_interrupted(self, *names: str) -> OnInterrupted:
         """Return what follows when a stream breaks: the first of a call's names that has a word of its own says it."""
         for name in names:
-            own = self.names.get(name)
+            own = self._own(name)
             if own is not None and own.on_interrupted is not None:
                 return own.on_interrupted
         return self.routing.on_interrupted
 
+    def _own(self, name: str) -> ModelRouting | None:
+        """Return the table of a name, or of what stands before its variants."""
+        return self.names.get(name) or self.names.get(name.partition(":")[0])
+
     def timeouts(self, model: str) -> Timeouts:
         """Return the limits that hold for a model."""
-        own = self.names.get(model)
+        own = self._own(model)
         return self.routing.timeouts if own is None or own.timeouts is None else own.timeouts

@@ -1,6 +1,6 @@
 """Between a client's dialect and an endpoint's: nothing where they are one, one or two translators where they are not."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from taxiway.call import Call, Translated
@@ -43,7 +43,11 @@ class Translation:
         answer: "Answer | None" = None,
     ) -> None:
         choice = endpoint.dialects[call.operation]
-        passes = call.dialect in choice and endpoint.elsewhere.isdisjoint(call.facts.parameters)
+        used: Collection[str] = call.facts.parameters
+        if shaped is not None:
+            # What a model's name adds is in the body alone.
+            used = {*used, *shaped.body}
+        passes = call.dialect in choice and endpoint.elsewhere.isdisjoint(used)
         self.spoken = spoken = call.dialect if passes else choice[0]
         ours, theirs = dialects[call.dialect].client, dialects[spoken].upstream
         assert ours is not None

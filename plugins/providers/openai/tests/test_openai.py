@@ -85,6 +85,7 @@ class TestOpenAI(ProviderContract):
 
 
 CONTRACT = TestOpenAI()
+SEARCH = "web_search_options"
 PROVIDER = CONTRACT._build()
 SENT = CONTRACT._outgoing(PROVIDER, CONTRACT.samples[1])
 
@@ -140,11 +141,11 @@ def test_what_a_model_speaks_and_refuses_is_declared(name, reasoning, speaks, re
     ("name", "elsewhere", "thinking"),
     [
         ("gpt-4o", set(), set()),
-        ("o3", {"reasoning"}, set()),
-        ("gpt-5-mini", {"reasoning"}, set()),
-        ("gpt-5.1", {"reasoning"}, {"temperature", "top_p", "logprobs", "top_logprobs"}),
-        ("gpt-5.4-nano", {"reasoning", "tools"}, {"temperature", "top_p", "logprobs", "top_logprobs"}),
-        ("gpt-5.6-sol", {"reasoning", "tools"}, set()),
+        ("o3", {"reasoning", SEARCH}, set()),
+        ("gpt-5-mini", {"reasoning", SEARCH}, set()),
+        ("gpt-5.1", {"reasoning", SEARCH}, {"temperature", "top_p", "logprobs", "top_logprobs"}),
+        ("gpt-5.4-nano", {"reasoning", "tools", SEARCH}, {"temperature", "top_p", "logprobs", "top_logprobs"}),
+        ("gpt-5.6-sol", {"reasoning", "tools", SEARCH}, set()),
     ],
 )
 def test_when_a_chat_clients_call_goes_by_responses_is_declared(name, elsewhere, thinking):
@@ -358,3 +359,13 @@ def test_a_key_in_the_environment_is_offered():
     assert credential.key == "env:OPENAI_API_KEY"
     assert credential.settings == {"organization": "org-1"}
     assert not list(REGISTRATION.environment({"OPENAI_API_KEY": ""}))
+
+
+@pytest.mark.parametrize(
+    ("name", "searches"),
+    [("gpt-4o", False), ("gpt-4o-search-preview", True), ("o3", True), ("o3-mini", False), ("gpt-5", True)],
+)
+def test_who_searches_the_web_is_declared(name, searches):
+    model = CatalogModel(id=name, slug=f"openai/{name}", name=name, parameters=frozenset({"tools"}))
+    endpoint = next(one for one in PROVIDER.endpoints(KnownModels([model]), []) if one.id == name)
+    assert (SEARCH in endpoint.parameters) is searches

@@ -13,6 +13,7 @@ from starlette.routing import Router as Routes
 
 from taxiway.codec import dumps
 from taxiway.errors import InvalidRequest, StoreUnavailable
+from taxiway.names import asked
 from taxiway.outcome import CallError
 from taxiway.store import Spend
 from taxiway_gateway import shapes
@@ -177,10 +178,9 @@ class Management:
             # A name of which no model is served is refused by calls too.
             with suppress(InvalidRequest):
                 if own.try_:
-                    models = snapshot.stands_for(workspace, name)
-                    offers = [offer for model in models for offer in snapshot.find(workspace, model).offers]
-                    endpoints = tuple(dict.fromkeys(offer.endpoint for offer in offers))
-                    offered[name] = Offered(name, endpoints, tuple(models))
+                    some = asked(snapshot, workspace, (name,))
+                    endpoints = tuple(dict.fromkeys(offer.endpoint for one in some for offer in one.offers.offers))
+                    offered[name] = Offered(name, endpoints, tuple(one.model for one in some))
         return offered
 
     def _names(self, caller: Caller) -> dict[str, str]:

@@ -19,6 +19,9 @@ _EVERY: Final = frozenset(
 _SAMPLING: Final = frozenset("temperature top_p top_k".split())
 _THINKING: Final = frozenset("reasoning include_reasoning reasoning_effort".split())
 
+_SEARCHES: Final = (3, 5)
+"""Which version on searches the web: tool-use/web-search-tool."""
+
 _SHARED: Final = {("opus", 4): "claude-opus-4", ("sonnet", 4): "claude-sonnet-4"}
 """Models whose limits are one, by family and major version."""
 
@@ -46,6 +49,8 @@ def known(endpoint: Endpoint) -> Endpoint:
         takes |= {"structured_outputs"}
     if model.efforts:
         takes |= {"verbosity"}
+    if model.version >= _SEARCHES:
+        takes |= {"web_search_options"}
     return evolve(
         endpoint,
         parameters=((endpoint.parameters or frozenset()) | takes) - endpoint.unsupported,

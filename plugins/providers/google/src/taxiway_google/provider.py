@@ -174,11 +174,16 @@ def _both_kinds_of_tools(model: str, body: Json) -> Json:
 
 
 def _endpoint(model: CatalogModel) -> Endpoint:
+    parameters = model.parameters
+    # ai.google.dev/gemini-api/docs/google-search, supported models: those that make pictures do not.
+    if parameters and generation_of(model.id) >= 2 and model.outputs == {"text"}:
+        parameters |= {"web_search_options"}
     return model.endpoint(
         provider=SLUG,
         provider_name=GoogleProvider.name,
         tag=SLUG,
         dialects=DIALECTS[model.operation],
+        parameters=parameters or None,
         unsupported=model.unsupported | REFUSES,
         fetches=FETCHES,
         charges="usage",

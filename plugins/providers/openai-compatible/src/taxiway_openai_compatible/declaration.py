@@ -108,7 +108,8 @@ class ModelRow:
     """What is known of some models: those whose id fits one of `ids` (shell patterns: `o1-pro*`).
 
     `dialects`: those of the shape's that they speak, best first; None: nothing is known. `refuses`: canonical fields that they
-    answer with an error, beside the shape's; `takes`: fields that they take though the shape or an earlier row refuses them.
+    answer with an error, beside the shape's; `takes`: fields that they take though the shape or an earlier row refuses them,
+    or the catalog says nothing of them.
     `efforts`, `prefill`: instead of the shape's. `thinking_refuses` and `elsewhere`: as an `Endpoint`'s.
     """
 
@@ -196,6 +197,6 @@ class Shape:
                 refused = (refused | row.refuses) - row.takes
         return refused
 
-    def told(self, id: str, name: Literal["thinking_refuses", "elsewhere"]) -> frozenset[str]:  # noqa: A002
+    def told(self, id: str, name: Literal["thinking_refuses", "elsewhere", "takes"]) -> frozenset[str]:  # noqa: A002
         """Return all that the rows of a model say under one of their names."""
         return frozenset[str]().union(*(getattr(row, name) for row in self.models if row.matches(id)))

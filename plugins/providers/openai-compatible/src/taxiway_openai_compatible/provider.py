@@ -254,12 +254,14 @@ class CompatibleProvider:
     def endpoint(self, model: CatalogModel, dialects: Mapping[Operation, tuple[str, ...]]) -> Endpoint:
         """Make the endpoint of a model that speaks some dialects."""
         shape = self._shape
+        unsupported = shape.unsupported(model)
         endpoint = model.endpoint(
             provider=shape.slug,
             provider_name=shape.name,
             tag=shape.slug,
             dialects=dialects,
-            unsupported=shape.unsupported(model),
+            unsupported=unsupported,
+            parameters=(model.parameters | (shape.told(model.id, "takes") - unsupported)) if model.parameters else None,
             thinking_refuses=shape.told(model.id, "thinking_refuses"),
             elsewhere=shape.told(model.id, "elsewhere"),
             prefill=shape.goes_on(model.id),

@@ -77,7 +77,7 @@ MODELS = (
     ModelRow(
         ids=("o1*", "o3*", "o4*", "gpt-5*", "gpt-6*"),
         dialects=("responses", "chat"),
-        elsewhere=frozenset({"reasoning"}),
+        elsewhere=frozenset({"reasoning", "web_search_options"}),
     ),
     # They always reason (guides/reasoning): who asks for none, as Claude Code does, gets the least that there is.
     ModelRow(ids=("o1*", "o3*", "o4*"), efforts={"none": "low", "minimal": "low", "xhigh": "high"}),
@@ -91,6 +91,11 @@ MODELS = (
     ModelRow(ids=("o1-pro*", "o3-pro*", "gpt-5*-pro*", "*codex*", "*deep-research*"), dialects=("responses",)),
     # Sound, and the search of chat completions, are not in the Responses API.
     ModelRow(ids=("gpt-audio*", "*-audio-preview*", "*-search-preview*"), dialects=("chat",)),
+    # guides/tools-web-search: the first search in chat completions, the others by a tool of the Responses API.
+    ModelRow(
+        ids=("*-search-preview*", "*-search-api*", "o3", "o3-20*", "o3-pro*", "o4-mini*", "gpt-5*", "gpt-6*"),
+        takes=frozenset({"web_search_options"}),
+    ),
     # Recorded of gpt-5-mini; o1 and o3-mini take it.
     ModelRow(ids=("o3", "o3-20*", "o3-pro*", "o3-deep*", "o4-*", "gpt-5*"), refuses=frozenset({"stop"})),
     # It does not reason, whatever the catalog says.

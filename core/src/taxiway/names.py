@@ -1,0 +1,310 @@
+"""What the name of a model may say: variants, the newest of a family, names that stand for several models.
+
+Each name is resolved once for a workspace, and kept in the snapshot. Names and variants are OpenRouter's (model slugs and variants,
+the auto router, the free router).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from itertools import chain
+from random import Random
+from typing import Final
+
+from attrs import evolve, frozen
+
+from taxiway.call import Call
+from taxiway.candidate import SECTIONS, Endpoint
+from taxiway.chat_facts import Check, check, integer, of_type
+from taxiway.codec import Json
+from taxiway.converter import nearest
+from taxiway.errors import InvalidRequest
+from taxiway.outcome import CallError, Failure
+from taxiway.preferences import SortBy
+from taxiway.snapshot import Asked, ModelOffers, Snapshot, Strategies
+from taxiway.strategy import HealthView, Ranked
+
+AUTO: Final = ("taxiway/auto", "openrouter/auto")
+"""Names of the list that the owner writes for them, the first one's where the other has none."""
+
+FREE: Final = "openrouter/free"
+WEB: Final[Mapping[str, Json]] = {"web_search_options": {}}
+
+_MOST_VARIANTS: Final = 2
+_MOST_PATTERNS: Final = 1024
+_MOST_NAMES: Final = 10_000
+"""Names that are kept: clients make them up."""
+
+_LATEST: Final = re.compile(r"~(?P<author>[^/]+)/(?P<family>.+)-latest")
+_VERSION: Final = re.compile(r"[a-z]?\d[\d.]*[a-z]?|preview|latest|exp")
+"""What of a slug tells one model of a family from the next: `4.5`, `k2`, `4o`, `20250514`."""
+
+
+@frozen(kw_only=True, eq=False)
+class Variant:
+    """What one says. `fits`: the endpoints that it is for, `lacks` why another is not; `preferred`: all, where it is for none."""
+
+    sort: SortBy | None = None
+    tier: str = ""
+    adds: Mapping[str, Json] | None = None
+    fits: Callable[[Endpoint], bool] | None = None
+    lacks: str = ""
+    preferred: bool = False
+
+
+def is_free(endpoint: Endpoint) -> bool:
+    """Whether it is known to cost nothing."""
+    price = endpoint.price
+    return price.input == price.output == price.request == 0
+
+
+def searches(endpoint: Endpoint) -> bool:
+    """Whether it is known to search the web itself where it is asked to."""
+    return "web_search_options" in (endpoint.parameters or ()) and "web_search_options" not in endpoint.unsupported
+
+
+_ONLINE: Final = Variant(adds=WEB, fits=searches, lacks="is not known to search the web (web_search_options)")
+
+VARIANTS: Final[Mapping[str, Variant]] = {
+    "nitro": Variant(sort="throughput", tier="priority"),
+    "floor": Variant(sort="price", tier="flex"),
+    "exacto": Variant(sort="exacto"),
+    "free": Variant(fits=is_free, lacks="is not free"),
+    "online": _ONLINE,
+    "thinking": Variant(
+        adds={"reasoning": {"enabled": True}}, fits=lambda one: one.reasoning, lacks="does not reason", preferred=True
+    ),
+    # Models with a longer context are called so; of any other it says nothing.
+    "extended": Variant(),
+}
+
+
+class AtRandom:
+    """Ranks nothing, so that a draw decides."""
+
+    def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
+        """Return all with one score."""
+        return [Ranked(endpoint, 0.0, "drawn at random") for endpoint in endpoints]
+
+
+_AT_RANDOM: Final[Strategies] = (("random", AtRandom()),)
+
+
+def base_of(name: str) -> str:
+    """Return a name without the variants that it ends with."""
+    base, _, variant = name.rpartition(":")
+    return base_of(base) if variant in VARIANTS and base else name
+
+
+def asked(snapshot: Snapshot, workspace: str, names: Sequence[str]) -> Sequence[Asked]:
+    """Return the models that a call's names ask for, in order, each once. Raises InvalidRequest for a name that means none."""
+    if len(names) == 1:
+        return _asked(snapshot, workspace, names[0])
+    return list(dict.fromkeys(chain.from_iterable(_asked(snapshot, workspace, name) for name in names)))
+
+
+def _asked(snapshot: Snapshot, workspace: str, name: str) -> tuple[Asked, ...]:
+    found = snapshot.asked.get((workspace, name))
+    if found is None:
+        found = _resolve(snapshot, workspace, name)
+        if len(snapshot.asked) >= _MOST_NAMES:
+            snapshot.asked.clear()
+        snapshot.asked[workspace, name] = found
+    return found
+
+
+def _resolve(snapshot: Snapshot, workspace: str, name: str) -> tuple[Asked, ...]:
+    base, said = name, list[str]()
+    while (found := _named(snapshot, workspace, base)) is None:
+        base, colon, variant = base.rpartition(":")
+        if not colon:
+            raise _unknown(name, "no provider that is configured here serves it")
+        said.append(variant)
+    if unknown := [variant for variant in said if variant not in VARIANTS]:
+        hint = nearest(unknown[0], VARIANTS) or f"; there is {', '.join(VARIANTS)}"
+        raise _unknown(name, f'"{unknown[0]}" is no variant{hint}')
+    if len(said) > _MOST_VARIANTS or len(set(said)) < len(said):
+        raise _unknown(name, f"a name has at most {_MOST_VARIANTS} variants, each once")
+    for variant in reversed(said):
+        found = tuple(_narrowed(found, VARIANTS[variant], name))
+    return found
+
+
+def _unknown(name: str, why: str) -> InvalidRequest:
+    return InvalidRequest("model", f"{name} is not a valid model ID: {why}")
+
+
+def _named(snapshot: Snapshot, workspace: str, name: str) -> tuple[Asked, ...] | None:
+    """Return what a name without variants asks for: the owner's own names first, then slugs and ids, then families and routers."""
+    own = snapshot.names.get(name)
+    if own is not None and own.try_:
+        return _own(snapshot, workspace, name, own.try_)
+    if (offers := snapshot.named(workspace, name)) is not None:
+        return (Asked(model=name, offers=ModelOffers.of(offers), strategies=snapshot.named_strategies.get(name)),)
+    if (family := _LATEST.fullmatch(name)) is not None:
+        return _asked(snapshot, workspace, _newest(snapshot, workspace, name, family["author"], family["family"]))
+    if name == FREE:
+        return _free(snapshot, workspace)
+    if name in AUTO:
+        for other in AUTO:
+            if other in snapshot.names and snapshot.names[other].try_:
+                return _own(snapshot, workspace, other, snapshot.names[other].try_)
+        raise _unknown(
+            name, f'it stands for models of your choice: write [models."{AUTO[0]}"] with try = ["author/name"]'
+        )
+    return None
+
+
+def _own(snapshot: Snapshot, workspace: str, name: str, models: Sequence[str]) -> tuple[Asked, ...]:
+    """Return the models of an owner's list that are served; ranked together where the list has strategies of its own."""
+    found: list[Asked] = []
+    refused: InvalidRequest | None = None
+    for model in models:
+        try:
+            found += _asked(snapshot, workspace, model)
+        except InvalidRequest as error:
+            refused = error
+    if not found:
+        raise refused or _unknown(name, "it names no model")
+    router, strategies = name in AUTO, snapshot.named_strategies.get(name)
+    if strategies is not None:
+        return (_together(name, found, strategies, router=router),)
+    return tuple(evolve(one, router=True) for one in dict.fromkeys(found)) if router else tuple(dict.fromkeys(found))
+
+
+def _free(snapshot: Snapshot, workspace: str) -> tuple[Asked, ...]:
+    offers = [offer for some in snapshot.models(workspace).values() for offer in some if is_free(offer.endpoint)]
+    if not offers:
+        raise _unknown(FREE, "no model that is served here is known to be free")
+    every = Asked(model=FREE, offers=ModelOffers.of(tuple(offers)))
+    return (_together(FREE, [every], _AT_RANDOM, router=True),)
+
+
+def _together(name: str, some: Sequence[Asked], strategies: Strategies, *, router: bool) -> Asked:
+    """Make one of several, whose endpoints are ranked together. Raises InvalidRequest where their names ask for different things."""
+    if any(one.adds or one.sort for one in some):
+        raise _unknown(
+            name, "models that are ranked together have no variants of their own: write them behind the list's name"
+        )
+    offers = dict.fromkeys(offer for one in some for offer in one.offers.offers)
+    excluded = tuple(dict.fromkeys(pair for one in some for pair in one.excluded if pair[0] not in offers))
+    return Asked(
+        model=name,
+        offers=ModelOffers.of(tuple(sorted(offers, key=lambda offer: SECTIONS.index(offer.section)))),
+        strategies=strategies,
+        mixed=True,
+        router=router,
+        excluded=excluded,
+    )
+
+
+def _newest(snapshot: Snapshot, workspace: str, name: str, author: str, family: str) -> str:
+    """Return the model that was created last of those whose slug is the family's, but for versions."""
+    created = {
+        slug: max(offer.endpoint.created for offer in offers)
+        for slug, offers in snapshot.models(workspace).items()
+        if slug.startswith(f"{author}/") and _family(slug.partition("/")[2]) == family
+    }
+    if not created:
+        raise _unknown(name, f"no model of {author}'s {family} is served here")
+    return max(created, key=lambda slug: (created[slug], slug))
+
+
+def _family(name: str) -> str:
+    return "-".join(part for part in name.split("-") if not _VERSION.fullmatch(part))
+
+
+def _narrowed(some: Iterable[Asked], variant: Variant, name: str) -> Iterator[Asked]:
+    """Apply a variant to what a name asks for. Raises InvalidRequest where it leaves nothing of it."""
+    left = False
+    for one in some:
+        offers, excluded = one.offers, one.excluded
+        if (fits := variant.fits) is not None:
+            kept = tuple(offer for offer in offers.offers if fits(offer.endpoint))
+            if not kept and not variant.preferred:
+                continue
+            if kept and len(kept) < len(offers.offers):
+                excluded += tuple((offer, variant.lacks) for offer in offers.offers if offer not in kept)
+                offers = ModelOffers.of(kept)
+        left = True
+        yield evolve(
+            one,
+            offers=offers,
+            excluded=excluded,
+            sort=variant.sort or one.sort,
+            tier=variant.tier or one.tier,
+            adds={**one.adds, **(variant.adds or {})},
+        )
+    if not left:
+        raise _unknown(name, f"every endpoint of it {variant.lacks}")
+
+
+def check_plugin(where: str, plugin: Json) -> bool:
+    """Whether a plugin is one that speaks of a call's models. Raises InvalidRequest for what it asks that is not built."""
+    known = PLUGINS.get(plugin["id"])
+    if known is None:
+        return False
+    for name, value in plugin.items():
+        if value is not None and name not in {"id", "enabled"}:
+            if name not in known:
+                raise InvalidRequest(f"{where}.{name}", "is not supported here")
+            known[name](f"{where}.{name}", value)
+    return True
+
+
+_MODELS: Final = check(
+    lambda value: type(value) is list and len(value) <= _MOST_PATTERNS and all(type(one) is str for one in value),
+    f"a list of at most {_MOST_PATTERNS} slugs, with * for any part of one",
+)
+
+PLUGINS: Final[Mapping[str, Mapping[str, Check]]] = {
+    "web": {
+        "engine": check(
+            lambda value: value == "native", "native: only models search the web here, each in its own way"
+        ),
+        # How many, each decides itself.
+        "max_results": integer(1, 100),
+        "user_location": of_type(dict),
+    },
+    "auto-router": {"allowed_models": _MODELS, "excluded_models": _MODELS},
+}
+"""What a call's plugins may say of its models: their fields."""
+
+
+def restricted(call: Call, some: Sequence[Asked]) -> Sequence[Asked]:
+    """Apply what a call's plugins say of its models: `web` of all, `auto-router` of those that a router names.
+
+    Raises InvalidRequest and CallError where they leave nothing.
+    """
+    if (web := _switched_on(call, "web")) is not None:
+        location = web.get("user_location")
+        options = {} if location is None else {"user_location": location}
+        some = list(_narrowed(some, evolve(_ONLINE, adds={"web_search_options": options}), call.facts.models[0]))
+    if (router := _switched_on(call, "auto-router")) is not None:
+        some = [left for one in some if (left := _allowed(one, router) if one.router else one) is not None]
+        if not some:
+            message = "No models match your request and model restrictions"
+            failure = Failure(kind="not_found", message=message, status=404)
+            raise CallError(failure, availability="no_endpoints", generation=call.id, models=call.facts.models)
+    return some
+
+
+def _switched_on(call: Call, name: str) -> Json | None:
+    plugin = call.plugins.get(name)
+    return None if plugin is None or plugin.get("enabled") is False else plugin
+
+
+def _allowed(one: Asked, router: Json) -> Asked | None:
+    """Leave of a router's models those that the call allows."""
+    allowed, excluded = router.get("allowed_models"), router.get("excluded_models")
+    kept = tuple(
+        offer
+        for offer in one.offers.offers
+        if (not allowed or _matches(offer.endpoint.model, allowed))
+        and not _matches(offer.endpoint.model, excluded or ())
+    )
+    return evolve(one, offers=ModelOffers.of(kept)) if kept else None
+
+
+def _matches(model: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(model, pattern) for pattern in patterns)
