@@ -24,7 +24,7 @@ def run(*command, cwd, **environment):
     )
 
 
-def new(root, name="least-busy", kind="strategy"):
+def new(root, name="fewest-first", kind="strategy"):
     return run(str(ROOT / "examples" / "new.py"), "--kind", kind, "--name", name, "--root", str(root), cwd=root)
 
 
@@ -39,7 +39,7 @@ def checkout(tmp_path):
 def test_the_new_plugin_passes_its_tests_as_it_stands(checkout):
     made = new(checkout)
     assert made.returncode == 0, made.stderr
-    folder = checkout / "plugins" / "strategies" / "least-busy"
+    folder = checkout / "plugins" / "strategies" / "fewest-first"
     source = str(folder / "src")
     path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
     tests = run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder), cwd=checkout, PYTHONPATH=path)
@@ -53,7 +53,7 @@ def test_the_new_plugin_passes_its_tests_as_it_stands(checkout):
     leftovers = [path for path in folder.rglob("*") if path.suffix == ".in" or "MODULE" in path.name]
     assert not leftovers
     project = tomllib.loads((folder / "pyproject.toml").read_text())
-    assert project["project"]["entry-points"]["taxiway"] == {"strategy-least-busy": "taxiway_least_busy"}
+    assert project["project"]["entry-points"]["taxiway"] == {"strategy-fewest-first": "taxiway_fewest_first"}
 
 
 @pytest.mark.slow
@@ -71,7 +71,7 @@ def test_a_whole_checkout_is_as_clean_as_before(tmp_path):
         ["-m", "ruff", "format", "--check", "--no-cache"],
         ["-m", "mypy"],
         ["-c", lint],
-        ["-m", "pytest", "-q", "-p", "no:cacheprovider", "plugins/strategies/least-busy", *house],
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", "plugins/strategies/fewest-first", *house],
     ):
         done = run(*command, cwd=root, PYTHONPATH=path, MYPYPATH=path)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -79,8 +79,8 @@ def test_a_whole_checkout_is_as_clean_as_before(tmp_path):
 
 def test_it_says_what_to_do_next(checkout):
     made = new(checkout)
-    assert "plugins/strategies/least-busy/src/taxiway_least_busy/ranking.py" in made.stdout
-    assert 'strategy = "least-busy"' in made.stdout
+    assert "plugins/strategies/fewest-first/src/taxiway_fewest_first/ranking.py" in made.stdout
+    assert 'strategy = "fewest-first"' in made.stdout
 
 
 @pytest.mark.parametrize(

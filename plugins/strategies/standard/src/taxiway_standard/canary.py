@@ -43,5 +43,5 @@ class CanaryStrategy:
         if not who:
             return random.random()
         # What the canary is called goes in too, so that the next one does not get the same conversations.
-        text = f"{self._to}\n{call.caller.workspace}\n{who}".encode("utf-8", "surrogatepass")
+        text = f"{self._to}\n{call.caller.workspace}\n{who}".encode()
         return int.from_bytes(blake2b(text, digest_size=8).digest()) / _WHOLE

@@ -37,7 +37,7 @@ class Speed:
 
     quantile: float = field(default=0.5, validator=[validators.gt(0.0), validators.lt(1.0)])
     tolerance: float = field(default=0.1, validator=_AMOUNT)
-    explore: float = field(default=0.05, validator=_SHARE)
+    explore: float = field(default=0.1, validator=_SHARE)
 
 
 @frozen(kw_only=True)
@@ -59,7 +59,7 @@ class Adjusted:
     dollars_per_hour: float = field(default=1.0, validator=_AMOUNT)
     error_penalty: float = field(default=10.0, validator=_AMOUNT)
     limit_penalty: float = field(default=2.0, validator=_AMOUNT)
-    explore: float = field(default=0.05, validator=_SHARE)
+    explore: float = field(default=0.1, validator=_SHARE)
     tolerance: float = field(default=0.02, validator=_AMOUNT)
 
 
