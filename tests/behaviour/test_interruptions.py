@@ -14,7 +14,6 @@ from taxiway import Router
 from taxiway.codec import loads
 from taxiway.health import Health
 from taxiway.http import HttpHead
-from taxiway.outcome import CallError
 from taxiway.plugins import Plugins
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
@@ -396,22 +395,3 @@ async def test_a_model_and_a_name_of_ones_own_have_their_own_word():
         made.breaks("first", "cut", 3)
         assert {event["provider"] for event in (await made.ask()).events} == {"Second"}
         assert (await made.ask(model="team/fast")).failed
-
-
-@virtual_time
-async def test_a_call_whose_next_model_may_not_be_tried_after_a_kind_ends_there():
-    tables = {"a/one": ["overloaded"], "a/two": []}
-    providers = [
-        {"use": "simulator", "slug": name[2:], "models": [{"id": name}], "faults": [{"kind": kind} for kind in faults]}
-        for name, faults in tables.items()
-    ]
-    for kinds, served in ((["rate_limited"], False), (["overloaded"], True), (None, True)):
-        routing = {} if kinds is None else {"fallback_on": kinds}
-        config = {"providers": providers, "routing": routing}
-        async with Router.from_dict(config, clock=VirtualClock(), random=Random(1)) as router:
-            ask = router.chat(models=["a/one", "a/two"], **say("hello"))
-            if served:
-                assert (await ask)["model"] == "a/two"
-            else:
-                with pytest.raises(CallError, match="overloaded"):
-                    await ask

@@ -127,3 +127,54 @@ async def test_a_call_goes_on_with_the_snapshot_that_it_began_with():
         engine.snapshot = evolve(old, hash="another", providers={})
         await call
         assert [one.snapshot for one in ended] == [old.hash]
+
+
+def two_models(*kinds, **routing):
+    """A model whose provider fails, and another whose provider is well."""
+    faults = [{"kind": kind} for kind in kinds]
+    quota = {} if kinds else {"quota": {"requests": 1, "window": "1m"}}
+    first = {"use": "simulator", "slug": "one", "models": [{"id": "a/one"}], "faults": faults, **quota}
+    second = {"use": "simulator", "slug": "two", "models": [{"id": "a/two"}]}
+    config = {"providers": [first, second], "routing": routing}
+    return Router.from_dict(config, clock=VirtualClock(), random=Random(1))
+
+
+BOTH = {"models": ["a/one", "a/two"], "messages": BODY["messages"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "named", "moves"),
+    [
+        ("overloaded", None, True),
+        ("overloaded", ["overloaded"], True),
+        ("overloaded", ["rate_limited"], False),
+        ("overloaded", [], False),
+        ("insufficient_quota", ["overloaded"], False),
+        ("revoked", ["credential_invalid"], True),
+        ("server_error", ["unavailable"], True),
+    ],
+)
+@virtual_time
+async def test_the_kinds_that_go_on_to_the_next_model_are_configured(kind, named, moves):
+    async with two_models(kind, **({} if named is None else {"fallback_on": named})) as router:
+        # Again and again: also when the endpoint or its account is shut by then.
+        for _ in range(8):
+            if moves:
+                assert (await router.chat(**BOTH))["model"] == "a/two"
+            else:
+                with pytest.raises(CallError):
+                    await router.chat(**BOTH)
+
+
+@pytest.mark.parametrize("named", [["rate_limited"], ["overloaded"]])
+@virtual_time
+async def test_a_model_that_is_known_to_be_limited_is_left_as_after_a_refusal(named):
+    async with two_models(fallback_on=named) as router:
+        await router.chat(**BOTH)
+        for _ in range(3):
+            if "rate_limited" in named:
+                assert (await router.chat(**BOTH))["model"] == "a/two"
+            else:
+                with pytest.raises(CallError) as caught:
+                    await router.chat(**BOTH)
+                assert caught.value.failure.kind == "rate_limited"

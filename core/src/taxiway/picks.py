@@ -116,6 +116,9 @@ class Plan:
                         return self._reserve(*chosen, quotas, now)
             if not self.mixed and (found := self._last(blocks[start:], tried, quotas, now, patience)) is not None:
                 return found
+            if not self.mixed and any(block.kind not in self.routing.fallback_on for _, block in blocks[start:]):
+                # As after such a failure: the call goes to no other model.
+                break
         if self.mixed and (found := self._last(blocks, tried, quotas, now, patience)) is not None:
             return found
         if not tried.resorted and (breakers := [pair for pair in blocks if pair[1].breaker]):
