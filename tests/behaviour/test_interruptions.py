@@ -2,71 +2,28 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from functools import cache, partial
+from functools import partial
 from itertools import product
 from random import Random
 
+import httpx
 import pytest
+from asking import ASK, BREAKS, CLIENTS, dialect_of, say
 from attrs import define, field
+from doors import gateway
 from simulated import EXACT, MODEL
 
 from taxiway import Router
 from taxiway.codec import loads
 from taxiway.health import Health
 from taxiway.http import HttpHead
-from taxiway.plugins import Plugins
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
+from taxiway_gateway import inference
 from taxiway_simulator.options import Fault
 
-ASK = f"reply exactly: {EXACT}"
-BREAKS = ("cut", "truncated", "stall", "malformed", "error_in_stream")
 PLACES = (0, 1, 3, 5, 6, 99)
 """After how many of the six tokens; 99: only what comes after the finish reason is missing."""
-
-
-def say(text):
-    return {"messages": [{"role": "user", "content": text}]}
-
-
-def of_chat(event):
-    choice = (event.get("choices") or [{}])[0]
-    return choice.get("delta", {}).get("content") or "", "error" in event, bool(event.get("usage"))
-
-
-def of_messages(event):
-    text = event["delta"].get("text", "") if event["type"] == "content_block_delta" else ""
-    return text, event["type"] == "error", event["type"] == "message_delta"
-
-
-def of_responses(event):
-    text = event["delta"] if event["type"] == "response.output_text.delta" else ""
-    return text, event["type"] == "response.failed", event["type"] == "response.completed"
-
-
-def of_gemini(event):
-    parts = [p for c in event.get("candidates", ()) for p in c.get("content", {}).get("parts", ())]
-    return "".join(p.get("text", "") for p in parts), "error" in event, bool(event.get("usageMetadata"))
-
-
-CLIENTS = {
-    "chat": (say(ASK), {}, of_chat),
-    "messages": ({**say(ASK), "max_tokens": 100}, {}, of_messages),
-    "responses": ({"input": ASK}, {}, of_responses),
-    "gemini": (
-        {"contents": [{"role": "user", "parts": [{"text": ASK}]}]},
-        {"model": MODEL, "action": "streamGenerateContent", "alt": "sse"},
-        of_gemini,
-    ),
-}
-"""By dialect: a body, what its route says, and a reader of its events: text, whether it is an error, whether it ends a whole one."""
-
-
-@cache
-def dialect_of(name):
-    """Of a library only the dialects that its providers speak are there."""
-    registration = Plugins.discover().load(f"dialect-{name}")
-    return registration.build(registration.options(), None)
 
 
 @define
@@ -103,9 +60,10 @@ class Bench:
 
     async def ask(self, dialect="chat", **more):
         body, path, read = CLIENTS[dialect]
-        body = {"model": MODEL, "provider": {"order": ["first"]}, "stream": True, **body, **more}
+        body = {"model": MODEL, "provider": {"order": ["first"]}, **body, **more}
         engine, spoken = self.router.engine, dialect_of(dialect)
         given, first = Given(), len(self.generations)
+        path = path and {**path, "model": MODEL}
         call = engine.call(spoken, body, spoken.client.facts(body, path, {}), path=path)
         stream = engine.stream(call)
         async for batch in stream:
@@ -173,8 +131,10 @@ async def test_an_answer_is_whole_and_right_or_it_ends_with_an_error(policy, dia
             given = await made.ask(dialect)
             # Without its mark alone, a stream that HTTP calls whole and that had its finish reason is whole.
             served = kind == "truncated" and after == 99
-            resumed = policy == "resume" and 0 < after < 99
-            moved = not served and (after == 0 or policy == "hold" or resumed)
+            # A first token in one piece with an error is sent to nobody.
+            unseen = after == 0 or (kind, after) == ("error_in_stream", 1)
+            resumed = policy == "resume" and after < 99 and not unseen
+            moved = not served and (unseen or policy == "hold" or resumed)
             generation = given.generation
             if served or moved:
                 assert (given.text, given.failed, given.ended, given.whole) == (EXACT, False, True, True)
@@ -395,3 +355,26 @@ async def test_a_model_and_a_name_of_ones_own_have_their_own_word():
         made.breaks("first", "cut", 3)
         assert {event["provider"] for event in (await made.ask()).events} == {"Second"}
         assert (await made.ask(model="team/fast")).failed
+
+
+@pytest.mark.parametrize("policy", ["hold", "resume"])
+async def test_through_the_gateway_a_held_answer_is_kept_alive_and_a_resumed_one_is_whole(policy, monkeypatch):
+    monkeypatch.setattr(inference, "QUIET", 0.02)
+    pace = {"first_token": "1ms", "tokens_per_second": 50}
+    model = {"id": "gpt-4o-mini", "slug": MODEL, "prefill": True}
+    providers = [{"use": "simulator", "slug": slug, "models": [model], "pace": pace} for slug in ("first", "second")]
+    providers[0]["faults"] = [{"kind": "cut", "after": 3}]
+    config = {"providers": providers, "routing": {"on_interrupted": policy}}
+    async with Router.from_dict(config) as router, gateway(router) as served, httpx.AsyncClient() as client:
+        body = {"model": MODEL, "provider": {"order": ["first"]}, "stream": True, **say(ASK)}
+        headers = {"authorization": f"Bearer {served.key}"}
+        reply = await client.post(f"{served.base_url}/chat/completions", json=body, headers=headers)
+    lines = [line for line in reply.text.splitlines() if line]
+    assert lines[-1] == "data: [DONE]"
+    events = [loads(line[6:].encode()) for line in lines[:-1] if line.startswith("data:")]
+    assert "".join(event["choices"][0]["delta"].get("content") or "" for event in events if event["choices"]) == EXACT
+    if policy == "hold":
+        assert {event["provider"] for event in events} == {"Second"}
+        kept = [line.startswith(":") for line in lines]
+        assert kept == sorted(kept, reverse=True), "nothing but keep-alives before the answer is whole"
+        assert sum(kept) > 1

@@ -175,7 +175,8 @@ class Attempt:
             if isinstance(more, Failure):
                 return more
             held += more
-        return held
+        # What came together with its own failure is not worth a client's while: nothing of it was sent yet.
+        return held if self._late is None or self.record.role == "resumption" else self._late
 
     async def read(self) -> list[Json] | Failure | None:
         """Wait for more of a stream: stamped events in the client's dialect; None: it is whole."""

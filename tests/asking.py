@@ -1,0 +1,60 @@
+"""One question in the dialects of several clients, and what their streams say: text, whether they failed, whether they ended well."""
+
+from functools import cache
+from typing import Final
+
+from simulated import EXACT
+
+from taxiway.codec import Json
+from taxiway.dialect import Dialect
+from taxiway.plugins import Plugins
+
+ASK: Final = f"reply exactly: {EXACT}"
+BREAKS: Final = ("cut", "truncated", "stall", "malformed", "error_in_stream")
+"""The faults of the middle of a stream."""
+
+
+def say(text: str) -> Json:
+    """Make a chat of one sentence."""
+    return {"messages": [{"role": "user", "content": text}]}
+
+
+def _of_chat(event: Json) -> tuple[str, bool, bool]:
+    choice = (event.get("choices") or [{}])[0]
+    return choice.get("delta", {}).get("content") or "", "error" in event, bool(event.get("usage"))
+
+
+def _of_messages(event: Json) -> tuple[str, bool, bool]:
+    text = event["delta"].get("text", "") if event["type"] == "content_block_delta" else ""
+    return text, event["type"] == "error", event["type"] == "message_delta"
+
+
+def _of_responses(event: Json) -> tuple[str, bool, bool]:
+    text = event["delta"] if event["type"] == "response.output_text.delta" else ""
+    return text, event["type"] == "response.failed", event["type"] == "response.completed"
+
+
+def _of_gemini(event: Json) -> tuple[str, bool, bool]:
+    parts = [p for c in event.get("candidates", ()) for p in c.get("content", {}).get("parts", ())]
+    return "".join(p.get("text", "") for p in parts), "error" in event, bool(event.get("usageMetadata"))
+
+
+CLIENTS: Final = {
+    "chat": ({**say(ASK), "stream": True}, {}, _of_chat),
+    "messages": ({**say(ASK), "max_tokens": 100, "stream": True}, {}, _of_messages),
+    "responses": ({"input": ASK, "stream": True}, {}, _of_responses),
+    "gemini": (
+        {"contents": [{"role": "user", "parts": [{"text": ASK}]}]},
+        {"action": "streamGenerateContent", "alt": "sse"},
+        _of_gemini,
+    ),
+}
+"""By dialect: a body without its model, what its route says besides, and a reader of its events."""
+
+
+@cache
+def dialect_of(name: str) -> Dialect:
+    """Return an installed dialect: a library has only those that its providers speak."""
+    registration = Plugins.discover().load(f"dialect-{name}")
+    dialect: Dialect = registration.build(registration.options(), None)
+    return dialect
