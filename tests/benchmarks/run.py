@@ -12,6 +12,7 @@ import time
 
 import engine
 import gateway
+import planning
 import translate
 import uvloop
 from rig import CORES, HERE, PROGRAM, Programs, pin
@@ -41,10 +42,11 @@ def main():
     print("\n".join(gateway.table(targets)), flush=True)
     pin(0, PROGRAM)
     least, median = uvloop.run(engine.measure(100 if options.quick else 800))
-    print(f"\nrouter.chat above the transport: {least:.0f} us at best, {median:.0f} us median")
+    print(f"\nrouter.chat above the transport: {least:.0f} us at best, {median:.0f} us median\n")
+    print("\n".join(planning.table(planning.measure(100 if options.quick else 800))), flush=True)
     ours, attrs = importing(7 if options.quick else 31)
     print(
-        f"import taxiway: {ours * 1e3:.1f} ms, import attrs: {attrs * 1e3:.1f} ms, {ours / attrs:.2f} x\n", flush=True
+        f"\nimport taxiway: {ours * 1e3:.1f} ms, import attrs: {attrs * 1e3:.1f} ms, {ours / attrs:.2f} x\n", flush=True
     )
     print("\n".join(translate.table(translate.measure(50 if options.quick else 400))), "\n", flush=True)
     requests = "1000" if options.quick else "4000"

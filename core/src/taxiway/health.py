@@ -321,7 +321,8 @@ class Health:
         gate = self._gates.get((scope, key))
         if gate is not None and outcome.started < gate.until:
             # Attempts that began before it was due for a live call say nothing new.
-            vitals.gate = gate if gate.breaker is not None else vitals.gate
+            if gate.breaker is not None:
+                vitals.gate, vitals.well = gate, False
             return
         if scope in {"endpoint", "origin"}:
             why = "its probe failed" if gate is not None else self._of(key, now).breaker.bad(now)
@@ -356,7 +357,8 @@ class Health:
             pause = min(pause * self._random.uniform(*SPREAD), pauses[-1])
         gate.shut(kind, reason, now, now + pause)
         if gate.breaker is not None:
-            self._of(candidate.endpoint.key, now).gate = gate
+            vitals = self._of(candidate.endpoint.key, now)
+            vitals.gate, vitals.well = gate, False
         return gate
 
     def _open(self, gate: Gate, now: float) -> None:

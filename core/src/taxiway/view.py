@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import Factory, define
+from attrs import define
 
 from taxiway.call import Call, Facts
 from taxiway.candidate import Endpoint
+from taxiway.gates import Block
 from taxiway.history import BAD, DURATION, GOOD, LATENCY, LIMITED, THROUGHPUT
 from taxiway.sticky import Stuck
 from taxiway.vitals import Vitals
@@ -32,8 +33,8 @@ class View:
     _health: "Health"
     _quotas: "Quotas | None" = None
     _facts: Facts | None = None
-    _offered: Mapping[Endpoint, Any] = Factory(dict)
-    _taken: dict[str, int] = Factory(dict)
+    _offered: Mapping[Endpoint, Any] | None = None
+    _taken: dict[str, int] | None = None
 
     def consider(self, facts: Facts, offered: Mapping[Endpoint, Any]) -> None:
         """Take what is ranked next: the call's facts, and of each endpoint the offer, which has its `candidates`."""
@@ -66,7 +67,8 @@ class View:
 
     def outage(self, endpoint: Endpoint) -> bool:
         """Whether at least 20 % of at least 5 attempts failed in the last 30 s. No traffic is not an outage."""
-        return self._of(endpoint).outage(self.now)
+        vitals = self._vitals.get(endpoint.key)
+        return vitals is not None and not vitals.well and vitals.outage(self.now)
 
     def in_flight(self, endpoint: Endpoint) -> int:
         """Return the attempts under way."""
@@ -79,12 +81,13 @@ class View:
 
     def room(self, endpoint: Endpoint) -> bool:
         """Whether an account of the endpoint could take this call now, within its limits and what is shut."""
-        offer, facts, quotas, now = self._offered.get(endpoint), self._facts, self._quotas, self.now
+        facts, quotas, now = self._facts, self._quotas, self.now
+        offer = None if self._offered is None else self._offered.get(endpoint)
         if offer is None or facts is None or quotas is None:
             return True
         return any(
             self._health.block(one, now) is None
-            and isinstance(quotas.room(one, facts.tokens, facts.max_output, now), float)
+            and not isinstance(quotas.room(one, facts.tokens, facts.max_output, now), Block)
             for one in offer.candidates
         )
 
@@ -94,6 +97,8 @@ class View:
 
     def turn(self, model: str) -> int:
         """Return a number that grows by one with every plan of the model that asks for it."""
+        if self._taken is None:
+            self._taken = {}
         if model not in self._taken:
             turn = self._taken[model] = self._turns.get(model, 0)
             self._turns[model] = turn + 1

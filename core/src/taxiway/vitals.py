@@ -19,16 +19,16 @@ class Vitals:
     """What is known of one endpoint. `recorded`: what strategies recorded, as (sum, weight, when).
 
     `waiting`: streamed attempts that were sent and have no head yet, by when; `heard`: when the last head came. `gate`: what shut
-    it, or its origin, last.
+    it, or its origin, last. `well`: nothing failed in the last 30 s, and nothing shut it.
     """
 
-    __slots__ = tuple("bad_30 breaker gate good_30 heard history in_flight recorded seen waiting".split())
+    __slots__ = tuple("bad_30 breaker gate good_30 heard history in_flight recorded seen waiting well".split())
 
     def __init__(self) -> None:
         self.in_flight, self.seen, self.breaker, self.history = 0, 0.0, Breaker(), History()
         self.recorded: dict[str, tuple[float, float, float]] = {}
         self.waiting: dict[object, float] = {}
-        self.heard = -math.inf
+        self.heard, self.well = -math.inf, True
         self.gate: Gate | None = None
         self.calm()
 
@@ -55,6 +55,7 @@ class Vitals:
         """Count an attempt that failed for a reason of the endpoint's own."""
         self.history.present(now)[BAD] += 1
         self.bad_30.add(1, now)
+        self.well = False
 
     def limited(self, now: float) -> None:
         """Count an attempt that met a rate limit."""
@@ -72,7 +73,11 @@ class Vitals:
             self.gate = None
             self.calm()
         bad = self.bad_30.total(now)
-        return bad > 0 and (total := bad + self.good_30.total(now)) >= 5 and bad >= 0.2 * total
+        if not bad:
+            self.well = True
+            return False
+        total = bad + self.good_30.total(now)
+        return total >= 5 and bad >= 0.2 * total
 
     def record(self, figures: Mapping[str, float], now: float) -> None:
         """Keep what a strategy says of an attempt. Raises ValueError for what is no finite number, or a name too many."""
