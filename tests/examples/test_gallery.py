@@ -165,3 +165,19 @@ async def test_a_canary_gets_its_share_and_each_conversation_stays_on_its_side()
             assert (await ask(text) == "cerebras") is (side == "cerebras")
     async with gallery("canary", cerebras={"faults": [{"kind": "server_error"}]}) as ask:
         assert {await ask(f"Question {number}") for number in range(60)} == {"groq", "together"}
+
+
+@virtual_time
+async def test_auto_takes_the_small_model_for_what_is_easy_and_a_strong_one_for_what_is_not():
+    claudes = {"models": ["anthropic/claude-sonnet-4.5", "anthropic/claude-opus-4.5"]}
+    async with gallery("auto", openai={"models": ["openai/gpt-5-mini"]}, anthropic=claudes) as ask:
+
+        async def model(text, **more):
+            messages = [{"role": "user", "content": text}]
+            return (await ask.router.chat(model=ask.model, messages=messages, **more))["model"].rpartition("/")[2]
+
+        assert await model("Translate this: good morning") == "gpt-5-mini"
+        assert await model("Debug the race condition") == "claude-sonnet-4.5"
+        hard = "Prove the theorem step by step and refactor"
+        assert await model(hard, reasoning={"effort": "high"}) == "claude-opus-4.5"
+        assert await model("Is this contract fair?") == "claude-opus-4.5"

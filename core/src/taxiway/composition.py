@@ -281,7 +281,7 @@ def _strategies(made: Composition) -> None:
     tables = {name: table.strategies for name, table in config.models.items() if table.strategies}
     for name in AUTO:
         if name in config.models and name not in tables and made.plugins.has("strategy-auto"):
-            tables[name] = ("auto",)
+            tables[name] = ("auto", *(one for one in names if one != "auto"))
     written = {one: join(join("models", name), "strategy") for name, some in tables.items() for one in some}
     paths = [f"routing.strategy[{index}]" for index in range(len(names))] if names[1:] else ["routing.strategy"]
     written.update(zip(names, paths, strict=False))

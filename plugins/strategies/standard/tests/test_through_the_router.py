@@ -116,3 +116,30 @@ async def test_a_conversation_stays_on_its_side_of_a_canary():
         assert 15 <= Counter(first.values())["new"] <= 45
         for text, side in first.items():
             assert await served(both, text) == side
+
+
+@virtual_time
+async def test_a_canary_may_be_a_model_of_a_name_of_ones_own():
+    def offers(slug, *models):
+        return {
+            "use": "simulator",
+            "slug": slug,
+            "name": slug,
+            "pace": QUICK,
+            "models": [{"id": one, "slug": f"acme/{one}"} for one in models],
+        }
+
+    config = {
+        "providers": [offers("one", "old", "new"), offers("two", "old")],
+        "models": {"team/assistant": {"try": ["acme/old", "acme/new"], "strategy": ["canary", "price"]}},
+        "strategies": {"canary": {"to": "acme/new", "share": 0.3}},
+    }
+    async with Router.from_dict(config, environment={}, clock=VirtualClock(), random=Random(1)) as both:
+        sides = Counter()
+        for number in range(100):
+            body = {"model": "team/assistant", "messages": [{"role": "user", "content": f"talk {number}"}]}
+            models = {(await both.chat(**body))["model"] for _ in range(2)}
+            assert len(models) == 1
+            sides[models.pop()] += 1
+    assert set(sides) == {"acme/old", "acme/new"}
+    assert 15 <= sides["acme/new"] <= 45
