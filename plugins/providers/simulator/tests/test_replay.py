@@ -175,6 +175,13 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process(tmp_path):
     assert json.loads(written[0][0])["seed"] == 3
 
 
+def test_calls_for_a_model_that_nobody_serves_any_more_are_failures_of_theirs():
+    made = [*asks(), *SHORT.asks({"acme/gone": 1.0}, 1)]
+    (run,) = told(play(world(), PRICE, made, seed=1), made=made)["runs"]
+    assert run["failures"] == {"invalid_request": len(asks())}
+    assert run["calls"] == 2 * len(asks())
+
+
 def test_another_seed_gives_another_run():
     first, second = (told(play(world(), ROUND_ROBIN, asks(seed=seed), seed=seed)) for seed in (1, 2))
     assert first["runs"] != second["runs"]

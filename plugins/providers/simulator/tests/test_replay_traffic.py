@@ -103,6 +103,8 @@ def test_a_call_is_made_again_with_its_time_its_sizes_and_what_it_fell_back_to()
     assert (fourth.prompt, fourth.max_output) == (90, 300)
     named = recorded([generation(1, requested="team/fast")], ["team/fast"])
     assert named[0].models == ("team/fast",)
+    preset = recorded([generation(1, requested="@preset/mine")])
+    assert preset[0].models == (MODEL,)
 
 
 def test_no_two_calls_are_alike_and_each_has_its_size():

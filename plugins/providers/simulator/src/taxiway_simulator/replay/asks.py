@@ -20,6 +20,7 @@ REPLAYED: Final[tuple[Operation, ...]] = ("chat", "embeddings")
 
 _PIECE: Final = " abc"
 """One token by the simulator's count and by the planner's estimate, which takes four characters for one."""
+_PRESET: Final = "@preset/"
 _TYPICAL: Final = 200
 """Tokens of a reply where nothing is known of any."""
 
@@ -117,12 +118,15 @@ def recorded(generations: Sequence[Generation], names: Iterable[str] = ()) -> li
 
 def _ask(one: Generation, begin: float, usual: Mapping[str, int], own: set[str]) -> Ask:
     first = one.attempts[0] if one.attempts else None
-    fallbacks: Iterable[str] = () if one.requested in own else (attempt.model for attempt in one.attempts)
+    served = [attempt.model for attempt in one.attempts]
+    fallbacks = () if one.requested in own else served
+    # What a preset stood for is known by who was tried.
+    asked = () if served and _PRESET in one.requested else (one.requested,)
     whole = one.usage is not None and one.state == "done"
     estimate = first.tokens if first is not None else _TYPICAL
     return Ask(
         at=one.created - begin,
-        models=tuple(dict.fromkeys((one.requested, *fallbacks))),
+        models=tuple(dict.fromkeys((*asked, *fallbacks))),
         prompt=max(1, one.usage.prompt if whole and one.usage is not None else estimate),
         output=max(1, one.usage.completion if whole and one.usage is not None else usual.get(one.requested, _TYPICAL)),
         max_output=first.max_output if first is not None else None,

@@ -161,6 +161,7 @@ def _prepare(
         asks = recorded(generations, [name for name, table in world.config.models.items() if table.try_])
         start = generations[0].created
         source = ", ".join(path.name for path in traffic)
+        left_out["unknown prices, taken for 0"] = world.unpriced
     else:
         made_up = structure({**scenario.load, **given}, Load, "load")
         asks = list(made_up.asks(made_up.models or _models(world.config), seed))

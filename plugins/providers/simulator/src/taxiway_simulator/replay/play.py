@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from taxiway.errors import InvalidRequest
 from taxiway.outcome import CallError, Generation
 from taxiway.router import Router
 from taxiway.spool import Journal
@@ -44,7 +45,7 @@ class Played:
 def play(world: World, run: Run, asks: Sequence[Ask], *, seed: int, start: float = START) -> Played:
     """Play a run. `start`: when it begins, in seconds since the epoch. The same inputs give the same run.
 
-    Raises ConfigError, and InvalidRequest for a model that nobody knows.
+    Raises ConfigError, and InvalidRequest where not one call could be made, since nobody knows the models.
     """
     return run_virtually(_play(world, run, asks, seed), start=start)
 
@@ -57,14 +58,13 @@ async def _play(world: World, run: Run, asks: Sequence[Ask], seed: int) -> Playe
         played = Played(run, clock.now())
         # No spool: in virtual time there is no disk.
         router.engine.journal = _Kept(played.generations)
-        try:
-            async with asyncio.TaskGroup() as clients:
-                for number, ask in enumerate(asks, 1):
-                    await clock.sleep(max(0.0, begin + ask.at - clock.monotonic()))
-                    clients.create_task(_client(router, ask, number, begin, played.answers))
-        except ExceptionGroup as several:
-            # The first: they are all alike.
-            raise several.exceptions[0] from None
+        refused: list[InvalidRequest] = []
+        async with asyncio.TaskGroup() as clients:
+            for number, ask in enumerate(asks, 1):
+                await clock.sleep(max(0.0, begin + ask.at - clock.monotonic()))
+                clients.create_task(_client(router, ask, number, begin, played.answers, refused))
+        if refused and len(refused) == len(asks):
+            raise refused[0]
         providers = router.snapshot.providers.items()
         played.seen = {slug: list(one.simulation.log) for slug, one in providers if isinstance(one, SimulatorProvider)}
     return played
@@ -80,7 +80,9 @@ class _Kept(Journal):
         self._generations.append(generation)
 
 
-async def _client(router: Router, ask: Ask, number: int, begin: float, answers: list[Answer]) -> None:
+async def _client(
+    router: Router, ask: Ask, number: int, begin: float, answers: list[Answer], refused: list[InvalidRequest]
+) -> None:
     asked = router.clock.monotonic()
     first: list[float] = []
     failure = ""
@@ -88,6 +90,9 @@ async def _client(router: Router, ask: Ask, number: int, begin: float, answers: 
         failure = await _ask(router, ask, number, first)
     except CallError as error:
         failure = error.failure.kind
+    except InvalidRequest as error:
+        failure = "invalid_request"
+        refused.append(error)
     answers.append(
         Answer(asked - begin, first[0] - asked if first else None, router.clock.monotonic() - asked, failure)
     )

@@ -40,12 +40,16 @@ class Run:
 
 @frozen(kw_only=True)
 class World:
-    """Who there is. `config` has no reference to a key; `keyed` are the ids of the credentials that had one."""
+    """Who there is. `config` has no reference to a key; `keyed` are the ids of the credentials that had one.
+
+    `unpriced`: how many endpoints cost nothing here only because the traffic does not know what they cost.
+    """
 
     config: Config
     keyed: frozenset[str]
     observed: Observed
     scenario: Scenario
+    unpriced: int = 0
 
     def build(self, run: Run, seed: int, clock: Clock) -> Composition:
         """Build everything anew for one run: no key, no disk, no network. Raises ConfigError."""
@@ -132,6 +136,7 @@ class World:
 
 def make(config: Config, generations: Sequence[Generation], observed: Observed, scenario: Scenario) -> World:
     """Make the world: of the configuration where it names providers, else of what the traffic tells. Raises ConfigError."""
+    unpriced = 0
     if not _named(config):
         if not observed.endpoints:
             said = (
@@ -139,6 +144,7 @@ def make(config: Config, generations: Sequence[Generation], observed: Observed, 
             )
             raise ConfigError([Problem(said)])
         config = _of_traffic(config, generations, observed)
+        unpriced = sum(one.price_in is None or one.price_out is None for one in observed.endpoints.values())
     keyless = _keyless(config)
     bare = evolve(
         config,
@@ -151,7 +157,7 @@ def make(config: Config, generations: Sequence[Generation], observed: Observed, 
         data_dir=None,
     )
     keyed = frozenset(one.id for one in config.credentials if one.key is not None)
-    return World(config=bare, keyed=keyed, observed=observed, scenario=scenario)
+    return World(config=bare, keyed=keyed, observed=observed, scenario=scenario, unpriced=unpriced)
 
 
 def _keyless(config: Config) -> list[Credential]:
@@ -217,11 +223,11 @@ def _plain(value: Any) -> dict[str, Any]:
 
 
 def _names(generations: Iterable[Generation], observed: Observed) -> dict[str, ModelTable]:
-    """Names that calls asked for and no endpoint is called by: each leads to the models that served it."""
+    """Names that calls asked for and no endpoint is called by, with or without a variant: each leads to the models that served it."""
     models = {seen.model for seen in observed.endpoints.values()}
     found: dict[str, dict[str, None]] = {}
     for generation in generations:
-        if generation.requested not in models:
+        if generation.requested not in models and generation.requested.partition(":")[0] not in models:
             found.setdefault(generation.requested, {}).update(dict.fromkeys(one.model for one in generation.attempts))
     return {name: ModelTable(try_=tuple(some)) for name, some in sorted(found.items()) if some}
 
