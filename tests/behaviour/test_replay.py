@@ -86,7 +86,7 @@ def test_what_a_replay_of_one_strategys_traffic_foretells_of_another_comes_true(
     told = make(Config(), generations, observed, NOTHING)
     foretold = play(told, run(strategy), recorded(generations), seed=2, start=generations[0].created)
     real = play(truth, run(strategy), asks, seed=3, start=NOW)
-    a, b = report(asks, [foretold, real], seed=1, source="", left_out={})["runs"]
+    a, b = report(asks, [foretold, real], seed=1, source="", notes={})["runs"]
     assert a["calls"] == b["calls"] == len(asks)
     assert a["failed"] == b["failed"] == 0
     assert a["cost_usd"] == pytest.approx(b["cost_usd"], rel=0.02)

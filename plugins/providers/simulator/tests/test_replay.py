@@ -43,7 +43,7 @@ def asks(load=SHORT, seed=1):
 
 
 def told(*played, made=None):
-    return report(made or asks(), played, seed=1, source="made up", left_out={})
+    return report(made or asks(), played, seed=1, source="made up", notes={})
 
 
 def test_price_is_cheaper_than_round_robin_and_the_sums_are_those_of_the_simulators_own_ledger():

@@ -110,7 +110,7 @@ class _Prepared:
     asks: Sequence[Ask]
     start: float
     source: str
-    left_out: Mapping[str, int]
+    notes: Mapping[str, int]
 
     def told(self, seed: int) -> Json:
         """Play it, and say what came of it. Raises ConfigError and ClickException."""
@@ -125,7 +125,7 @@ class _Prepared:
                 played.append(play(self.world, run, self.asks, seed=seed, start=self.start))
             except InvalidRequest as error:
                 raise click.ClickException(f"a call can't be made again: {error}") from None
-        return report(self.asks, played, seed=seed, source=self.source, left_out=self.left_out)
+        return report(self.asks, played, seed=seed, source=self.source, notes=self.notes)
 
 
 def _prepare(
@@ -141,14 +141,17 @@ def _prepare(
     """Read all that was named. Raises ConfigError."""
     scenario, own = scenarios.load(scenario_name) if scenario_name else (scenarios.NOTHING, None)
     config = own or load(config_file).checked()
-    left_out: dict[str, int] = {}
+    notes: dict[str, int] = {}
     generations = []
     if traffic:
         from taxiway_simulator.replay.traffic import read
 
         found = read(traffic, lenient=lenient)
         generations = [one for one in found.generations if one.operation in REPLAYED]
-        left_out = {"unreadable lines": found.left_out, "other operations": len(found.generations) - len(generations)}
+        notes = {
+            "lines that can't be read, left out": found.left_out,
+            "calls of other operations, left out": len(found.generations) - len(generations),
+        }
         if not generations:
             raise ConfigError([Problem("has no call that can be replayed")], ", ".join(map(str, traffic)))
         if given:
@@ -161,14 +164,14 @@ def _prepare(
         asks = recorded(generations, [name for name, table in world.config.models.items() if table.try_])
         start = generations[0].created
         source = ", ".join(path.name for path in traffic)
-        left_out["unknown prices, taken for 0"] = world.unpriced
+        notes["endpoints of unknown price, taken for free"] = world.unpriced
     else:
         made_up = structure({**scenario.load, **given}, Load, "load")
         asks = list(made_up.asks(made_up.models or _models(world.config), seed))
         start, source = START, "made up"
-    counted = {why: count for why, count in left_out.items() if count}
+    counted = {what: count for what, count in notes.items() if count}
     return _Prepared(
-        world=world, runs=_runs(strategies, scenario, config), asks=asks, start=start, source=source, left_out=counted
+        world=world, runs=_runs(strategies, scenario, config), asks=asks, start=start, source=source, notes=counted
     )
 
 

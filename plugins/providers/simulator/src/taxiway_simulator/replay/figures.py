@@ -21,10 +21,8 @@ _QUANTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _CURVE: Final = 100
 
 
-def report(
-    asks: Sequence[Ask], played: Sequence[Played], *, seed: int, source: str, left_out: Mapping[str, int]
-) -> Json:
-    """Return the whole report. `source`: where the traffic came from; `left_out`: what of it could not be replayed, and why."""
+def report(asks: Sequence[Ask], played: Sequence[Played], *, seed: int, source: str, notes: Mapping[str, int]) -> Json:
+    """Return the whole report. `source`: where the traffic came from; `notes`: what else is to be known of it, and how many."""
     duration = max((ask.at for ask in asks), default=0.0)
     step = next((step for step in _STEPS if duration / step <= _BUCKETS), _STEPS[-1])
     return {
@@ -38,7 +36,7 @@ def report(
             "models": shares(asks),
             "tokens_in": sum(ask.prompt for ask in asks),
             "tokens_out": sum(ask.output for ask in asks),
-            "left_out": dict(left_out),
+            "notes": dict(notes),
         },
         "step_seconds": step,
         "runs": [_run(one, step) for one in played],

@@ -58,11 +58,11 @@ def _about(report: Json) -> str:
     traffic = report["traffic"]
     minutes = traffic["seconds"] / 60
     models = ", ".join(f"{name} ({count:,})" for name, count in traffic["models"].items())
-    left_out = "".join(f" Left out: {count:,} {why}." for why, count in traffic["left_out"].items())
+    notes = "".join(f" {count:,} {what}." for what, count in traffic["notes"].items())
     return (
         f"{traffic['calls']:,} calls in {minutes:.1f} minutes ({traffic['source']}), {traffic['streamed']:,} of them streamed, "
         f"{traffic['tokens_in']:,} tokens in and {traffic['tokens_out']:,} out, for {models}. Simulated providers, virtual time, "
-        f"seed {report['seed']}.{left_out}"
+        f"seed {report['seed']}.{notes}"
     )
 
 

@@ -74,6 +74,8 @@ def show(report: Json) -> None:
         if run["failures"]:
             told = ", ".join(f"{count:,} {kind}" for kind, count in run["failures"].items())
             console.print(Text(f"{run['name']}: clients saw {told}"))
+    for what, count in report["traffic"]["notes"].items():
+        console.print(Text(f"{count:,} {what}"))
     runs = [run["name"] for run in report["runs"]]
     for over, name in SPREADS:
         console.print()
