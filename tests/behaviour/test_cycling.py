@@ -37,9 +37,12 @@ class Run:
         return refused / (refused + self.served.total() - self.served[0])
 
 
-def a_router(quotas, clock, *, pace=FAST, labels=None, **routing):
+def a_router(quotas, clock, *, pace=FAST, accounts=(), **routing):
     """One provider, a key for each quota."""
-    keys = [{"key": f"simulated-key-{n}", "quota": quota} for n, quota in enumerate(quotas)]
+    keys = [
+        {"key": f"simulated-key-{n}", "quota": quota, "account": accounts[n] if accounts else ""}
+        for n, quota in enumerate(quotas)
+    ]
     provider = {
         "use": "simulator", "slug": "openai", "keys": keys, "pace": pace, "quota": {"shape": quotas[0].get("shape", "fixed")},
         "models": [{"id": "gpt-4o-mini", "slug": MODEL, "price": {"input": 0.15, "output": 0.6}}],
@@ -200,3 +203,38 @@ async def test_a_plan_says_what_was_learnt_and_of_whom():
 def test_a_provider_that_is_misspelt_in_cycle_is_an_error():
     with pytest.raises(ConfigError, match=r"routing.cycle.opnai: .*did you mean \"openai\""):
         Router.from_dict({"routing": {"cycle": {"opnai": "waterfall"}}, "simulator": {}})
+
+
+async def shared(accounts, shape, a_minute, minutes):
+    """Serve calls at random moments: whom each key is found to share its quota with, and what its plan says."""
+    random, found = Random(3), {}
+    async with a_router(quotas_of("all", shape, *[60] * len(accounts)), VirtualClock(), accounts=accounts) as router:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(a_minute * minutes):
+                group.create_task(router.chat(**SAY))
+                await asyncio.sleep(random.expovariate(a_minute / 60))
+        for row in (await router.explain(**SAY)).rows:
+            found[row.account] = row.shares
+        await router.reload_keys()
+        assert {row.shares for row in (await router.explain(**SAY)).rows} == {()}, "other keys may be there now"
+    return found
+
+
+@pytest.mark.parametrize("shape", ["fixed", "bucket"])
+@virtual_time
+async def test_two_keys_that_draw_from_one_quota_are_noticed_and_pooled(shape):
+    assert await shared(["one", "one", "", "", ""], shape, 180, 5) == {
+        "key-0": ("key-1",), "key-1": ("key-0",), "key-2": (), "key-3": (), "key-4": (),
+    }  # fmt: skip
+
+
+@virtual_time
+async def test_keys_that_all_draw_from_one_quota_are_noticed():
+    found = await shared(["one"] * 3, "fixed", 45, 8)
+    assert [len(others) for others in found.values()] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@virtual_time
+async def test_keys_with_quotas_of_their_own_are_not_taken_for_one(shape):
+    assert set((await shared([""] * 4, shape, 180, 6)).values()) == {()}

@@ -27,7 +27,7 @@ class Row:
     """One candidate. `place` counts from 1 in the order of trying, None: it is out. `frees` in seconds from now.
 
     `headroom` is the free share of its tightest limit (1 where none is known, 0 where the call doesn't fit); `price` the
-    expected USD of this very call.
+    expected USD of this very call; `shares` are other accounts that draw from the same quota.
     """
 
     place: int | None
@@ -40,6 +40,7 @@ class Row:
     headroom: float
     price: float | None
     frees: float | None = None
+    shares: tuple[str, ...] = ()
 
     def cells(self) -> tuple[str, ...]:
         """Return it as texts, in the order of `COLUMNS`."""
@@ -52,7 +53,7 @@ class Row:
             "unknown" if self.price is None else f"${self.price:.6f}",
             f"{self.headroom:.0%}",
             "" if self.frees is None else f"{self.frees:.1f} s",
-            self.reason,
+            self.reason + (f"; one quota with {', '.join(self.shares)}" if self.shares else ""),
         )
 
 
@@ -167,4 +168,5 @@ def _row(
         headroom=0.0 if isinstance(room, Block) else room,
         price=call.expected_price(endpoint),
         frees=frees,
+        shares=quotas.shared(candidate),
     )

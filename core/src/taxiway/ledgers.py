@@ -198,14 +198,17 @@ class Stated:
 
 @define(eq=False)
 class Pool:
-    """What is known of one quota pool. `limits` are the whole account's, `known` what its provider states, `guesses` by unit.
+    """What is known of one quota pool. `group` are those that it may be one with, `labels` its accounts' names, by their keys. `limits` are the whole account's, `known` what its provider states, `guesses` by unit.
 
     `ledgers` are all of these. `taken` is all that its `count` reservations ever took, corrected; `marks` say how much that was at
     moments of the last minute, before what was taken then. It is `shut` until then, by reservation `shut_by`. `turn` grows with each use of any pool: the least was longest
     unused. `lag`: the shortest time that a reply's head ever took.
     """
 
+    name: str
+    group: str
     limits: list[Sliding]
+    labels: dict[str, str] = Factory(dict)
     known: dict[tuple[int, float], Stated] = Factory(dict)
     guesses: dict[int, Guess] = Factory(dict)
     ledgers: "tuple[Sliding | Stated, ...]" = ()
@@ -232,6 +235,18 @@ class Pool:
                 ledger.used = self._recent(unit, now) if guess is None else guess.used
             self._arrange()
         return ledger
+
+    def is_like(self, stated: Stated) -> bool:
+        """Whether the same limit is stated of it as of another pool."""
+        own = self.known.get((stated.unit, stated.window))
+        return own is not None and own.limit == stated.limit
+
+    def join(self, other: "Pool") -> None:
+        """Take in a pool that turned out to be the same: what is known of it holds for both."""
+        self.labels |= other.labels
+        self.limits = [*self.limits, *(limit for limit in other.limits if limit not in self.limits)]
+        self.shut, self.shut_by = max(self.shut, other.shut), self.count
+        self._arrange()
 
     def refused(self, amounts: Amounts, now: float, *, again: bool) -> None:
         """Learn from a refusal that said no reason and no time, or a short one."""

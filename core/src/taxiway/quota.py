@@ -14,6 +14,7 @@ from taxiway.candidate import Candidate
 from taxiway.gates import Block
 from taxiway.ledgers import MINUTE, UNITS, Amounts, Pool, Reservation, Sliding, Stated
 from taxiway.outcome import QuotaHint
+from taxiway.sharing import Sharing
 
 LONGEST_PAUSE: Final = 60.0
 """After a 429 that says no time: 1, 2, 4, ... seconds, never more than this."""
@@ -34,8 +35,22 @@ class Quotas:
         self._pools: dict[str, Pool] = {}
         self._limits: dict[str, list[Sliding]] = {}
         self._found: dict[Candidate, Pool] = {}
+        self._groups: dict[str, Sharing] = {}
+        self._same: dict[str, str] = {}
         self._sweep_at = 0.0
         self._turn = 0
+
+    def shared(self, candidate: Candidate) -> tuple[str, ...]:
+        """Return the labels of the other accounts that draw from the candidate's pool: declared, or found to be so."""
+        pool = self._found.get(candidate) or self._find(candidate)
+        return tuple(sorted(label for key, label in pool.labels.items() if key != candidate.account.key))
+
+    def reloaded(self) -> None:
+        """There is a new configuration, with other keys maybe: which pools are one is found out again."""
+        self._same.clear()
+        self._found.clear()
+        for pool in self._pools.values():
+            pool.labels.clear()
 
     def roomiest(self, free: Sequence[tuple[Candidate, float]]) -> tuple[Candidate, float]:
         """Return, of candidates with their room, the one with most of it; of equal ones that which was longest unused."""
@@ -99,6 +114,8 @@ class Quotas:
             reset = reservation.at + lag + wait
             ledger.state(hint.remaining - max(0, later), hint.limit, hint.refill or 0.0, reservation.at, reset, now)
             ledger.number = number
+            if unit == 0 and ledger.limit < math.inf and len(self._groups[pool.group].pools) > 1:
+                self._compare(pool, ledger, hint.remaining, reservation)
             if hint.remaining >= 1 and number > pool.shut_by:
                 pool.shut = -math.inf
 
@@ -134,14 +151,40 @@ class Quotas:
                 (1, stated.tokens_per_day, 86_400.0),
             )
             limits += [Sliding(unit, float(limit), window) for unit, limit, window in rows if limit is not None]
-        pool = self._found[candidate] = self._pools.setdefault(candidate.pool, Pool(limits))
+        name, account = self._same.get(candidate.pool, candidate.pool), candidate.account
+        pool = self._pools.get(name)
+        if pool is None:
+            group = f"{credential.workspace}/{candidate.endpoint.provider}#{candidate.endpoint.quota_group}"
+            pool = self._pools[name] = Pool(name, group, limits)
+            self._groups.setdefault(group, Sharing()).pools[name] = pool
+        pool.labels[account.key] = account.label
+        self._found[candidate] = pool
         return pool
+
+    def _compare(self, pool: Pool, ledger: Stated, left: float, reservation: Reservation) -> None:
+        """Look whether it is one with another: then they are one pool from now on."""
+        own = reservation.before[0] + reservation.amounts[0]
+        for other in self._groups[pool.group].saw(pool, ledger, left, own, reservation.at):
+            pool.join(other)
+            self._same |= {name: pool.name for name, to in self._same.items() if to == other.name}
+            self._same[other.name] = pool.name
+            self._drop(other.name)
+            self._found.clear()
+
+    def _drop(self, name: str) -> None:
+        pool = self._pools.pop(name)
+        group = self._groups[pool.group]
+        group.forget(name)
+        if not group.pools:
+            del self._groups[pool.group]
 
     def _sweep(self, now: float) -> None:
         """Forget what nobody used for longer than any window: it is not configured any more, or nothing is known of it."""
         self._sweep_at = now + _SWEEP
         self._found.clear()
-        self._pools = {name: pool for name, pool in self._pools.items() if now - pool.seen < _FORGOTTEN}
+        for name in [name for name, pool in self._pools.items() if now - pool.seen >= _FORGOTTEN]:
+            self._drop(name)
+        self._same = {name: to for name, to in self._same.items() if to in self._pools}
         used = {id(pool.limits) for pool in self._pools.values()}
         self._limits = {name: limits for name, limits in self._limits.items() if id(limits) in used}
 

@@ -138,6 +138,7 @@ class Router:
         async with self._reloading:
             engine.snapshot = await parts.refresh()
             engine.health.reloaded()
+            engine.quotas.reloaded()
 
     @property
     def engine(self) -> Engine:
