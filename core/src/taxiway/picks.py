@@ -5,11 +5,11 @@ Headroom is stale by the second attempt, and ordering every candidate up front c
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final, Protocol
 
 from attrs import Factory, define, frozen
 
-from taxiway.call import Call
+from taxiway.call import Call, Facts
 from taxiway.candidate import Candidate, Endpoint
 from taxiway.codec import Json
 from taxiway.gates import Block
@@ -18,6 +18,7 @@ from taxiway.ledgers import Reservation
 from taxiway.quota import Quotas
 from taxiway.routing import Routing
 from taxiway.snapshot import Offer
+from taxiway.sticky import Stuck
 from taxiway.strategy import HealthView
 
 SAME_ENDPOINT: Final = 3
@@ -84,6 +85,23 @@ class Exhausted:
     frees: float | None
 
 
+class PlanView(HealthView, Protocol):
+    """The view as planning has it: it says what is ranked next, and keeps the `figures` that were read."""
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        """Return what was read, and is not the usual."""
+        ...
+
+    def consider(self, facts: Facts, offered: Mapping[Endpoint, Offer]) -> None:
+        """Take the call's facts, and of each endpoint that is ranked next its offer."""
+        ...
+
+    def sticky(self, call: Call) -> Stuck | None:
+        """Return who served the call's conversation last."""
+        ...
+
+
 @define(eq=False)
 class Plan:
     """The endpoints of each model, in the order in which they are tried.
@@ -95,7 +113,7 @@ class Plan:
     call: Call
     models: list[tuple[str, Sequence[Offer]]]
     routing: Routing
-    view: HealthView
+    view: PlanView
     mixed: bool = False
     stuck: str | None = None
     adds: Mapping[Endpoint, Mapping[str, Json]] = Factory(dict)

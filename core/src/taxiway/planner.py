@@ -11,21 +11,21 @@ from itertools import chain, groupby
 from math import inf
 from operator import attrgetter
 from random import Random
-from typing import Final, Protocol
+from typing import Final
 
 from attrs import Factory, define, field
 
-from taxiway.call import Call, Facts
+from taxiway.call import Call
 from taxiway.candidate import SECTIONS, Endpoint
 from taxiway.codec import Json
 from taxiway.filters import kept_of, matches, nothing_left, passes
 from taxiway.names import asked, restricted
-from taxiway.picks import Plan
+from taxiway.picks import Plan, PlanView
 from taxiway.preferences import SortBy
 from taxiway.secret import scrub
 from taxiway.snapshot import Asked, ModelOffers, Offer, SectionOffers, Snapshot, Strategies, in_sections
 from taxiway.sticky import Stuck
-from taxiway.strategy import HealthView, Ranked
+from taxiway.strategy import Ranked
 
 _log: Final = logging.getLogger("taxiway.planner")
 
@@ -43,18 +43,6 @@ class Notes:
     said: dict[Offer, list[Ranked]] = Factory(dict)
 
 
-class PlanView(HealthView, Protocol):
-    """The view as planning has it: it says what is ranked next."""
-
-    def consider(self, facts: Facts, offered: Mapping[Endpoint, Offer]) -> None:
-        """Take the call's facts, and of each endpoint that is ranked next its offer."""
-        ...
-
-    def sticky(self, call: Call) -> Stuck | None:
-        """Return who served the call's conversation last."""
-        ...
-
-
 def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: Notes | None = None) -> Plan:
     """Order the endpoints of the call's models, taking notes where wanted. `random` is seeded with the call's seed here.
 
@@ -70,7 +58,7 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
         model: ModelOffers | None = one.offers
         assert model is not None
         excluded += one.excluded
-        if model.guarded and (model := _admitted(call, model, excluded)) is None:
+        if model.guarded and (model := _admitted(call, one.model, model, view, excluded)) is None:
             continue
         sections = model.sections if passes(call, model) else in_sections(kept_of(call, model.offers, excluded))
         if sections:
@@ -94,10 +82,16 @@ def _added(models: Sequence[tuple[Asked, Sequence[SectionOffers]]]) -> Mapping[E
     return added
 
 
-def _admitted(call: Call, model: ModelOffers, excluded: list[tuple[Offer, str]]) -> ModelOffers | None:
+def _admitted(
+    call: Call, name: str, model: ModelOffers, view: PlanView, excluded: list[tuple[Offer, str]]
+) -> ModelOffers | None:
     """Return what is left for this caller where some credentials serve only others."""
-    names, user = (call.caller.api_key, call.caller.label), call.user
-    left, out = model.without(frozenset(one.id for one in model.guarded if not one.admits(names, user)))
+
+    def barred() -> list[str]:
+        names, user = (call.caller.api_key, call.caller.label), call.user
+        return [one.id for one in model.guarded if not one.admits(names, user)]
+
+    left, out = model.without(frozenset(view.derived(f"barred {name}", barred)))
     excluded += out
     return left
 

@@ -15,6 +15,7 @@ from taxiway.failures import POLICIES
 from taxiway.outcome import AttemptRecord, CallError, Failure, Generation, Kind, RefreshFailed, State
 from taxiway.picks import NOTHING_TRIED, SAME_ENDPOINT, Exhausted, Pause, Pick, Plan, Tried
 from taxiway.planner import plan
+from taxiway.replan import figures_of
 from taxiway.resumption import Answer, elsewhere
 from taxiway.shaping import Wanted
 
@@ -369,6 +370,7 @@ class Run:
             duration=engine.clock.monotonic() - call.started,
             seed=call.seed,
             snapshot=self.snapshot.hash,
+            figures={} if self.plan is None else figures_of(call, self.plan, self.snapshot.routing.preferences),
             origin=call.headers.get("http-referer", ""),
         )
         if failure is not None:

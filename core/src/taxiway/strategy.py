@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from attrs import define
 
 from taxiway.call import Call
 from taxiway.candidate import Endpoint
 from taxiway.outcome import Outcome
+
+T = TypeVar("T")
 
 
 @define(eq=False)
@@ -75,6 +77,13 @@ class HealthView(Protocol):
 
     def turn(self, model: str) -> int:
         """Return a number that grows by one with every plan of the model: what round-robin turns on."""
+        ...
+
+    def derived(self, name: str, read: Callable[[], T]) -> T:
+        """Return what `read` works out of the call's text or conversation, which no record holds.
+
+        It is recorded under that name, so that the decision can be replayed: a number, a text, or None.
+        """
         ...
 
 

@@ -1,7 +1,7 @@
 """What is known of endpoints at one moment: the `HealthView` that strategies read."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attrs import define
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from taxiway.health import Health
     from taxiway.quota import Quotas
 
+T = TypeVar("T")
+
 ENOUGH: Final = 3
 """A quantile of fewer is no knowledge."""
 
@@ -25,7 +27,10 @@ _UNKNOWN: Final = Vitals()
 
 @define(eq=False)
 class View:
-    """What is known of endpoints at `now`. One is made for each plan."""
+    """What is known of endpoints at `now`. One is made for each plan.
+
+    `figures` has what was read and is not the usual (None, False, 0), so that the plan can be made again: see `taxiway.replan`.
+    """
 
     _vitals: Mapping[str, Vitals]
     _turns: dict[str, int]
@@ -35,6 +40,12 @@ class View:
     _facts: Facts | None = None
     _offered: Mapping[Endpoint, Any] | None = None
     _taken: dict[str, int] | None = None
+    _figures: dict[str, dict[str, Any]] | None = None
+
+    @property
+    def figures(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return what was read."""
+        return self._figures or {}
 
     def consider(self, facts: Facts, offered: Mapping[Endpoint, Any]) -> None:
         """Take what is ranked next: the call's facts, and of each endpoint the offer, which has its `candidates`."""
@@ -42,42 +53,44 @@ class View:
 
     def latency(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
         """Return a quantile of the time to the first token of the last 5 minutes."""
-        return self._quantile(endpoint, LATENCY, share)
+        return self._quantile("latency", endpoint, LATENCY, share)
 
     def throughput(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
         """Return a quantile of the tokens per second of the last 5 minutes."""
-        return self._quantile(endpoint, THROUGHPUT, share)
+        return self._quantile("throughput", endpoint, THROUGHPUT, share)
 
     def duration(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
         """Return a quantile of the seconds that whole attempts took in the last 5 minutes."""
-        return self._quantile(endpoint, DURATION, share)
+        return self._quantile("duration", endpoint, DURATION, share)
 
     def success(self, endpoint: Endpoint) -> float | None:
         """Return the share of attempts of the last 5 minutes that succeeded."""
         figures = self._of(endpoint).history.figures(self.now)
         good, bad = figures.total(GOOD), figures.total(BAD)
-        return good / (good + bad) if good + bad else None
+        return self._note("success", endpoint.key, good / (good + bad)) if good + bad else None
 
     def limited(self, endpoint: Endpoint) -> float | None:
         """Return the share of attempts of the last 5 minutes that met a rate limit."""
         figures = self._of(endpoint).history.figures(self.now)
         limited = figures.total(LIMITED)
         total = limited + figures.total(GOOD) + figures.total(BAD)
-        return limited / total if total else None
+        return self._note("limited", endpoint.key, limited / total) if total else None
 
     def outage(self, endpoint: Endpoint) -> bool:
         """Whether at least 20 % of at least 5 attempts failed in the last 30 s. No traffic is not an outage."""
         vitals = self._vitals.get(endpoint.key)
-        return vitals is not None and not vitals.well and vitals.outage(self.now)
+        out = vitals is not None and not vitals.well and vitals.outage(self.now)
+        return out and self._note("outage", endpoint.key, True)
 
     def in_flight(self, endpoint: Endpoint) -> int:
         """Return the attempts under way."""
-        return self._of(endpoint).in_flight
+        count = self._of(endpoint).in_flight
+        return count and self._note("in_flight", endpoint.key, count)
 
     def recorded(self, endpoint: Endpoint, name: str) -> float | None:
         """Return the mean of what a strategy recorded of the endpoint's attempts, the latest counting most."""
         found = self._of(endpoint).recorded.get(name)
-        return None if found is None else found[0] / found[1]
+        return None if found is None else self._note(f"recorded {name}", endpoint.key, found[0] / found[1])
 
     def room(self, endpoint: Endpoint) -> bool:
         """Whether an account of the endpoint could take this call now, within its limits and what is shut."""
@@ -85,15 +98,23 @@ class View:
         offer = None if self._offered is None else self._offered.get(endpoint)
         if offer is None or facts is None or quotas is None:
             return True
-        return any(
+        free = any(
             self._health.block(one, now) is None
             and not isinstance(quotas.room(one, facts.tokens, facts.max_output, now), Block)
             for one in offer.candidates
         )
+        return free or self._note(f"room {offer.section}", endpoint.key, False)
 
     def sticky(self, call: Call) -> Stuck | None:
         """Return who served the call's conversation last."""
-        return self._health.sticky.of(call, self.now)
+        stuck = self._health.sticky.of(call, self.now)
+        if stuck is not None:
+            self._note("sticky", *stuck)
+        return stuck
+
+    def derived(self, name: str, read: Callable[[], T]) -> T:
+        """Work something out."""
+        return self._note("derived", name, read())
 
     def turn(self, model: str) -> int:
         """Return a number that grows by one with every plan of the model that asks for it."""
@@ -102,11 +123,20 @@ class View:
         if model not in self._taken:
             turn = self._taken[model] = self._turns.get(model, 0)
             self._turns[model] = turn + 1
+            if turn:
+                self._note("turn", model, turn)
         return self._taken[model]
 
     def _of(self, endpoint: Endpoint) -> Vitals:
         return self._vitals.get(endpoint.key, _UNKNOWN)
 
-    def _quantile(self, endpoint: Endpoint, measure: int, share: float) -> float | None:
+    def _quantile(self, name: str, endpoint: Endpoint, measure: int, share: float) -> float | None:
         vitals = self._vitals.get(endpoint.key)
-        return None if vitals is None else vitals.history.figures(self.now).quantile(measure, share, ENOUGH)
+        value = None if vitals is None else vitals.history.figures(self.now).quantile(measure, share, ENOUGH)
+        return None if value is None else self._note(name if share == 0.5 else f"{name} {share}", endpoint.key, value)
+
+    def _note(self, name: str, key: str, value: T) -> T:
+        if self._figures is None:
+            self._figures = {}
+        self._figures.setdefault(name, {})[key] = value
+        return value

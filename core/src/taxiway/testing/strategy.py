@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from types import ModuleType
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import pytest
 from attrs import define
@@ -31,6 +31,8 @@ from taxiway.preferences import NO_PREFERENCES
 from taxiway.registration import AnyRegistration
 from taxiway.strategy import HealthView, Ranked, Strategy
 from taxiway.testing.dialect import INHERITED, JSON, context, make_endpoint
+
+T = TypeVar("T")
 
 PRICES: Mapping[str, Price] = {
     "known": Price(input=1e-6, output=2e-6),
@@ -99,6 +101,10 @@ class FakeView:
     def turn(self, model: str) -> int:
         """Return the given figure."""
         return self.turns
+
+    def derived(self, name: str, read: Callable[[], T]) -> T:
+        """Work it out."""
+        return read()
 
 
 def make_endpoints(count: int, price: Price | None = None) -> list[Endpoint]:

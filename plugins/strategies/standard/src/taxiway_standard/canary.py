@@ -1,6 +1,7 @@
 """The strategy `canary`: a share of the conversations goes to something new, and each stays on its side."""
 
 from collections.abc import Sequence
+from functools import partial
 from hashlib import blake2b
 from random import Random
 
@@ -23,7 +24,7 @@ class CanaryStrategy:
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Put one side before the other; within a side all are equal."""
-        chosen = self._place(call, random) < self._share
+        chosen = self._place(call, view, random) < self._share
         to, outage = self._to, view.outage
         said = ("the canary's side", "the other side") if chosen else ("the canary, for others", "as usual")
         ranked = []
@@ -36,12 +37,17 @@ class CanaryStrategy:
                 ranked.append(Ranked(endpoint, score, said[0] if canary else said[1]))
         return ranked
 
-    def _place(self, call: Call, random: Random) -> float:
+    def _place(self, call: Call, view: HealthView, random: Random) -> float:
         """Return where a call stands between 0 and 1."""
+        place = view.derived(f"canary {self._to}", partial(self._known, call))
+        return random.random() if place is None else place
+
+    def _known(self, call: Call) -> float | None:
+        """Work it out of who calls, or of the conversation; None where there is neither."""
         conversation = call.facts.conversation if self._by == "conversation" else None
-        who = call.caller.api_key if conversation is None else conversation.mark
+        who = call.caller.api_key if conversation is None else conversation.text
         if not who:
-            return random.random()
+            return None
         # What the canary is called goes in too, so that the next one does not get the same conversations.
         text = f"{self._to}\n{call.caller.workspace}\n{who}".encode()
         return int.from_bytes(blake2b(text, digest_size=8).digest()) / _WHOLE
