@@ -212,6 +212,7 @@ async def test_an_answer_may_break_off_more_than_once():
         assert (given.text, given.whole) == (EXACT, True)
         assert [one.provider for one in given.generation.attempts] == ["first", "second", "third"]
         assert given.generation.usage.requests == 3
+        assert given.generation.latency == pytest.approx(0.015)
 
 
 @virtual_time

@@ -9,14 +9,14 @@ from attrs import evolve
 
 from taxiway.call import Call, Outgoing, Translated
 from taxiway.codec import Json
-from taxiway.errors import InvalidRequest, Malformed, TransportError, Unsupported
+from taxiway.errors import TransportError
 from taxiway.failures import POLICIES
 from taxiway.http import Headers
 from taxiway.money import FREE
 from taxiway.outcome import AttemptRecord, Bill, Failure, Outcome
 from taxiway.picks import Pick
 from taxiway.provider import Event, InBandError
-from taxiway.refusals import error_body, error_of, lost
+from taxiway.refusals import error_body, error_of, lost, raised
 from taxiway.resumption import Answer, go_on
 from taxiway.retry_after import epoch_of
 from taxiway.secret import Secret, scrub
@@ -330,8 +330,8 @@ class Attempt:
         self._read_usage()
         if self.progress.done and (self.progress.started or self.progress.finish):
             stamped = map(self.stamp.event, self._translation.close())
-            self.whole = True
             self.last = [*(event for event in stamped if event is not None), *self.stamp.last()]
+            self.whole = True
             return None
         what = "ended early" if self.progress.started else "was empty"
         return Failure(kind="unavailable", message=f"the provider's stream {what}")
@@ -378,14 +378,8 @@ class Attempt:
         """Say what went wrong, by what was raised."""
         if isinstance(error, TransportError):
             return self._lost(error)
-        if isinstance(error, Malformed) and self._exchange is None:
-            return Failure(kind="invalid_request", message=f"the request {error}")
-        if isinstance(error, Malformed):
-            return Failure(kind="unavailable", message=f"the provider's reply can't be read: {error}")
-        if isinstance(error, Unsupported):
-            return Failure(kind="unsupported_here", message=str(error), field=error.field)
-        if isinstance(error, InvalidRequest):
-            return Failure(kind="invalid_request", message=str(error), field=error.field or None)
+        if (failure := raised(error, sent=self._exchange is not None)) is not None:
+            return failure
         name = self.candidate.endpoint.provider
         self._engine.log.error("provider %s: its plugin failed: %s", name, scrub(traceback.format_exc()))
         # While it reads a reply, that is most likely of a form that nobody expects: the endpoint can't be used, whoever is wrong.

@@ -1,10 +1,10 @@
-"""What a failed exchange says, and an error reply."""
+"""What a failed exchange means, an error reply, and whatever else an attempt raises."""
 
 from contextlib import suppress
 from typing import Final
 
 from taxiway.codec import Json, loads
-from taxiway.errors import Malformed, TransportError
+from taxiway.errors import InvalidRequest, Malformed, TransportError, Unsupported
 from taxiway.outcome import Failure
 from taxiway.secret import scrub
 from taxiway.transport import Exchange
@@ -24,6 +24,19 @@ def lost(error: TransportError) -> Failure:
     if error.phase == "dns" or error.reason in {"refused", "unreachable"}:
         return Failure(kind="unavailable", scope="origin", message=message)
     return Failure(kind="unavailable", message=message)
+
+
+def raised(error: Exception, *, sent: bool) -> Failure | None:
+    """Say what went wrong, by what was raised before a request was sent or after; None: it is a plugin's own mistake."""
+    if isinstance(error, Malformed):
+        if sent:
+            return Failure(kind="unavailable", message=f"the provider's reply can't be read: {error}")
+        return Failure(kind="invalid_request", message=f"the request {error}")
+    if isinstance(error, Unsupported):
+        return Failure(kind="unsupported_here", message=str(error), field=error.field)
+    if isinstance(error, InvalidRequest):
+        return Failure(kind="invalid_request", message=str(error), field=error.field or None)
+    return None
 
 
 async def error_body(exchange: Exchange) -> bytes:

@@ -55,6 +55,11 @@ class Answer:
         """Whether another endpoint can go on with it: it is text, no form has to be kept, and it has no end yet."""
         return self._plain and not self._formed and any(map(str.strip, self._pieces))
 
+    @property
+    def first_token(self) -> float | None:
+        """When its first token came."""
+        return self._attempts[0].first_token
+
     def resume(self) -> None:
         """From now on attempts go on with what was given."""
         text = "".join(self._pieces)

@@ -10,12 +10,12 @@ from taxiway.attempt import Attempt
 from taxiway.call import NOTHING, Call, Translated
 from taxiway.candidate import Candidate
 from taxiway.codec import Json
+from taxiway.ending import call_error, failure_of_block, generation_of
 from taxiway.errors import InvalidRequest, SpoolUnavailable
 from taxiway.failures import POLICIES
-from taxiway.outcome import AttemptRecord, CallError, Failure, Generation, Kind, RefreshFailed, State
+from taxiway.outcome import AttemptRecord, CallError, Failure, Kind, RefreshFailed, State
 from taxiway.picks import NOTHING_TRIED, SAME_ENDPOINT, Exhausted, Pause, Pick, Plan, Tried
 from taxiway.planner import plan
-from taxiway.replan import figures_of
 from taxiway.resumption import Answer, elsewhere
 from taxiway.shaping import Wanted
 
@@ -27,8 +27,6 @@ MOST_ATTEMPTS: Final = 8
 
 _BACKOFF: Final = 0.5
 _BACKOFF_CAP: Final = 8.0
-_RETRY_HINT: Final = 60.0
-"""Above this, in seconds, an SDK that waits as told would hang: it is told not to retry."""
 
 
 class Run:
@@ -315,86 +313,20 @@ class Run:
         frees = None if left.frees is None else max(0.0, left.frees - now)
         if self.failures:
             candidate, failure = (passing or self.failures)[-1]
-            error = self._error(failure, candidate, frees)
+            error = call_error(self, failure, candidate, frees)
         else:
-            error = self._error(_failure_of_block(left), None, frees)
+            error = call_error(self, failure_of_block(left), None, frees)
         self._record("failed", None, error.failure)
         return error
 
     def _broke(self, attempt: Attempt, failure: Failure) -> CallError:
         """A stream broke off for good, whatever became of those who were to go on with it: record it, and say why."""
         self._record("interrupted", attempt, failure)
-        return self._error(failure, attempt.candidate, None)
-
-    def _error(self, failure: Failure, candidate: Candidate | None, frees: float | None) -> CallError:
-        policy = POLICIES[failure.kind]
-        kinds = {pair[1].kind for pair in self.failures} or {failure.kind}
-        availability = None
-        if kinds == {"rate_limited"}:
-            availability = "capacity_exhausted"
-        elif kinds <= {"overloaded", "unavailable", "timeout"}:
-            availability = "temporarily_unavailable"
-        retry_after = frees
-        if retry_after is None and policy.passing:
-            retry_after = failure.retry_after
-        hopeless = not policy.passing or (retry_after is not None and retry_after > _RETRY_HINT)
-        previous = tuple((c.endpoint.provider_name, f) for c, f in self.failures if f is not failure)
-        return CallError(
-            failure,
-            provider="" if candidate is None else candidate.endpoint.provider_name,
-            previous=previous,
-            retry_after=retry_after if policy.passing else None,
-            should_retry=False if hopeless else None,
-            availability=availability,
-            generation=self.call.id,
-            models=self.call.facts.models,
-        )
+        return call_error(self, failure, attempt.candidate, None)
 
     def _record(self, state: State, attempt: Attempt | None, failure: Failure | None = None) -> None:
         """Write the generation: durable before the client sees the last byte."""
         self._ended = True
-        engine, call = self.engine, self.call
         if self.hedged:
             self.records.sort(key=attrgetter("number"))
-        generation = Generation(
-            call.id,
-            state,
-            call.caller.workspace,
-            call.caller.api_key,
-            call.operation,
-            call.dialect,
-            call.facts.models[0],
-            call.created,
-            call.facts.stream,
-            attempts=self.records,
-            duration=engine.clock.monotonic() - call.started,
-            seed=call.seed,
-            snapshot=self.snapshot.hash,
-            figures={} if self.plan is None else figures_of(call, self.plan, self.snapshot.routing.preferences),
-            origin=call.headers.get("http-referer", ""),
-        )
-        if failure is not None:
-            generation.error = failure.kind
-        if attempt is not None:
-            endpoint, progress = attempt.candidate.endpoint, attempt.progress
-            generation.model, generation.provider, generation.endpoint = endpoint.model, endpoint.provider, endpoint.key
-            generation.is_byok = attempt.candidate.section != "pool"
-            answer, first = attempt.answer, attempt.first_token
-            bill = attempt.bill() if answer is None else answer.bill()
-            generation.usage, generation.cost = bill.usage, None if bill.cost is None else bill.cost.total
-            if self.broken is not None:
-                first = self.broken[0].first_token
-            if first is not None:
-                generation.latency = first - call.started
-            generation.finish_reason, generation.native_finish_reason = progress.finish, progress.native_finish
-            generation.upstream_id = progress.upstream_id
-            generation.dropped, generation.applied = list(attempt.dropped), list(attempt.applied)
-        generation.estimated = any(r.usage is not None and r.usage.estimated for r in self.records)
-        engine.journal.ended(generation)
-
-
-def _failure_of_block(left: Exhausted) -> Failure:
-    """What the client sees where nothing was tried: why the best-ranked candidate is out."""
-    if left.block is None:
-        return Failure(kind="timeout", message="the call's time was over before it could be tried")
-    return Failure(kind=left.block.kind, message=left.block.reason)
+        self.engine.journal.ended(generation_of(self, state, attempt, failure))

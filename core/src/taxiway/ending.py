@@ -1,0 +1,88 @@
+"""How a call ends: what its client is told where it failed, and what is recorded of it."""
+
+from typing import TYPE_CHECKING, Final
+
+from taxiway.failures import POLICIES
+from taxiway.outcome import CallError, Failure, Generation
+from taxiway.replan import figures_of
+
+if TYPE_CHECKING:
+    from taxiway.attempt import Attempt
+    from taxiway.candidate import Candidate
+    from taxiway.outcome import State
+    from taxiway.picks import Exhausted
+    from taxiway.run import Run
+
+_RETRY_HINT: Final = 60.0
+"""Above this, in seconds, an SDK that waits as told would hang: it is told not to retry."""
+
+
+def call_error(run: "Run", failure: Failure, candidate: "Candidate | None", frees: float | None) -> CallError:
+    """Return what the client of a call that failed is told. `frees`: in how many seconds something can be tried again."""
+    policy = POLICIES[failure.kind]
+    kinds = {pair[1].kind for pair in run.failures} or {failure.kind}
+    availability = None
+    if kinds == {"rate_limited"}:
+        availability = "capacity_exhausted"
+    elif kinds <= {"overloaded", "unavailable", "timeout"}:
+        availability = "temporarily_unavailable"
+    retry_after = frees
+    if retry_after is None and policy.passing:
+        retry_after = failure.retry_after
+    hopeless = not policy.passing or (retry_after is not None and retry_after > _RETRY_HINT)
+    previous = tuple((c.endpoint.provider_name, f) for c, f in run.failures if f is not failure)
+    return CallError(
+        failure,
+        provider="" if candidate is None else candidate.endpoint.provider_name,
+        previous=previous,
+        retry_after=retry_after if policy.passing else None,
+        should_retry=False if hopeless else None,
+        availability=availability,
+        generation=run.call.id,
+        models=run.call.facts.models,
+    )
+
+
+def failure_of_block(left: "Exhausted") -> Failure:
+    """What the client sees where nothing was tried: why the best-ranked candidate is out."""
+    if left.block is None:
+        return Failure(kind="timeout", message="the call's time was over before it could be tried")
+    return Failure(kind=left.block.kind, message=left.block.reason)
+
+
+def generation_of(run: "Run", state: "State", attempt: "Attempt | None", failure: Failure | None) -> Generation:
+    """Return what is recorded of a call. `attempt`: the one that served it, or came furthest."""
+    call = run.call
+    generation = Generation(
+        call.id,
+        state,
+        call.caller.workspace,
+        call.caller.api_key,
+        call.operation,
+        call.dialect,
+        call.facts.models[0],
+        call.created,
+        call.facts.stream,
+        attempts=run.records,
+        duration=run.engine.clock.monotonic() - call.started,
+        seed=call.seed,
+        snapshot=run.snapshot.hash,
+        figures={} if run.plan is None else figures_of(call, run.plan, run.snapshot.routing.preferences),
+        origin=call.headers.get("http-referer", ""),
+    )
+    if failure is not None:
+        generation.error = failure.kind
+    if attempt is not None:
+        endpoint, progress = attempt.candidate.endpoint, attempt.progress
+        generation.model, generation.provider, generation.endpoint = endpoint.model, endpoint.provider, endpoint.key
+        generation.is_byok = attempt.candidate.section != "pool"
+        answer = attempt.answer
+        bill, first = (attempt.bill(), attempt.first_token) if answer is None else (answer.bill(), answer.first_token)
+        generation.usage, generation.cost = bill.usage, None if bill.cost is None else bill.cost.total
+        if first is not None:
+            generation.latency = first - call.started
+        generation.finish_reason, generation.native_finish_reason = progress.finish, progress.native_finish
+        generation.upstream_id = progress.upstream_id
+        generation.dropped, generation.applied = list(attempt.dropped), list(attempt.applied)
+    generation.estimated = any(r.usage is not None and r.usage.estimated for r in run.records)
+    return generation
