@@ -10,11 +10,17 @@ from taxiway_cli.main import main
 
 
 def played(scenario: str, *options: str) -> dict[str, Any]:
-    """Play a scenario by the command; return its one run, with the report's step beside it."""
+    """Play a scenario of one run; return it, with the report's step beside it."""
+    (run,) = played_all(scenario, *options)
+    return run
+
+
+def played_all(scenario: str, *options: str) -> list[dict[str, Any]]:
+    """Play a scenario by the command."""
     result = CliRunner().invoke(main, ["simulator", "replay", "--scenario", scenario, "--json", "-", *options])
     assert result.exit_code == 0, result.output
     report = json.loads(result.output)
-    return {**report["runs"][0], "step": report["step_seconds"]}
+    return [{**run, "step": report["step_seconds"]} for run in report["runs"]]
 
 
 def between(run: dict[str, Any], endpoint: str, start: float, end: float) -> list[tuple[int, int]]:
@@ -63,3 +69,10 @@ def test_a_brown_out_is_avoided_within_fifteen_seconds():
     assert run["failed"] == 0
     out = between(run, "cheap:chat", 75, 120)
     assert sum(attempts for attempts, _ in out) < 0.05 * sum(calls for _, calls in out)
+
+
+def test_a_second_attempt_halves_the_slowest_first_tokens_for_little_money():
+    plain, hedged = played_all("hedging", "--rate", "200", "--duration", "6m")
+    assert plain["failed"] == hedged["failed"] == 0
+    assert hedged["first_token"]["p99"] <= 0.5 * plain["first_token"]["p99"]
+    assert plain["cost_usd"] < hedged["cost_usd"] <= 1.08 * plain["cost_usd"]
