@@ -84,6 +84,17 @@ def test_failures_retries_and_limits_are_counted_where_they_happen():
     assert sum(map(sum, run["timeline"]["attempts"].values())) == run["attempts"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "failure"), [("cut", "unavailable"), ("truncated", "unavailable"), ("stall", "timeout")]
+)
+def test_a_stream_that_breaks_before_the_client_has_all_of_it_is_a_failure(kind, failure):
+    broken = provider("cheap", faults=[{"kind": kind, "at": "10s", "lasts": "20s", "after": 3}])
+    (run,) = told(play(world(broken), PRICE, asks(), seed=1))["runs"]
+    begun = sum(10 <= ask.at < 30 for ask in asks())
+    assert run["failures"] == {failure: begun}
+    assert run["first_token"]["p99"] == pytest.approx(0.3125), "it had begun"
+
+
 def test_first_tokens_are_what_clients_waited_for():
     slow = provider("cheap", pace={"first_token": "2s", "tokens_per_second": 10})
     (run,) = told(play(world(slow), PRICE, asks(), seed=1))["runs"]

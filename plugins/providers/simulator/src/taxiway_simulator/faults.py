@@ -89,12 +89,11 @@ def _first(script: Script, tokens: int) -> list[Part]:
         return [Part(0.0, body[: len(body) // 2])]
     kept: list[Part] = []
     for part in script.parts:
-        if part.token:
-            if not tokens:
-                break
-            tokens -= 1
+        if part.tokens and tokens <= 0:
+            break
+        tokens -= part.tokens
         kept.append(part)
-        if part.token and not tokens:
+        if part.tokens and tokens <= 0:
             break
     # What is short of that many tokens lacks its end at least.
     return kept[: len(script.parts) - 1]

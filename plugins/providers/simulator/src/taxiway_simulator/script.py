@@ -14,11 +14,11 @@ nothing more comes; `refused` and `unreachable`: there never was a connection.""
 
 @frozen
 class Part:
-    """Bytes of the body, that many seconds after what came before; whether they carry a token."""
+    """Bytes of the body, that many seconds after what came before; how many tokens they carry."""
 
     delay: float
     data: bytes
-    token: bool = False
+    tokens: int = 0
 
 
 @define(eq=False)

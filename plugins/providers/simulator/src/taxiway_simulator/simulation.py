@@ -147,7 +147,7 @@ class Simulation:
             told = request.wire.complete(reply, request.asked)
             return self._spoilt(request, whole(200, headers, told, first + length * each))
         events = request.wire.stream(reply, request.asked)
-        parts = [Part(each * tokens, data, tokens > 0) for tokens, data in events]
+        parts = [Part(each * tokens, data, tokens) for tokens, data in events]
         head = HttpHead(200, {"content-type": request.wire.content_type, **headers})
         return self._spoilt(request, Script(wait=first, head=head, parts=parts, stream=True))
 

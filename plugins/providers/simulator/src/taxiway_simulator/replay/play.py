@@ -58,13 +58,13 @@ async def _play(world: World, run: Run, asks: Sequence[Ask], seed: int) -> Playe
         played = Played(run, clock.now())
         # No spool: in virtual time there is no disk.
         router.engine.journal = _Kept(played.generations)
-        refused: list[InvalidRequest] = []
-        async with asyncio.TaskGroup() as clients:
+        clients = _Clients(router, begin, played)
+        async with asyncio.TaskGroup() as group:
             for number, ask in enumerate(asks, 1):
                 await clock.sleep(max(0.0, begin + ask.at - clock.monotonic()))
-                clients.create_task(_client(router, ask, number, begin, played.answers, refused))
-        if refused and len(refused) == len(asks):
-            raise refused[0]
+                group.create_task(clients.call(ask, number))
+        if clients.refused and len(clients.refused) == len(asks):
+            raise clients.refused[0]
         providers = router.snapshot.providers.items()
         played.seen = {slug: list(one.simulation.log) for slug, one in providers if isinstance(one, SimulatorProvider)}
     return played
@@ -80,37 +80,44 @@ class _Kept(Journal):
         self._generations.append(generation)
 
 
-async def _client(
-    router: Router, ask: Ask, number: int, begin: float, answers: list[Answer], refused: list[InvalidRequest]
-) -> None:
-    asked = router.clock.monotonic()
-    first: list[float] = []
-    failure = ""
-    try:
-        failure = await _ask(router, ask, number, first)
-    except CallError as error:
-        failure = error.failure.kind
-    except InvalidRequest as error:
-        failure = "invalid_request"
-        refused.append(error)
-    answers.append(
-        Answer(asked - begin, first[0] - asked if first else None, router.clock.monotonic() - asked, failure)
-    )
+@define(eq=False)
+class _Clients:
+    """Those who call. `refused`: calls that could not even be planned."""
 
+    _router: Router
+    _begin: float
+    _played: Played
+    refused: list[InvalidRequest] = field(factory=list)
 
-async def _ask(router: Router, ask: Ask, number: int, first: list[float]) -> str:
-    """Ask, and note when the first token comes. Returns the kind of a failure that came after it. Raises CallError."""
-    body = ask.body(number)
-    if ask.operation == "embeddings":
-        await router.embed(**body)
-        return ""
-    if not ask.stream:
-        await router.chat(**body)
-        return ""
-    last: dict[str, Any] = {}
-    async for chunk in router.stream(**body):
-        if not first and any(choice["delta"].get("content") for choice in chunk.get("choices") or ()):
-            first.append(router.clock.monotonic())
-        last = chunk
-    error = last.get("error")
-    return "" if error is None else str((error.get("metadata") or {}).get("error_type") or "interrupted")
+    async def call(self, ask: Ask, number: int) -> None:
+        """Make a call, and note what came of it."""
+        clock = self._router.clock
+        asked = clock.monotonic()
+        first: list[float] = []
+        try:
+            failure = await self._ask(ask, number, first)
+        except CallError as error:
+            failure = error.failure.kind
+        except InvalidRequest as error:
+            failure = "invalid_request"
+            self.refused.append(error)
+        waited = first[0] - asked if first else None
+        self._played.answers.append(Answer(asked - self._begin, waited, clock.monotonic() - asked, failure))
+
+    async def _ask(self, ask: Ask, number: int, first: list[float]) -> str:
+        """Ask, and note when the first token comes. Returns the kind of a failure that came after it."""
+        router, body = self._router, ask.body(number)
+        if not ask.stream or ask.operation == "embeddings":
+            await (router.embed(**body) if ask.operation == "embeddings" else router.chat(**body))
+            return ""
+        last: dict[str, Any] = {}
+        async for chunk in router.stream(**body):
+            if not first and any(choice["delta"].get("content") for choice in chunk.get("choices") or ()):
+                first.append(router.clock.monotonic())
+            last = chunk
+        if "error" not in last:
+            return ""
+        # A client's word for it is OpenRouter's; the record has ours, as for all other failures.
+        return (
+            next((one.error for one in reversed(self._played.generations) if one.id == last["id"]), "") or "interrupted"
+        )
