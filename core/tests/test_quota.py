@@ -238,6 +238,45 @@ def test_calls_of_one_instant_are_each_taken_off_once(quotas):
     assert free(quotas, one, 1.1) == 2
 
 
+def test_what_an_earlier_call_gives_back_was_never_taken_off(quotas):
+    """What is left was stated to the second call: the first had not reached the provider, and never will."""
+    one = candidate()
+    first, second, _ = [quotas.reserve(one, 1, 1, number * 0.1) for number in range(3)]
+    first.release(0.5)
+    quotas.learn(second, [requests(10, reset=30)], 1.0, EPOCH)
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.09)
+
+
+def test_a_late_settlement_of_an_earlier_call_does_not_stand_for_later_ones(quotas):
+    one = candidate(charges="reserve-max")
+    first, second, _ = [quotas.reserve(one, 100, 400, number * 0.1) for number in range(3)]
+    first.settle(Usage(input=100), 0.5)
+    hint = QuotaHint(unit="tokens", limit=10_000, remaining=2000, reset=EPOCH + 30)
+    quotas.learn(second, [hint], 1.0, EPOCH)
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.15)
+
+
+def test_after_a_window_that_was_used_up_the_next_one_is_not_stormed(quotas):
+    """A tenth at once, the rest at twice the even rate; who can't wait is not held back."""
+    one = candidate()
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(0, limit=60, reset=19, window=60)], 0.0, EPOCH)
+    taken = 0
+    while not isinstance(room := quotas.room(one, 1, 1, 20.0), Block):
+        quotas.reserve(one, 1, 1, 20.0)
+        taken += 1
+    assert (taken, room.soft) == (6, True)
+    assert 20.0 < room.until <= 20.5
+    assert not isinstance(quotas.room(one, 1, 1, room.until), Block)
+    assert free(quotas, one, 20.0) == 54
+
+
+def test_a_window_of_which_something_was_left_is_not_paced(quotas):
+    one = candidate()
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(1, limit=60, reset=19, window=60)], 0.0, EPOCH)
+    quotas.reserve(one, 1, 1, 20.0)
+    assert quotas.room(one, 1, 1, 20.0) == pytest.approx(59 / 60)
+
+
 def test_what_was_given_back_meanwhile_is_not_taken_off(quotas):
     one = candidate()
     first, *others = [quotas.reserve(one, 1, 1, number * 0.01) for number in range(5)]

@@ -31,6 +31,11 @@ _NEAR: Final = 0.9
 _LEAST_HOLD: Final = 4.0
 _LONGEST_HOLD: Final = 2 * MINUTE
 _DECLINES: Final = 6
+_FIXES: Final = 256
+"""More corrections than that within one attempt are forgotten."""
+_AT_ONCE: Final = 0.1
+_PACE: Final = 2.0
+"""After a window that was used up, this share of the next one goes at once, the rest at that many times the even rate."""
 _MOVED: Final = 3.0
 """By how many seconds a window's end may seem to move, though it doesn't."""
 
@@ -127,8 +132,8 @@ class Stated:
     """A limit that its provider counts and states: a bucket that refills steadily, or a window that begins anew at `reset`.
 
     `number` is that of the reservation whose reply stated it: `level` is what was left then, less what was reserved later.
-    `limit` is infinite where it is not known, `refill` (a second) 0 for a window. `firm`: it shuts its pool; else it only makes
-    headroom small. `end` is that of a window as it was first stated: where it moves before it has come, the window `rolls`: what was used
+    `limit` is infinite where it is not known, `refill` (a second) 0 for a window. `firm`: it shuts its pool; else it only comes
+    last: where nobody is `sure` of it, and for a while where the window before was used up, and this one `began`. `end` is that of a window as it was first stated: where it moves before it has come, the window `rolls`: what was used
     is free again a window later, each by itself. `used` counts that, where the window is a minute.
     """
 
@@ -142,6 +147,8 @@ class Stated:
     reset: float = math.inf
     refill: float = 0.0
     end: float = -math.inf
+    began: float = -math.inf
+    sure: bool = True
     rolls: bool = False
     used: Window | None = None
     learnt: bool = True
@@ -170,6 +177,8 @@ class Stated:
         if self.refill:
             self.level, self.at = self.room(now), now
         elif now >= self.reset:
+            if self.level < 1 and self.limit < math.inf:
+                self.began = now
             self.level, self.reset, self.number = self.limit, now + self.window, by.pool.count
         if by.number > self.number:
             self.level -= amount
@@ -180,7 +189,15 @@ class Stated:
             return self._most(now) - self.used.total(now)
         if self.refill:
             return min(self.limit, self.level + self.refill * (now - self.at))
-        return self.level if now < self.reset else self.limit
+        left = self.level if now < self.reset else self.limit
+        if now >= self.began + self.window:
+            return left
+        held = max(
+            0.0, self.limit - max(1.0, _AT_ONCE * self.limit) - _PACE * self.limit / self.window * (now - self.began)
+        )
+        # What is held back for a moment is there.
+        self.firm = self.sure and left < 1
+        return left - held
 
     def frees(self, need: float, now: float) -> float:
         """Return when `need` will be left."""
@@ -189,7 +206,11 @@ class Stated:
             return now
         if self.used is not None and self.rolls:
             return min(self.used.falls(self._most(now) - need, now), max(now, self.reset))
-        return now + missing / self.refill + ROUNDING if self.refill else max(now, self.reset)
+        if self.refill:
+            return now + missing / self.refill + ROUNDING
+        if not self.firm and now < self.began + self.window:
+            return now + missing * self.window / (_PACE * self.limit)
+        return max(now, self.reset)
 
     def _most(self, now: float) -> float:
         """Of a rolling window: what we may have used in it, with what others use."""
@@ -201,7 +222,7 @@ class Pool:
     """What is known of one quota pool. `group` are those that it may be one with, `labels` its accounts' names, by their keys. `limits` are the whole account's, `known` what its provider states, `guesses` by unit.
 
     `ledgers` are all of these. `taken` is all that its `count` reservations ever took, corrected; `marks` say how much that was at
-    moments of the last minute, before what was taken then. It is `shut` until then, by reservation `shut_by`. `turn` grows with each use of any pool: the least was longest
+    moments of the last minute, before what was taken then; `fixes` are the latest corrections: at which count, of which reservation. It is `shut` until then, by reservation `shut_by`. `turn` grows with each use of any pool: the least was longest
     unused. `lag`: the shortest time that a reply's head ever took.
     """
 
@@ -214,6 +235,7 @@ class Pool:
     ledgers: "tuple[Sliding | Stated, ...]" = ()
     taken: Amounts = _NOTHING
     marks: deque[tuple[float, Amounts]] = Factory(lambda: deque([(-math.inf, _NOTHING)], _FINE))
+    fixes: deque[tuple[int, int, Amounts]] = Factory(lambda: deque(maxlen=_FIXES))
     count: int = 0
     seen: float = -math.inf
     shut: float = -math.inf
@@ -235,6 +257,16 @@ class Pool:
                 ledger.used = self._recent(unit, now) if guess is None else guess.used
             self._arrange()
         return ledger
+
+    def taken_later(self, by: "Reservation") -> Amounts:
+        """Return what was taken after a reservation; what earlier ones took less or more than they had thought is not of it."""
+        later = [now - then - own for now, then, own in zip(self.taken, by.before, by.amounts, strict=True)]
+        for count, number, changes in reversed(self.fixes):
+            if count < by.number:
+                break
+            if number < by.number:
+                later = list(map(sub, later, changes))
+        return tuple(later)
 
     def is_like(self, stated: Stated) -> bool:
         """Whether the same limit is stated of it as of another pool."""
@@ -318,5 +350,6 @@ class Reservation:
     def _correct(self, used: Amounts, now: float) -> None:
         pool, changes = self.pool, tuple(map(sub, used, self.amounts))
         pool.taken, self.amounts = tuple(map(add, pool.taken, changes)), used
+        pool.fixes.append((pool.count, self.number, changes))
         for ledger in pool.ledgers:
             ledger.count(changes[ledger.unit], self, now)

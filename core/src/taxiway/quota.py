@@ -100,6 +100,8 @@ class Quotas:
         pool, number = reservation.pool, reservation.number
         # Providers reckon when they admit a request, which is sooner than a long reply is there.
         pool.lag = lag = min(pool.lag, now - reservation.at)
+        # What was reserved later is not in what they say.
+        later = pool.taken_later(reservation)
         for hint in hints:
             if hint.unit not in UNITS or hint.remaining is None:
                 continue
@@ -107,12 +109,12 @@ class Quotas:
             ledger = pool.known.get((unit, window)) or pool.stated(unit, window, now)
             if number < ledger.number:
                 continue
-            # What was reserved later is not in it.
-            later = pool.taken[unit] - reservation.before[unit] - reservation.amounts[unit]
             wait = window if hint.reset is None else max(0.0, hint.reset - epoch) + hint.rounding
-            ledger.firm = hint.confidence >= _FIRM
+            ledger.sure = ledger.firm = hint.confidence >= _FIRM
             reset = reservation.at + lag + wait
-            ledger.state(hint.remaining - max(0, later), hint.limit, hint.refill or 0.0, reservation.at, reset, now)
+            ledger.state(
+                hint.remaining - max(0, later[unit]), hint.limit, hint.refill or 0.0, reservation.at, reset, now
+            )
             ledger.number = number
             if unit == 0 and ledger.limit < math.inf and len(self._groups[pool.group].pools) > 1:
                 self._compare(pool, ledger, hint.remaining, reservation)
