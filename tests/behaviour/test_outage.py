@@ -33,8 +33,8 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(*faults, names=NAMES, keys=1, seed=1, **config):
-    """The first provider has the faults, and so many keys."""
+async def scene(*faults, names=NAMES, keys=1, quota=None, seed=1, **config):
+    """The first provider has the faults, so many keys, and a quota of each."""
     model = {"id": "gpt-4o-mini", "slug": MODEL, "price": {"input": 1.0, "output": 2.0}}
     clock = VirtualClock()
     own = {name: [f"{name}-key-{number}" for number in range(keys if name == names[0] else 1)] for name in names}
@@ -42,6 +42,7 @@ async def scene(*faults, names=NAMES, keys=1, seed=1, **config):
         {"use": "simulator", "slug": name, "models": [model], "pace": PACE, "keys": own[name], "faults": faults}
         for name, faults in zip(names, [list(faults), [], []], strict=False)
     ]
+    providers[0]["quota"] = quota or {}
     credentials = [{"provider": name, "label": key, "settings": {"key": key}} for name in names for key in own[name]]
     whole = {"providers": providers, "credentials": credentials, **config}
     async with Router.from_dict(whole, clock=clock, random=Random(seed)) as router:
@@ -203,3 +204,15 @@ async def test_an_open_breaker_without_traffic_is_probed_once_a_minute():
         free = [at for at in bench.requests("dead") if at > 60]
         assert 7 <= len(free) <= 10
         assert max(free) < 13 * 60, "once it was good no more are needed"
+
+
+@pytest.mark.parametrize("told", [{}, {"tells": "refusals"}])
+@virtual_time
+async def test_a_provider_whose_limits_are_used_up_for_the_day_is_told_of(caplog, told):
+    async with scene(names=("dead",), quota={"requests": 3, "window": "6h", **told}) as bench:
+        assert await load(bench.router, 1, 5) == {"whole": 3, "rate_limited": 2}
+        await asyncio.sleep(60)
+        assert caplog.text.count("accounts_out: dead") == 1
+        await asyncio.sleep(7 * 3600)
+        assert await load(bench.router, 1, 1) == {"whole": 1}
+    assert caplog.text.count("accounts_out") == 1

@@ -240,7 +240,9 @@ async def test_before_the_first_token_failover_is_silent_over_http(keys, fault):
 @pytest.mark.parametrize("fault", AFTER, ids=lambda fault: fault["kind"])
 @pytest.mark.real_time
 async def test_after_the_first_token_the_stream_ends_with_an_error_over_http(keys, fault):
-    async with over_http(fault, routing=TIMEOUTS) as bench, gateway(bench.router) as front:
+    # Slowly: what comes in one piece with its failure is sent to nobody.
+    pace = {"first_token": "5ms", "tokens_per_second": 20}
+    async with over_http(fault, pace=pace, routing=TIMEOUTS) as bench, gateway(bench.router) as front:
         raw = await raw_stream(front)
     assert b"[DONE]" not in raw
     events = [json.loads(line[6:]) for line in raw.split(b"\n") if line.startswith(b"data: ")]

@@ -137,8 +137,14 @@ class Quotas:
         return pool.shut
 
     def closed(self, now: float) -> frozenset[str]:
-        """Return the pools that stay shut for a long time: a limit of a day is used up."""
-        return frozenset(name for name, pool in self._pools.items() if pool.shut - now > _LONG)
+        """Return the pools that take nothing for a long time: a limit of a day is used up."""
+        then = now + _LONG
+        return frozenset(
+            name
+            for name, pool in self._pools.items()
+            if pool.shut > then
+            or any(one.firm and one.room(now) < 1 and one.frees(1, now) > then for one in pool.ledgers)
+        )
 
     def _find(self, candidate: Candidate) -> Pool:
         """Return the pool that a candidate draws from, and remember it. What names limits first sets them for the whole account."""

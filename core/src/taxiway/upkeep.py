@@ -22,7 +22,7 @@ _NAMED: Final = 3
 
 @define(eq=False)
 class Upkeep:
-    """Looks after what is shut, while anything is: an idle router has no timer."""
+    """Looks after what is shut, while anything is: else a router has no timer."""
 
     engine: "Engine"
     verifier: Verifier
@@ -43,17 +43,20 @@ class Upkeep:
 
     async def _watch(self) -> None:
         engine, verifier = self.engine, self.verifier
-        while engine.health.troubled:
+        trouble = True
+        while trouble:
             await engine.clock.sleep(_PULSE * engine.random.uniform(*SPREAD))
             now = engine.clock.monotonic()
             for scope, candidate in engine.health.due(now):
                 (verifier.again if scope == "account" else verifier.prove)(candidate)
-            engine.alert([*engine.health.alerts(), *self._news(now)])
+            closed = engine.quotas.closed(now)
+            engine.alert([*engine.health.alerts(), *self._news(closed)])
+            trouble = engine.health.troubled or bool(closed)
 
-    def _news(self, now: float) -> Iterable[Alert]:
-        """Say, once, of which provider no account is left."""
+    def _news(self, closed: frozenset[str]) -> Iterable[Alert]:
+        """Say, once, of which provider no account is left: all are shut, or their quota pools `closed` for long."""
         engine = self.engine
-        shut = engine.health.shut_accounts | engine.quotas.closed(now)
+        shut = engine.health.shut_accounts | closed
         if shut == self._shut:
             return
         before, self._shut, self._out = self._out, shut, frozenset(_without(engine.snapshot, shut))
