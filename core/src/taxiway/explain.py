@@ -1,6 +1,7 @@
 """Why a call goes where it goes: every candidate with its place, or the reason why it is out."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final, Self
 
 from attrs import asdict, frozen
@@ -12,6 +13,7 @@ from taxiway.draws import Draws
 from taxiway.errors import InvalidRequest
 from taxiway.gates import Block
 from taxiway.health import Health
+from taxiway.names import asked
 from taxiway.outcome import CallError
 from taxiway.picks import Plan, Tried
 from taxiway.planner import Notes, plan
@@ -102,12 +104,16 @@ def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now:
     """Plan the call once more, with a recorder. Nothing is reserved."""
     notes = Notes()
     rows: list[Row] = []
-    problem = None
+    problem, strategies = None, snapshot.strategies
     try:
         planned = plan(call, snapshot, health.view(now, quotas, peek=True), Draws(), notes)
     except (InvalidRequest, CallError) as error:
         problem = str(error)
     else:
+        if snapshot.named_strategies:
+            every = asked(snapshot, call.caller.workspace, call.facts.models)
+            own = (one.strategies for one in every)
+            strategies = tuple(chain.from_iterable(snapshot.strategies if some is None else some for some in own))
         for _, offers in planned.models:
             for offer in offers:
                 said = notes.said.get(offer, ())
@@ -117,7 +123,7 @@ def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now:
         rows += [_row(call, quotas, now, candidate, None, reason) for candidate in offer.candidates]
     return Explanation(
         models=call.facts.models,
-        strategies=tuple(name for name, _ in snapshot.strategies),
+        strategies=tuple(dict(strategies)),
         cycle=snapshot.routing.cycling,
         seed=call.seed,
         snapshot=snapshot.hash,

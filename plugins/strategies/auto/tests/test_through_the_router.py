@@ -54,6 +54,9 @@ async def test_a_call_goes_to_the_model_for_its_complexity_and_there_as_the_next
             f"acme/{name}" for name in ("middle", "middle", "big", "big", "small", "small")
         ]
         assert plan.rows[0].reason.startswith("complexity 0.40: acme/middle")
+        assert plan.strategies == ("auto", "price")
+        other = await ask.router.explain(model="acme/big", messages=[{"role": "user", "content": HARD}])
+        assert other.strategies == ("price",)
 
 
 @virtual_time

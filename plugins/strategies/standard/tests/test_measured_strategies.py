@@ -88,8 +88,8 @@ def test_an_outage_comes_after_all_others_however_fast():
 
 def test_uptime_is_in_steps_so_that_the_next_strategy_decides_between_equals():
     a, b, c, d = endpoints = make_endpoints(4)
-    rows = ranked(UptimeStrategy(Uptime()), endpoints, successes={a: 0.981, b: 1.0, c: 0.98, d: 0.5})
-    assert scores(rows) == [0.0, 0.0, 1.0, 25.0]
+    rows = ranked(UptimeStrategy(Uptime()), endpoints, successes={a: 0.981, b: 1.0, c: 0.9, d: 0.5})
+    assert scores(rows) == [0.0, 0.0, 5.0, 25.0]
     assert rows[0].why == "98.1% succeeded"
 
 

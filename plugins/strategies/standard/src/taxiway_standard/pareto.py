@@ -1,6 +1,6 @@
 """The strategy `pareto`: endpoints that another one beats in everything come last."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
 from random import Random
@@ -72,10 +72,10 @@ def _front(figures: Sequence[_Figures]) -> set[_Figures]:
         if after and worst[after - 1] <= worse:
             continue
         front.add(figure)
-        at = bisect_left(waits, wait)
-        while after < len(worst) and worst[after] >= worse:
-            after += 1
-        waits[at:after], worst[at:after] = [wait], [worse]
+        end = after
+        while end < len(worst) and worst[end] >= worse:
+            end += 1
+        waits[after:end], worst[after:end] = [wait], [worse]
     return front
 
 
