@@ -11,7 +11,7 @@ from attrs import frozen
 from taxiway.chat import CHAT
 from taxiway.embeddings import EMBEDDINGS
 from taxiway.errors import InvalidRequest
-from taxiway.outcome import CallError, Failure
+from taxiway.outcome import CallError, call_error_of
 from taxiway.router import Router
 from taxiway.secret import Secret
 from taxiway_gateway.app import App
@@ -97,10 +97,8 @@ class _Telling:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, InvalidRequest):
-            error = CallError(Failure(kind="invalid_request", message=str(error), field=error.field or None))
-        if isinstance(error, CallError):
-            status, body = self._client.error(error)
+        if isinstance(error, CallError | InvalidRequest):
+            status, body = self._client.error(call_error_of(error))
             raise Refusal(status, body["error"]) from None
 
 

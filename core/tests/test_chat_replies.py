@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from taxiway.chat import CHAT
 from taxiway.chat_usage import usage_of
+from taxiway.errors import UnknownModel
 from taxiway.money import Cost, Price
-from taxiway.outcome import Bill, CallError, Failure
+from taxiway.outcome import Availability, Bill, CallError, Failure, call_error_of
 from taxiway.sse import SseParser
 from taxiway.testing.dialect import JSON, make_call, make_candidate, make_endpoint
 from taxiway.usage import Usage
@@ -165,8 +166,7 @@ def test_an_error_tells_what_was_tried_and_when_to_come_back():
             ("Third", Failure(kind="timeout", message="y")),
         ),
         retry_after=3.0,
-        availability="capacity_exhausted",
-        models=("acme/model-1",),
+        availability=Availability(code="capacity_exhausted", models=("acme/model-1",), providers=("acme", "other")),
     )
     status, body = CHAT.client.error(error)
     assert status == 429
@@ -187,6 +187,7 @@ def test_an_error_tells_what_was_tried_and_when_to_come_back():
                 "code": "capacity_exhausted",
                 "retryable": True,
                 "requested_models": ["acme/model-1"],
+                "affected_providers": ["acme", "other"],
                 "retry_after": 3.0,
             },
         }
@@ -194,11 +195,15 @@ def test_an_error_tells_what_was_tried_and_when_to_come_back():
 
 
 def test_an_unknown_model_is_the_requests_mistake():
-    failure = Failure(kind="not_found", message="x/y is not a valid model ID", field="model")
-    status, body = CHAT.client.error(CallError(failure, availability="model_not_found", models=("x/y",)))
+    status, body = CHAT.client.error(call_error_of(UnknownModel("x/y", "nobody serves it", ["x/z"])))
     assert status == body["error"]["code"] == 400
     assert body["error"]["param"] == "model"
-    assert body["error"]["availability"]["retryable"] is False
+    assert body["error"]["availability"] == {
+        "code": "model_not_found",
+        "retryable": False,
+        "requested_models": ["x/y"],
+        "fallback_models": ["x/z"],
+    }
 
 
 def test_usage_is_cut_into_disjoint_parts():

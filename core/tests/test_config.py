@@ -12,6 +12,7 @@ from taxiway import ConfigError, Limits, Preferences, Price, Problem, Secret
 from taxiway.clock import Duration
 from taxiway.config import LATER, load, read
 from taxiway.converter import structure
+from taxiway.preferences import MaxPrice, Sort
 from taxiway.routing import Hedge, Routing
 from taxiway.snapshot import Snapshot
 from taxiway.tables import ModelTable
@@ -166,9 +167,67 @@ def test_what_is_right_of_a_table_with_mistakes_is_read_all_the_same():
     }
     config = read(tables)
     assert len(config.problems) == 5
-    assert config.routing == Routing(strategies=("nearest",), preferences=Preferences(only=("one",)))
+    assert config.routing == Routing(strategies=("nearest",), preferences=Preferences(ceiling=("one",)))
     assert config.models == {"a/b": ModelTable(context=1)}
     assert [credential.id for credential in config.credentials] == ["one/a"]
+
+
+def test_routing_has_the_forms_of_a_requests_provider_object():
+    table = {
+        "only": ["a"],
+        "ignore": ["b"],
+        "zdr": True,
+        "data_collection": "deny",
+        "require_parameters": True,
+        "enforce_distillable_text": True,
+        "quantizations": ["fp8", "unknown"],
+        "sort": {"by": "latency", "partition": "none"},
+        "max_price": {"prompt": 1, "request": 0.25},
+        "preferred_min_throughput": 50,
+        "preferred_max_latency": {"p90": 2.5},
+    }
+    assert parse({"routing": table}).routing.preferences == Preferences(
+        ceiling=("a",),
+        ignore=("b",),
+        zdr=True,
+        data_collection=False,
+        require_parameters=True,
+        distillable=True,
+        quantizations=("fp8", "unknown"),
+        sort=Sort("latency", "none"),
+        max_price=MaxPrice(prompt=1e-6, request=0.25),
+        preferred_min_throughput={0.5: 50.0},
+        preferred_max_latency={0.9: 2.5},
+    )
+    assert parse({"routing": {"sort": "price"}}).routing.preferences.sort == Sort("price")
+
+
+@pytest.mark.parametrize(
+    ("table", "path", "said"),
+    [
+        ({"sort": "prize"}, "sort", "must be one of price, throughput, latency, exacto"),
+        (
+            {"sort": {"by": "prize"}},
+            "sort.by",
+            'must be "price" or "throughput" or "latency" or "exacto"; did you mean "price"?',
+        ),
+        (
+            {"max_price": {"promt": 1}},
+            "max_price.promt",
+            "is not a known field; there is prompt, completion, request, image, audio",
+        ),
+        ({"max_price": {"prompt": -1}}, "max_price.prompt", "must be a number, not below 0"),
+        (
+            {"preferred_max_latency": {"p95": 1}},
+            "preferred_max_latency.p95",
+            "is not a known field; there is p50, p75, p90, p99",
+        ),
+        ({"quantizations": ["fp9"]}, "quantizations[0]", 'is not a known name; did you mean "fp8"?'),
+        ({"data_collection": "no"}, "data_collection", 'must be "allow" or "deny"'),
+    ],
+)
+def test_mistakes_in_the_defaults_of_a_provider_object_have_their_place(table, path, said):
+    assert problems({"routing": table}) == {f"routing.{path}": said}
 
 
 @pytest.mark.parametrize("table", sorted(LATER))
@@ -179,8 +238,6 @@ def test_tables_of_later_are_not_built_yet(table):
 @pytest.mark.parametrize(
     ("raw", "path", "said"),
     [
-        ({"routing": {"sort": "price"}}, "routing.sort", "is not built yet"),
-        ({"credentials": [{"provider": "a", "zdr": True}]}, "credentials[0].zdr", "is not built yet"),
         ({"gateway": {"apps": []}}, "gateway.apps", "is not built yet"),
     ],
 )

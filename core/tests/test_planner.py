@@ -121,7 +121,7 @@ def test_a_given_order_stands_above_a_sort() -> None:
 def test_an_order_that_names_nobody_and_allows_no_fallbacks_leaves_nothing() -> None:
     with pytest.raises(CallError, match="not in provider") as caught:
         tried(call(order=("b",), allow_fallbacks=False), snapshot(offer(endpoint("a"))))
-    assert caught.value.availability == "no_endpoints"
+    assert caught.value.availability.code == "no_endpoints"
 
 
 def test_without_fallbacks_only_that_endpoint_is_left_that_led_without_own_keys() -> None:
@@ -232,7 +232,9 @@ def test_what_a_strategy_leaves_out_is_told() -> None:
     served = snapshot(offer(endpoint("a")), offer(endpoint("b")), strategies=(("listed", Listed("a")),))
     notes = Notes()
     assert tried(call(), served, notes=notes) == ["b p"]
-    assert [(one.endpoint.provider, why) for one, why in notes.excluded] == [("a", "a strategy leaves it out")]
+    assert [(one.offer.endpoint.provider, one.reason.text) for one in notes.excluded] == [
+        ("a", "a strategy leaves it out")
+    ]
     with pytest.raises(CallError, match="a strategy leaves it out"):
         tried(call(), snapshot(*served.offers["default"][MODEL], strategies=(("listed", Listed("a", "b")),)))
 

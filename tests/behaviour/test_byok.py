@@ -80,7 +80,7 @@ async def test_a_key_for_some_api_keys_or_users_serves_no_other_call():
         ]
         with pytest.raises(CallError, match="not for this caller") as caught:
             await bench.chat(model=BIG, messages=MESSAGES)
-        assert caught.value.availability == "no_endpoints"
+        assert caught.value.availability.code == "no_endpoints"
 
 
 @virtual_time

@@ -31,8 +31,18 @@ if TYPE_CHECKING:
     from taxiway.http import Headers, HttpHead, HttpRequest, Origin
     from taxiway.keystore import Environment, KeyStore
     from taxiway.money import Price
-    from taxiway.outcome import AttemptRecord, Bill, CallError, Failure, Generation, Kind, Outcome, QuotaHint
-    from taxiway.preferences import Preferences
+    from taxiway.outcome import (
+        AttemptRecord,
+        Availability,
+        Bill,
+        CallError,
+        Failure,
+        Generation,
+        Kind,
+        Outcome,
+        QuotaHint,
+    )
+    from taxiway.preferences import MaxPrice, Preferences, Sort
     from taxiway.provider import Carries, Event, InBandError, Provider, Replies
     from taxiway.registration import Closes, Context, NoOptions, Registration, Starts
     from taxiway.router import Router, SyncRouter
@@ -46,13 +56,13 @@ if TYPE_CHECKING:
 
 # fmt: off
 __all__ = [
-    "Account", "ApiKey", "AttemptRecord", "Bill", "Call", "CallError", "Caller", "Candidate", "Carries", "Catalog",
+    "Account", "ApiKey", "AttemptRecord", "Availability", "Bill", "Call", "CallError", "Caller", "Candidate", "Carries", "Catalog",
     "CatalogModel", "Checkpoints", "Client", "Clock", "Closes", "ConfigError", "Context", "Conversation", "Credential",
     "Dialect", "Duration", "Endpoint", "Environment", "Event", "Exchange", "Facts", "Failure", "Fold", "Generation", "Headers",
     "HealthView", "HttpHead", "HttpRequest", "InBandError", "InvalidRequest", "Json", "KeyStore", "KeyStoreError",
-    "Kind", "Limits", "Malformed", "NoOptions", "Observes", "Operation", "Origin", "Outcome", "Outgoing", "PluginError",
+    "Kind", "Limits", "Malformed", "MaxPrice", "NoOptions", "Observes", "Operation", "Origin", "Outcome", "Outgoing", "PluginError",
     "Preferences", "Price", "Problem", "Progress", "Provider", "QuotaHint", "Ranked", "Registration", "Replies",
-    "Router", "Secret", "Section", "Sink", "Spend", "Stamp", "Starts", "Store", "StoreUnavailable", "Strategy",
+    "Router", "Secret", "Section", "Sink", "Sort", "Spend", "Stamp", "Starts", "Store", "StoreUnavailable", "Strategy",
     "SyncRouter", "SystemClock", "TaxiwayError", "Translated", "Translator", "Transport", "TransportError",
     "Unsupported", "Upstream", "Usage", "Workspace", "Writer", "hookimpl", "scrub",
 ]
@@ -69,8 +79,8 @@ _HOMES = {
     "http": "Headers HttpHead HttpRequest Origin",
     "keystore": "Environment KeyStore",
     "money": "Price",
-    "outcome": "AttemptRecord Bill CallError Failure Generation Kind Outcome QuotaHint",
-    "preferences": "Preferences",
+    "outcome": "AttemptRecord Availability Bill CallError Failure Generation Kind Outcome QuotaHint",
+    "preferences": "MaxPrice Preferences Sort",
     "provider": "Carries Event InBandError Provider Replies",
     "registration": "Closes Context NoOptions Registration Starts",
     "router": "Router SyncRouter",

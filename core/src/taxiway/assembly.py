@@ -24,6 +24,9 @@ from taxiway.tables import ModelTable
 _KEY_TIMEOUT: Final = 20.0
 """Seconds that resolving a key may take."""
 
+_FILTERED: Final = "context max_output tier quantization zdr collects distillable".split()
+"""What else filters read of an endpoint."""
+
 _Accounts: TypeAlias = Mapping[str, Sequence[Account]]
 _Endpoints: TypeAlias = Mapping[str, Sequence[tuple[Endpoint, Endpoint]]]
 """By provider: each endpoint as the provider made it, which alone it knows again, and as `[models]` has it."""
@@ -71,7 +74,7 @@ class Parts:
         built, self._made = self.built, await self._accounts()
         accounts = {slug: [self._discovery.known(one) for one in some] for slug, some in self._made.items()}
         endpoints = {
-            slug: [(one, _override(built.config, one)) for one in provider.endpoints(built.catalog, accounts[slug])]
+            slug: [(one, _override(built, one)) for one in provider.endpoints(built.catalog, accounts[slug])]
             for slug, provider in built.providers.items()
         }
         self.snapshot = _snapshot(built, endpoints, accounts)
@@ -185,8 +188,11 @@ def _of_credential(problem: Problem, credential: Credential, path: str) -> Probl
     return Problem(scrub(said), below(path or credential.label, rest))
 
 
-def _override(config: Config, endpoint: Endpoint) -> Endpoint:
+def _override(built: Composition, endpoint: Endpoint) -> Endpoint:
     """`[models]` knows better than catalog and provider, and best what it says of one provider's id."""
+    config, declared = built.config, built.declared.get(endpoint.provider)
+    if declared is not None:
+        endpoint = evolve(endpoint, **declared.changes())
     own = config.models.get(_id(endpoint))
     if own is not None and own.slug is not None:
         endpoint = evolve(endpoint, model=own.slug)
@@ -202,7 +208,7 @@ def _known(table: ModelTable, endpoint: Endpoint) -> Endpoint:
         given["price"] = table.price.price()
     if table.parameters is not None:
         given["unsupported"] = endpoint.unsupported - table.parameters
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes = {name: value for name, value in given.items() if value is not None} | table.changes()
     return evolve(endpoint, **changes) if changes else endpoint
 
 
@@ -276,10 +282,12 @@ def _hash(config: Config, offers: Mapping[str, _Offers]) -> str:
         for model, some in sorted(models.items()):
             for offer in some:
                 endpoint, keys = offer.endpoint, [candidate.account.key for candidate in offer.candidates]
-                what = f"{offer.section} {endpoint.key} {endpoint.price} {endpoint.context}"
+                known = [getattr(endpoint, name) for name in _FILTERED]
                 guards = [_guard(one.account.credential) for one in offer.candidates]
                 guards += map(_guard, offer.closed_by)
-                lines.append(f"{workspace} {model} {what} {keys} {guards}")
+                lines.append(
+                    f"{workspace} {model} {offer.section} {endpoint.key} {endpoint.price} {known} {keys} {guards}"
+                )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 

@@ -113,7 +113,7 @@ class Endpoint:
     known to refuse, `thinking_refuses` those that it refuses besides where it is told to reason. `elsewhere`: parameters whose calls go
     in its best dialect, even if it speaks the client's own. `tier` is the service tier that it runs at ("": the default one).
     `quantization`, `zdr` (no prompt is kept), `collects` (prompts may be kept for training), `caches` (a prompt's beginning costs less when
-    it comes again): None where it is not known.
+    it comes again), `distillable` (its answers may train other models): None where it is not known.
     """
 
     model: str
@@ -143,6 +143,7 @@ class Endpoint:
     zdr: bool | None = None
     collects: bool | None = None
     caches: bool | None = None
+    distillable: bool | None = None
     charges: Charge = "admission"
     quota_group: str = field()
     key: str = field(init=False)

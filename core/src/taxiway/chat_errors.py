@@ -4,14 +4,7 @@ from typing import Final
 
 from taxiway.codec import Json
 from taxiway.failures import POLICIES
-from taxiway.outcome import CallError, Failure
-
-_PERMANENT: Final = {
-    "model_not_found": (400, "invalid_request"),
-    "no_endpoints": (404, "not_found"),
-    "constraint_filtered": (404, "not_found"),
-}
-"""Why nothing could serve, where it is not the attempts that say status and `error_type`."""
+from taxiway.outcome import Availability, CallError, Failure
 
 _RETRYABLE: Final = frozenset({"capacity_exhausted", "temporarily_unavailable"})
 
@@ -29,32 +22,44 @@ def refusal(status: int, error_type: str, message: str) -> Json:
 
 def error_value(error: CallError) -> Json:
     """Return the `error` object: a number as `code` (official clients insist), the rest in `metadata`."""
-    failure, availability = error.failure, error.availability
+    failure = error.failure
     policy = POLICIES[failure.kind]
-    status, error_type = _PERMANENT.get(availability or "", (policy.status, policy.error_type))
     metadata = {
-        "error_type": error_type,
+        "error_type": policy.error_type,
         "provider_name": error.provider or None,
         "provider_code": failure.code,
         "previous_errors": [_previous(provider, earlier) for provider, earlier in error.previous] or None,
     }
     value = {
-        "code": status,
+        "code": policy.status,
         "message": failure.message,
         "metadata": _known(metadata),
         # OpenAI's name for the field that is wrong; its SDK shows it.
         "param": failure.field or None,
     }
-    if availability is not None:
-        value["availability"] = _known(
-            {
-                "code": availability,
-                "retryable": availability in _RETRYABLE,
-                "requested_models": list(error.models),
-                "retry_after": error.retry_after,
-            }
-        )
+    if error.availability is not None:
+        value["availability"] = _availability(error.availability, error.retry_after)
     return _known(value)
+
+
+def _availability(told: Availability, retry_after: float | None) -> Json:
+    """Say why nothing could serve, by OpenRouter's names; what there is nothing to say of is left out."""
+    lists = {
+        "affected_providers": told.providers,
+        "excluded_by": told.excluded_by,
+        "fallback_models": told.fallback_models,
+    }
+    value: Json = {
+        "code": told.code,
+        "retryable": told.code in _RETRYABLE,
+        "requested_models": list(told.models),
+        **{name: list(texts) for name, texts in lists.items() if texts},
+    }
+    if retry_after is not None:
+        value["retry_after"] = retry_after
+    if told.constraint is not None:
+        value["constraint"] = dict(zip(("field", "detail"), told.constraint, strict=True))
+    return value
 
 
 def _previous(provider: str, failure: Failure) -> Json:

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, fields
 
 from taxiway.building import DEFAULT_STORE, Builder
 from taxiway.candidate import Credential
@@ -30,6 +30,7 @@ from taxiway.sink import Sink
 from taxiway.snapshot import Strategies
 from taxiway.store import Store
 from taxiway.strategy import Strategy
+from taxiway.tables import Declared
 from taxiway.transform import Transform
 from taxiway.transport import Transport
 
@@ -39,6 +40,7 @@ DEFAULT_KEY_STORE: Final = "env"
 DEFAULT_FOLDER: Final = Path("~/.taxiway")
 _SLUG: Final = re.compile(r"[a-z0-9]+([-._][a-z0-9]+)*")
 _OWN_DIALECTS: Final = ("chat", "embeddings")
+_DECLARED: Final = frozenset(one.name for one in fields(Declared))
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -54,7 +56,7 @@ class NoCatalog:
 class Composition(Builder):
     """What was built, and with what. `providers` by slug; `credentials` name providers by slug.
 
-    `slugs` has the slugs by all the names that a provider may go by. `found`: the providers whose keys the environment had.
+    `slugs` has the slugs by all the names that a provider may go by, `declared` what its table says of its endpoints. `found`: the providers whose keys the environment had.
     `last_resort`: nothing was found, and something that needs no key serves instead. `warnings` are for people.
     """
 
@@ -62,6 +64,7 @@ class Composition(Builder):
     key_stores: dict[str, KeyStore] = field(factory=dict)
     providers: dict[str, Provider] = field(factory=dict)
     slugs: dict[str, str] = field(factory=dict)
+    declared: dict[str, Declared] = field(factory=dict)
     credentials: list[Credential] = field(factory=list)
     strategies: list[tuple[str, Strategy]] = field(factory=list)
     named_strategies: dict[str, Strategies] = field(factory=dict)
@@ -186,9 +189,14 @@ def _providers(made: Composition) -> None:
             made.problem(f"{other} has the same name; give each a `slug` of its own", path)
             continue
         made.slugs[name] = name
-        if (provider := made.make("provider", raw, path, use)) is not None:
+        said = {key: value for key, value in raw.items() if key in _DECLARED}
+        declared = collect(made.problems, said, Declared, path) if said else None
+        options = {key: value for key, value in raw.items() if key not in said}
+        if (provider := made.make("provider", options, path, use)) is not None:
             if slug and provider.slug != slug:
                 made.problem(f'its slug is always "{provider.slug}"', f"{path}.slug")
+            if declared is not None:
+                made.declared[provider.slug] = declared
             _keep(made, name, provider)
 
 
@@ -260,8 +268,8 @@ def _loaded(made: Composition) -> Iterator[AnyRegistration]:
 def _check_preferences(made: Composition) -> None:
     """Providers that `[routing]` names must be known: one misspelt in `ignore` would go on being used."""
     valid = [*made.slugs, *made.plugins.names("provider")]
-    for name in ("order", "only", "ignore"):
-        for index, slug in enumerate(getattr(made.config.routing.preferences, name)):
+    for name, attribute in (("order", "order"), ("only", "ceiling"), ("ignore", "ignore")):
+        for index, slug in enumerate(getattr(made.config.routing.preferences, attribute)):
             if slug.partition("/")[0] not in valid:
                 made.problem(unknown(slug, valid, "provider"), f"routing.{name}[{index}]")
     routing = made.config.routing

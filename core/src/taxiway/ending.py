@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from taxiway.failures import POLICIES
+from taxiway.failures import POLICIES, availability_of
 from taxiway.outcome import CallError, Failure, Generation
 from taxiway.replan import figures_of
 
@@ -21,11 +21,7 @@ def call_error(run: "Run", failure: Failure, candidate: "Candidate | None", free
     """Return what the client of a call that failed is told. `frees`: in how many seconds something can be tried again."""
     policy = POLICIES[failure.kind]
     kinds = {pair[1].kind for pair in run.failures} or {failure.kind}
-    availability = None
-    if kinds == {"rate_limited"}:
-        availability = "capacity_exhausted"
-    elif kinds <= {"overloaded", "unavailable", "timeout"}:
-        availability = "temporarily_unavailable"
+    providers = tuple(dict.fromkeys(one.endpoint.provider for one, _ in run.failures))
     retry_after = frees
     if retry_after is None and policy.passing:
         retry_after = failure.retry_after
@@ -37,9 +33,8 @@ def call_error(run: "Run", failure: Failure, candidate: "Candidate | None", free
         previous=previous,
         retry_after=retry_after if policy.passing else None,
         should_retry=False if hopeless else None,
-        availability=availability,
+        availability=availability_of(kinds, run.call.facts.models, providers),
         generation=run.call.id,
-        models=run.call.facts.models,
     )
 
 

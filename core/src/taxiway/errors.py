@@ -5,6 +5,7 @@ TaxiwayError
 ├── PluginError        a plugin that can't be used: which, from what distribution, why
 ├── KeyStoreError      a key reference that can't be resolved
 ├── InvalidRequest     the client's request is wrong (ours to say, before any provider is asked)
+│   └── UnknownModel   it asks for a model that nobody serves here
 ├── Unsupported        this endpoint can't express the request; another may
 ├── Malformed          bytes that are not what their format says
 ├── TransportError     an HTTP exchange that failed: the phase, the reason, how much was sent
@@ -84,6 +85,15 @@ class InvalidRequest(TaxiwayError):
     def __init__(self, field: str, message: str) -> None:
         self.field, self.message = field, message
         super().__init__(f"{field}: {message}" if field else message)
+
+
+class UnknownModel(InvalidRequest):
+    """The client asks for a model that nobody serves here. `why` for people; `near`: models that it may have meant."""
+
+    def __init__(self, model: str, why: str, near: Sequence[str] = ()) -> None:
+        self.model, self.near = model, tuple(near)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        super().__init__("model", f"{model} is not a valid model ID: {why}{hint}")
 
 
 class Unsupported(TaxiwayError):

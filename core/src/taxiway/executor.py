@@ -96,7 +96,7 @@ class Engine:
         client = dialect.client
         assert client is not None
         routing = self.snapshot.routing
-        preferences = preferences_of(body.get("provider"), routing.preferences)
+        preferences = preferences_of(body.get("provider"), routing.preferences, body.get("route"))
         headers, own = headers or _NO_HEADERS, client.own
         now, epoch, bits = self.clock.monotonic(), self.clock.now(), self.random.getrandbits
         plugins = self._plugins(body["plugins"]) if body.get("plugins") and "plugins" in own else NOTHING
@@ -134,7 +134,8 @@ class Engine:
                     return result
                 run.failed(attempt, result)
         except CallError as error:
-            if error.availability == "wrong_endpoint" and (estimate := self.dialects[call.dialect].estimate):
+            code = error.availability and error.availability.code
+            if code == "wrong_endpoint" and (estimate := self.dialects[call.dialect].estimate):
                 return estimate(call)
             metadata.tell(error, run)
             raise

@@ -119,8 +119,8 @@ def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now:
                 said = notes.said.get(offer, ())
                 placed = sum(row.place is not None for row in rows)
                 rows += _rows(planned, offer, said, health, quotas, now, placed)
-    for offer, reason in notes.excluded:
-        rows += [_row(call, quotas, now, candidate, None, reason) for candidate in offer.candidates]
+    for one in notes.excluded:
+        rows += [_row(call, quotas, now, candidate, None, one.reason.text) for candidate in one.offer.candidates]
     return Explanation(
         models=call.facts.models,
         strategies=tuple(dict(strategies)),

@@ -1,10 +1,11 @@
 """What follows from a failure: one row for each kind (docs/failures.md shows the same table to users)."""
 
+from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
 from attrs import frozen
 
-from taxiway.outcome import Kind, Scope
+from taxiway.outcome import Availability, AvailabilityCode, Kind, Scope
 
 Next: TypeAlias = Literal["account", "candidate", "endpoint", "model", "same", "stop"]
 """Where the call goes: another account, another candidate, another endpoint, another model, the same candidate once more."""
@@ -68,3 +69,17 @@ def kind_of(status: int) -> Kind:
     """Return what a provider's status means by itself."""
     default: Kind = "unavailable" if status >= 500 or status < 400 else "invalid_request"
     return KIND_BY_STATUS.get(status, default)
+
+
+_AVAILABILITY: Final[Mapping[AvailabilityCode, frozenset[Kind]]] = {
+    "capacity_exhausted": frozenset({"rate_limited"}),
+    "temporarily_unavailable": frozenset({"overloaded", "unavailable", "timeout"}),
+    "model_unavailable_upstream": frozenset({"not_found"}),
+}
+"""OpenRouter's codes for why nothing could serve, by the kinds of failures that all attempts had."""
+
+
+def availability_of(kinds: set[Kind], models: tuple[str, ...], providers: tuple[str, ...]) -> Availability | None:
+    """Say why nothing could serve, by how attempts failed at some providers; None where they differ, or it is the request's fault."""
+    code = next((code for code, some in _AVAILABILITY.items() if kinds <= some), None)
+    return None if code is None else Availability(code=code, models=models, providers=providers)

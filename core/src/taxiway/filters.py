@@ -1,74 +1,270 @@
-"""Which endpoints may serve a call: the `provider` object of OpenRouter, limits and parameters. Pure."""
+"""Which endpoints may serve a call: the `provider` object of OpenRouter, limits, parameters, service tiers. Pure.
 
-from collections.abc import Sequence
+What is not known of an endpoint satisfies no filter.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from attrs import evolve, frozen
 
 from taxiway.call import Call
-from taxiway.candidate import Endpoint
-from taxiway.outcome import CallError, Failure
+from taxiway.candidate import Candidate, Endpoint
+from taxiway.chat_facts import IMAGE_TOKENS
+from taxiway.codec import Json
+from taxiway.outcome import Availability, AvailabilityCode, CallError, Failure
+from taxiway.preferences import MaxPrice
 from taxiway.snapshot import SOFT, ModelOffers, Offer
+
+_ALWAYS: Final = frozenset("max_tokens max_completion_tokens temperature top_p stop".split())
+"""Parameters that every endpoint of chat takes which is not known to refuse them: no catalog lists them all."""
+
+_TWINS: Final = {
+    "max_tokens": "max_completion_tokens",
+    "max_completion_tokens": "max_tokens",
+    "reasoning": "reasoning_effort",
+    "response_format": "structured_outputs",
+}
+"""What an endpoint must know at the least, where it does not know a parameter by its own name."""
+
+_THINKING: Final = frozenset({"reasoning", "reasoning_effort"})
+_TIERS: Final = {"fast": "priority", "priority": "priority", "flex": "flex"}
+_PLANNED: Final = frozenset({"model", "models", "stream"})
+_MOST_REASONS: Final = 8
+_AVAILABILITY: Final[Mapping[AvailabilityCode, frozenset[str]]] = {
+    "wrong_endpoint": frozenset({"operation"}),
+    "no_endpoints": frozenset({"allowed_providers", "credentials", "strategy", "variant"}),
+    "privacy_restricted": frozenset({"data_policy:zdr", "data_policy:training"}),
+}
+"""OpenRouter's codes for why nothing could serve, where all that was left out was left out for one of these reasons."""
+
+_SLIGHTLY: Final = 1 + 1e-9
+"""Prices are quotients of floats, not always made in the same way."""
+
+
+@frozen(eq=False)
+class Reason:
+    """Why something is left out. `code` is OpenRouter's (`excluded_by`), `field` the request's that asks for it, `text` for people.
+
+    `field` empty: it is not the request's doing.
+    """
+
+    code: str
+    field: str
+    text: str
+
+
+@frozen(eq=False)
+class Excluded:
+    """What was left out: an offer, or those of its accounts that can't be used."""
+
+    offer: Offer
+    reason: Reason
+
+
+_ZDR: Final = Reason("data_policy:zdr", "provider.zdr", "it is not known to keep nothing (zdr)")
+_TRAINING: Final = Reason(
+    "data_policy:training", "provider.data_collection", "it is not known that no prompt is kept for training"
+)
 
 
 def passes(call: Call, model: ModelOffers) -> bool:
     """Whether all offers of a model pass, so that none has to be looked at."""
-    facts, preferences = call.facts, call.preferences
+    facts = call.facts
+    most = facts.max_output
     return (
         call.operation in model.operations
-        and not preferences.only
-        and not preferences.ignore
-        and (facts.max_output is None or model.max_output is None or facts.max_output <= model.max_output)
+        and not call.preferences.filters
+        and not model.tiers
+        and (most is None or model.max_output is None or most <= model.max_output)
+        and (model.context is None or facts.tokens + (most or 0) <= model.context)
         and not facts.parameters & model.unsupported
         and facts.inputs <= model.inputs
     )
 
 
-def kept_of(call: Call, offers: Sequence[Offer], excluded: list[tuple[Offer, str]]) -> Sequence[Offer]:
-    """Return the offers that pass; `excluded` takes the others, and why."""
-    facts = call.facts
+def kept_of(call: Call, offers: Sequence[Offer], excluded: list[Excluded], tier: str = "") -> Sequence[Offer]:
+    """Return the offers that pass; `excluded` takes the others. `tier`: the one that the model's name asks for."""
+    private = call.preferences.zdr or not call.preferences.data_collection
+    kept: list[Offer] = []
+    for offer in _of_tiers(call, offers, excluded, tier_of(call, tier)):
+        endpoint = offer.endpoint
+        reason = next(_unfit(call, endpoint), None) or next(_unwanted(call, endpoint), None)
+        if reason is not None:
+            excluded.append(Excluded(offer, reason))
+        elif private:
+            kept += _of_accounts(call, offer, excluded)
+        else:
+            kept.append(offer)
+    for name in sorted(call.facts.parameters & SOFT):
+        kept = _preferred(kept, {one for one in kept if name in one.endpoint.unsupported}, name, excluded)
+    for modality in sorted(call.facts.inputs):
+        kept = _preferred(kept, {one for one in kept if modality not in one.endpoint.inputs}, modality, excluded)
+    return kept
+
+
+def _preferred(offers: list[Offer], lacking: set[Offer], what: str, excluded: list[Excluded]) -> list[Offer]:
+    """Leave out those that lack something which others have; where nobody has it, it is no filter."""
+    if not lacking or len(lacking) == len(offers):
+        return offers
+    reason = Reason("require_parameters", what, f"does not take {what}, others do")
+    excluded += [Excluded(offer, reason) for offer in offers if offer in lacking]
+    return [offer for offer in offers if offer not in lacking]
+
+
+def _unfit(call: Call, endpoint: Endpoint) -> Iterator[Reason]:
+    """Say what an endpoint can't do for a call."""
+    context, limit, most = endpoint.context, endpoint.max_output, call.facts.max_output or 0
+    needed = call.facts.tokens + most
+    if call.operation not in endpoint.dialects:
+        yield Reason("operation", "model", f"does not serve {call.operation}")
+    if context is not None and needed > context and call.operation == "chat":
+        said = f"its context is {context:,} tokens, about {needed:,} are asked for"
+        yield Reason("context_length", "messages", said)
+    if limit is not None and most > limit:
+        yield Reason("max_tokens", "max_tokens", f"gives at most {limit:,} tokens, {most:,} are asked for")
+
+
+def _unwanted(call: Call, endpoint: Endpoint) -> Iterator[Reason]:
+    """Say what the call's preferences have against an endpoint."""
+    wants = call.preferences
+    if wants.only and not any(matches(slug, endpoint) for slug in wants.only):
+        yield Reason("allowed_providers", "provider.only", "not in provider.only")
+    if wants.ceiling and not any(matches(slug, endpoint) for slug in wants.ceiling):
+        yield Reason("allowed_providers", "provider.only", "not in `only` of the configuration")
+    if any(matches(slug, endpoint) for slug in wants.ignore):
+        yield Reason("allowed_providers", "provider.ignore", "in provider.ignore")
+    if wants.require_parameters and (lacks := _lacks(call, endpoint)):
+        said = f"not known to take {', '.join(lacks)}"
+        yield Reason("require_parameters", "provider.require_parameters", said)
+    if wants.quantizations and (endpoint.quantization or "unknown") not in wants.quantizations:
+        said = f"its quantization is {endpoint.quantization or 'not known'}"
+        yield Reason("quantization", "provider.quantizations", said)
+    if wants.distillable and endpoint.distillable is not True:
+        said = "not known to allow that its answers train other models"
+        yield Reason("distillable_text", "provider.enforce_distillable_text", said)
+    if wants.max_price is not None:
+        yield from _too_dear(call, endpoint, wants.max_price)
+
+
+def _too_dear(call: Call, endpoint: Endpoint, bounds: MaxPrice) -> Iterator[Reason]:
+    """Say which bounds of a price an endpoint exceeds for this call, or may exceed."""
+    price, inputs = endpoint.price.at(call.facts.tokens), call.facts.inputs
+    image, audio = (price.input if own is None else own for own in (price.image_in, price.audio_in))
+    for name, bound, asked, scale, per in (
+        ("prompt", bounds.prompt, price.input, 1e6, "a million prompt tokens"),
+        ("completion", bounds.completion, price.output, 1e6, "a million completion tokens"),
+        ("request", bounds.request, price.request, 1.0, "a request"),
+        ("image", bounds.image if "image" in inputs else None, image and image * IMAGE_TOKENS, 1.0, "an image"),
+        ("audio", bounds.audio if "audio" in inputs else None, audio, 1.0, "a token of audio"),
+    ):
+        if bound is None or (asked is not None and asked <= bound * _SLIGHTLY):
+            continue
+        said = f"its price of {per} is not known"
+        if asked is not None:
+            said = f"costs ${asked * scale:g} for {per}, at most ${bound * scale:g} is wanted"
+        yield Reason("max_price", f"provider.max_price.{name}", said)
+
+
+def _lacks(call: Call, endpoint: Endpoint) -> list[str]:
+    """Return the parameters in use that an endpoint is not known to take."""
+    used, refused = call.facts.parameters, endpoint.unsupported
+    if used & _THINKING:
+        refused |= endpoint.thinking_refuses
+    takes = _ALWAYS.union(endpoint.parameters or ()) - refused
+    return sorted(name for name in used if name not in takes and _TWINS.get(name) not in takes)
+
+
+def _of_accounts(call: Call, offer: Offer, excluded: list[Excluded]) -> Iterator[Offer]:
+    """Give an offer with those of its accounts whose data policy will do."""
+    able = tuple(one for one in offer.candidates if _private(call, one))
+    if len(able) == len(offer.candidates):
+        yield offer
+        return
+    others = tuple(one for one in offer.candidates if one not in able)
+    excluded.append(Excluded(evolve(offer, candidates=others), _ZDR if call.preferences.zdr else _TRAINING))
+    if able:
+        yield evolve(offer, candidates=able)
+
+
+def _private(call: Call, candidate: Candidate) -> bool:
+    """Whether an account keeps as little as is asked for. A credential's own `zdr` is about its contract, so it decides."""
+    endpoint, own = candidate.endpoint, candidate.account.credential.zdr
+    keeps_nothing = endpoint.zdr is True if own is None else own
+    return keeps_nothing or (not call.preferences.zdr and endpoint.collects is False)
+
+
+def tier_of(call: Call, by_name: str = "") -> str:
+    """Return the service tier that a call asks for: itself, or else by its model's name, if it names no providers in order."""
+    asked = call.facts.service_tier
+    if asked in {None, "auto"}:
+        return "" if call.preferences.order else by_name
+    return _TIERS.get(asked or "", "")
+
+
+def _of_tiers(call: Call, offers: Sequence[Offer], excluded: list[Excluded], tier: str) -> Sequence[Offer]:
+    """Leave out tiers that were not asked for. Where flex was, and there is any of it, it is that alone."""
+    if not any(offer.endpoint.tier for offer in offers):
+        return offers
+    named = [*call.preferences.order, *call.preferences.only]
+    flex = tier == "flex" and any(offer.endpoint.tier == "flex" for offer in offers)
     kept: list[Offer] = []
     for offer in offers:
-        reason = _excluded(call, offer.endpoint)
-        if reason is None:
+        own = offer.endpoint.tier
+        asked = own == tier or any(slug.endswith(f"/{own}") and matches(slug, offer.endpoint) for slug in named if own)
+        if asked or not (own or flex):
             kept.append(offer)
         else:
-            excluded.append((offer, reason))
-    wanted = facts.parameters & SOFT
-    able = [o for o in kept if not wanted & o.endpoint.unsupported and facts.inputs <= o.endpoint.inputs]
-    if not able:
-        return kept
-    excluded += [(offer, "lacks a parameter or input in use") for offer in kept if offer not in able]
-    return able
-
-
-def _excluded(call: Call, endpoint: Endpoint) -> str | None:
-    preferences = call.preferences
-    if call.operation not in endpoint.dialects:
-        return f"does not serve {call.operation}"
-    if preferences.only and not any(matches(slug, endpoint) for slug in preferences.only):
-        return "not in provider.only"
-    if any(matches(slug, endpoint) for slug in preferences.ignore):
-        return "in provider.ignore"
-    limit, wanted = endpoint.max_output, call.facts.max_output
-    if limit is not None and wanted is not None and wanted > limit:
-        return f"gives at most {limit} tokens, {wanted} were asked for"
-    return None
+            said = f"its service tier ({own or 'default'}) is not the one that is asked for"
+            excluded.append(Excluded(offer, Reason("service_tier", "service_tier", said)))
+    return kept
 
 
 def matches(slug: str, endpoint: Endpoint) -> bool:
     """Whether a provider's slug, as `order`, `only` and `ignore` name it, means this endpoint.
 
-    A base slug matches every region and variant (`a` matches `a/us-east5`).
+    A base slug matches every region and variant (`a` matches `a/us-east5`), a tier's slug those of its tier (`a/flex`).
     """
-    return endpoint.tag == slug or endpoint.tag.startswith(f"{slug}/")
+    tag, tier = endpoint.tag, endpoint.tier
+    if tag == slug or tag.startswith(f"{slug}/"):
+        return True
+    base, _, last = slug.rpartition("/")
+    return tier != "" and tier == last and tag.startswith(f"{base}/")
 
 
-def nothing_left(call: Call, excluded: Sequence[tuple[Offer, str]]) -> CallError:
+def options_of(call: Call, endpoint: Endpoint) -> Json:
+    """Return what `provider.options` has for an endpoint: what names it more closely wins. Which model is asked stays planned."""
+    options = call.preferences.options
+    given = [options[slug] for slug in sorted(options, key=len) if matches(slug, endpoint)]
+    return {name: value for one in given for name, value in one.items() if name not in _PLANNED}
+
+
+def nothing_left(call: Call, excluded: Sequence[Excluded]) -> CallError:
     """Say that the filters left nothing, and which ones."""
-    models, operation = call.facts.models, call.operation
-    reasons = {reason for _, reason in excluded}
-    if all(operation not in offer.endpoint.dialects for offer, _ in excluded):
-        message = f"{models[0]} does not serve {operation}"
-        failure = Failure(kind="invalid_request", message=message, field="model", status=400)
-        return CallError(failure, availability="wrong_endpoint", generation=call.id, models=models)
-    message = f"No allowed providers are available for the selected model: {'; '.join(sorted(reasons))}"
+    codes = {one.reason.code for one in excluded}
+    fields = {one.reason.field for one in excluded}
+    by_reason: dict[str, dict[str, None]] = {}
+    for one in excluded:
+        by_reason.setdefault(one.reason.text, {})[one.offer.endpoint.tag] = None
+    reasons = [f"{', '.join(tags)}: {why}" for why, tags in by_reason.items()]
+    detail = "; ".join(reasons[:_MOST_REASONS]) + ("; ..." if len(reasons) > _MOST_REASONS else "")
+    model = call.facts.models[0]
+    message = f"No allowed providers are available for the selected model: {detail}"
+    code: AvailabilityCode = next(
+        (code for code, some in _AVAILABILITY.items() if codes <= some), "constraint_filtered"
+    )
     failure = Failure(kind="not_found", message=message, status=404)
-    return CallError(failure, availability="no_endpoints", generation=call.id, models=models)
+    if code == "wrong_endpoint":
+        message = f"{model} does not serve {call.operation}"
+        failure = Failure(kind="invalid_request", message=message, field="model", status=400)
+    elif codes == {"context_length"}:
+        # As a provider would have said it: clients look for it, and shorten the conversation.
+        failure = Failure(kind="context_length", message=f"This does not fit into {model}: {detail}", status=400)
+    availability = Availability(
+        code=code,
+        models=call.facts.models,
+        providers=tuple(dict.fromkeys(one.offer.endpoint.provider for one in excluded)),
+        excluded_by=tuple(sorted(codes)),
+        constraint=(fields.pop(), detail) if len(fields) == 1 and fields != {""} else None,
+    )
+    return CallError(failure, availability=availability, generation=call.id)

@@ -6,6 +6,7 @@ the auto router, the free router).
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from itertools import chain
 from random import Random
@@ -18,8 +19,8 @@ from taxiway.candidate import SECTIONS, Endpoint
 from taxiway.chat_facts import Check, check, integer, of_type
 from taxiway.codec import Json
 from taxiway.converter import nearest
-from taxiway.errors import InvalidRequest
-from taxiway.outcome import CallError, Failure
+from taxiway.errors import InvalidRequest, UnknownModel
+from taxiway.outcome import Availability, CallError, Failure
 from taxiway.preferences import SortBy
 from taxiway.snapshot import Asked, ModelOffers, Snapshot, Strategies
 from taxiway.strategy import HealthView, Ranked
@@ -118,20 +119,24 @@ def _resolve(snapshot: Snapshot, workspace: str, name: str) -> tuple[Asked, ...]
     while (found := _named(snapshot, workspace, base)) is None:
         base, colon, variant = base.rpartition(":")
         if not colon:
-            raise _unknown(name, "no provider that is configured here serves it")
+            raise UnknownModel(name, "no provider that is configured here serves it", _near(snapshot, workspace, name))
         said.append(variant)
     if unknown := [variant for variant in said if variant not in VARIANTS]:
         hint = nearest(unknown[0], VARIANTS) or f"; there is {', '.join(VARIANTS)}"
-        raise _unknown(name, f'"{unknown[0]}" is no variant{hint}')
+        raise UnknownModel(name, f'"{unknown[0]}" is no variant{hint}')
     if len(said) > _MOST_VARIANTS or len(set(said)) < len(said):
-        raise _unknown(name, f"a name has at most {_MOST_VARIANTS} variants, each once")
+        raise UnknownModel(name, f"a name has at most {_MOST_VARIANTS} variants, each once")
     for variant in reversed(said):
         found = tuple(_narrowed(found, VARIANTS[variant], name))
     return found
 
 
-def _unknown(name: str, why: str) -> InvalidRequest:
-    return InvalidRequest("model", f"{name} is not a valid model ID: {why}")
+def _near(snapshot: Snapshot, workspace: str, name: str) -> Sequence[str]:
+    """Return models with a like name: of the same author, or of another where it is the same."""
+    author, _, rest = name.partition("/")
+    served = [*snapshot.names, *snapshot.models(workspace)]
+    likely = [one for one in served if one.startswith(f"{author}/") or one.partition("/")[2] == (rest or author)]
+    return get_close_matches(name, likely)
 
 
 def _named(snapshot: Snapshot, workspace: str, name: str) -> tuple[Asked, ...] | None:
@@ -149,7 +154,7 @@ def _named(snapshot: Snapshot, workspace: str, name: str) -> tuple[Asked, ...] |
         for other in AUTO:
             if other in snapshot.names and snapshot.names[other].try_:
                 return _own(snapshot, workspace, other, snapshot.names[other].try_)
-        raise _unknown(
+        raise UnknownModel(
             name, f'it stands for models of your choice: write [models."{AUTO[0]}"] with try = ["author/name"]'
         )
     return None
@@ -165,7 +170,7 @@ def _own(snapshot: Snapshot, workspace: str, name: str, models: Sequence[str]) -
         except InvalidRequest as error:
             refused = error
     if not found:
-        raise refused or _unknown(name, "it names no model")
+        raise refused or UnknownModel(name, "it names no model")
     router, strategies = name in AUTO, snapshot.named_strategies.get(name)
     if strategies is not None:
         return (_together(name, found, strategies, router=router),)
@@ -175,7 +180,7 @@ def _own(snapshot: Snapshot, workspace: str, name: str, models: Sequence[str]) -
 def _free(snapshot: Snapshot, workspace: str) -> tuple[Asked, ...]:
     offers = [offer for some in snapshot.models(workspace).values() for offer in some if is_free(offer.endpoint)]
     if not offers:
-        raise _unknown(FREE, "no model that is served here is known to be free")
+        raise UnknownModel(FREE, "no model that is served here is known to be free")
     every = Asked(model=FREE, offers=ModelOffers.of(tuple(offers)))
     return (_together(FREE, [every], _AT_RANDOM, router=True),)
 
@@ -183,7 +188,7 @@ def _free(snapshot: Snapshot, workspace: str) -> tuple[Asked, ...]:
 def _together(name: str, some: Sequence[Asked], strategies: Strategies, *, router: bool) -> Asked:
     """Make one of several, whose endpoints are ranked together. Raises InvalidRequest where their names ask for different things."""
     if any(one.adds or one.sort for one in some):
-        raise _unknown(
+        raise UnknownModel(
             name, "models that are ranked together have no variants of their own: write them behind the list's name"
         )
     offers = dict.fromkeys(offer for one in some for offer in one.offers.offers)
@@ -206,7 +211,7 @@ def _newest(snapshot: Snapshot, workspace: str, name: str, author: str, family: 
         if slug.startswith(f"{author}/") and _family(slug.partition("/")[2]) == family
     }
     if not created:
-        raise _unknown(name, f"no model of {author}'s {family} is served here")
+        raise UnknownModel(name, f"no model of {author}'s {family} is served here")
     return max(created, key=lambda slug: (created[slug], slug))
 
 
@@ -236,7 +241,7 @@ def _narrowed(some: Iterable[Asked], variant: Variant, name: str) -> Iterator[As
             adds={**one.adds, **(variant.adds or {})},
         )
     if not left:
-        raise _unknown(name, f"every endpoint of it {variant.lacks}")
+        raise UnknownModel(name, f"every endpoint of it {variant.lacks}")
 
 
 def check_plugin(where: str, plugin: Json) -> bool:
@@ -285,7 +290,8 @@ def restricted(call: Call, some: Sequence[Asked]) -> Sequence[Asked]:
         if not some:
             message = "No models match your request and model restrictions"
             failure = Failure(kind="not_found", message=message, status=404)
-            raise CallError(failure, availability="no_endpoints", generation=call.id, models=call.facts.models)
+            availability = Availability(code="no_endpoints", models=call.facts.models)
+            raise CallError(failure, availability=availability, generation=call.id)
     return some
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import define, field, frozen
 
 from taxiway.candidate import Candidate, Operation, Unit
-from taxiway.errors import TaxiwayError
+from taxiway.errors import InvalidRequest, TaxiwayError, UnknownModel
 from taxiway.money import Cost
 from taxiway.usage import Usage
 
@@ -29,6 +29,18 @@ Kind: TypeAlias = Literal[
     "cancelled",
 ]
 """What a failure is. The table in `taxiway.failures` says of each what is penalised, what comes next, what the client sees."""
+
+AvailabilityCode: TypeAlias = Literal[
+    "model_not_found",
+    "wrong_endpoint",
+    "no_endpoints",
+    "constraint_filtered",
+    "privacy_restricted",
+    "model_unavailable_upstream",
+    "capacity_exhausted",
+    "temporarily_unavailable",
+]
+"""Why nothing could serve, by OpenRouter's codes: those that can arise here."""
 
 Scope: TypeAlias = Literal["account", "pool", "candidate", "endpoint", "origin", "none"]
 """What a failure speaks of."""
@@ -75,6 +87,22 @@ class Failure:
     scope: Scope | None = None
     hints: tuple[QuotaHint, ...] = ()
     field: str | None = None
+
+
+@frozen(kw_only=True)
+class Availability:
+    """Why nothing could serve a call. `models` are those that it asked for, `providers` who was left out or failed.
+
+    `excluded_by`: the filters that left them out, by OpenRouter's names; `constraint`: the request's field that did, where it is one
+    alone, and how. `fallback_models`: models that could be asked for instead.
+    """
+
+    code: AvailabilityCode
+    models: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    excluded_by: tuple[str, ...] = ()
+    fallback_models: tuple[str, ...] = ()
+    constraint: tuple[str, str] | None = None
 
 
 @define(eq=False)
@@ -186,9 +214,9 @@ class RefreshFailed(TaxiwayError):
 class CallError(TaxiwayError):
     """A call that failed for good. `failure` is what the client sees, `previous` the other attempts' (provider, failure).
 
-    `retry_after` in seconds; `should_retry` False where another try can't help. `availability` is OpenRouter's code for why
-    nothing could serve (`no_endpoints`, `capacity_exhausted`, ...). `generation` is the id. `metadata` is what a client that asked for
-    it is told of the routing (see `taxiway.metadata`).
+    `retry_after` in seconds; `should_retry` False where another try can't help. `availability`: why nothing could serve, where it
+    was not the request's own fault. `generation` is the id. `metadata` is what a client that asked for it is told of the routing (see
+    `taxiway.metadata`).
     """
 
     metadata: Any = None
@@ -201,11 +229,21 @@ class CallError(TaxiwayError):
         previous: tuple[tuple[str, Failure], ...] = (),
         retry_after: float | None = None,
         should_retry: bool | None = None,
-        availability: str | None = None,
+        availability: Availability | None = None,
         generation: str = "",
-        models: tuple[str, ...] = (),
     ) -> None:
         self.failure, self.provider, self.previous = failure, provider, previous
         self.retry_after, self.should_retry, self.availability = retry_after, should_retry, availability
-        self.generation, self.models = generation, models
+        self.generation = generation
         super().__init__(failure.message)
+
+
+def call_error_of(error: CallError | InvalidRequest) -> CallError:
+    """Return what a dialect can put into its own words."""
+    if isinstance(error, CallError):
+        return error
+    failure = Failure(kind="invalid_request", message=str(error), field=error.field or None)
+    availability = None
+    if isinstance(error, UnknownModel):
+        availability = Availability(code="model_not_found", models=(error.model,), fallback_models=error.near)
+    return CallError(failure, availability=availability)

@@ -18,7 +18,7 @@ from attrs import Factory, define, field
 from taxiway.call import Call
 from taxiway.candidate import SECTIONS, Endpoint
 from taxiway.codec import Json
-from taxiway.filters import kept_of, matches, nothing_left, passes
+from taxiway.filters import Excluded, Reason, kept_of, matches, nothing_left, passes
 from taxiway.names import asked, restricted
 from taxiway.picks import Plan, PlanView
 from taxiway.preferences import SortBy
@@ -28,6 +28,18 @@ from taxiway.sticky import Stuck
 from taxiway.strategy import Ranked
 
 _log: Final = logging.getLogger("taxiway.planner")
+
+_NOT_IN_ORDER: Final = Reason(
+    "allowed_providers",
+    "provider.allow_fallbacks",
+    "not in provider.order, and provider.allow_fallbacks is false",
+)
+_NOT_FIRST: Final = Reason(
+    "allowed_providers",
+    "provider.allow_fallbacks",
+    "provider.allow_fallbacks is false, and another endpoint comes first",
+)
+_NOT_RANKED: Final = Reason("strategy", "", "a strategy leaves it out")
 
 _score: Final = attrgetter("score")
 
@@ -39,7 +51,7 @@ _TIERS: Final[dict[str | None, SortBy]] = {"priority": "throughput", "flex": "pr
 class Notes:
     """What planning says of its reasons: `excluded` and why, and what was `said` of the place of an endpoint in its section."""
 
-    excluded: list[tuple[Offer, str]] = Factory(list)
+    excluded: list[Excluded] = Factory(list)
     said: dict[Offer, list[Ranked]] = Factory(dict)
 
 
@@ -49,7 +61,7 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
     Raises InvalidRequest for an unknown model, CallError where nothing may serve.
     """
     models: list[tuple[Asked, Sequence[SectionOffers]]] = []
-    excluded: list[tuple[Offer, str]] = [] if notes is None else notes.excluded
+    excluded: list[Excluded] = [] if notes is None else notes.excluded
     random.seed(call.seed)
     every = asked(snapshot, call.caller.workspace, call.facts.models)
     if call.plugins:
@@ -57,10 +69,12 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
     for one in every:
         model: ModelOffers | None = one.offers
         assert model is not None
-        excluded += one.excluded
+        excluded += [Excluded(offer, Reason("variant", "model", why)) for offer, why in one.excluded]
         if model.guarded and (model := _admitted(call, one.model, model, view, excluded)) is None:
             continue
-        sections = model.sections if passes(call, model) else in_sections(kept_of(call, model.offers, excluded))
+        sections = (
+            model.sections if passes(call, model) else in_sections(kept_of(call, model.offers, excluded, one.tier))
+        )
         if sections:
             models.append((one, sections))
     stuck = None if call.facts.conversation is None or call.preferences.order else view.sticky(call)
@@ -83,7 +97,7 @@ def _added(models: Sequence[tuple[Asked, Sequence[SectionOffers]]]) -> Mapping[E
 
 
 def _admitted(
-    call: Call, name: str, model: ModelOffers, view: PlanView, excluded: list[tuple[Offer, str]]
+    call: Call, name: str, model: ModelOffers, view: PlanView, excluded: list[Excluded]
 ) -> ModelOffers | None:
     """Return what is left for this caller where some credentials serve only others."""
 
@@ -92,7 +106,7 @@ def _admitted(
         return [one.id for one in model.guarded if not one.admits(names, user)]
 
     left, out = model.without(frozenset(view.derived(f"barred {name}", barred)))
-    excluded += out
+    excluded += [Excluded(offer, Reason("credentials", "", reason)) for offer, reason in out]
     return left
 
 
@@ -104,7 +118,7 @@ class _Order:
     snapshot: Snapshot
     view: PlanView
     random: Random
-    excluded: list[tuple[Offer, str]]
+    excluded: list[Excluded]
     notes: Notes | None
     stuck: Stuck | None
     _asked: Asked = field(init=False)
@@ -171,7 +185,7 @@ class _Order:
             if fallbacks:
                 others += self._offers(section, left)
             else:
-                self._exclude(section, left, "not in provider.order, and provider.allow_fallbacks is false")
+                self._exclude(section, left, _NOT_IN_ORDER)
         return [*named, *others]
 
     def _primary(self, sections: Sequence[SectionOffers]) -> Sequence[Offer]:
@@ -184,7 +198,7 @@ class _Order:
         first = [offer.endpoint for offer in self._ranked(list(every))[:1]]
         for section in sections:
             left = [endpoint for endpoint in section.endpoints if endpoint not in first]
-            self._exclude(section, left, "provider.allow_fallbacks is false, and another endpoint comes first")
+            self._exclude(section, left, _NOT_FIRST)
         return [section.by_endpoint[one] for section in sections for one in first if one in section.by_endpoint]
 
     def _offers(self, section: SectionOffers, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
@@ -193,7 +207,7 @@ class _Order:
         ranked = self._ranked(endpoints)
         if len(ranked) < len(endpoints):
             left = [one for one in endpoints if section.by_endpoint[one] not in ranked]
-            self._exclude(section, left, "a strategy leaves it out")
+            self._exclude(section, left, _NOT_RANKED)
         return ranked
 
     def _ranked(self, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
@@ -322,8 +336,8 @@ class _Order:
         for row in rows:
             self.notes.said.setdefault(self._offered[row.endpoint], []).append(row)
 
-    def _exclude(self, section: SectionOffers, endpoints: Iterable[Endpoint], reason: str) -> None:
-        self.excluded += [(section.by_endpoint[endpoint], reason) for endpoint in endpoints]
+    def _exclude(self, section: SectionOffers, endpoints: Iterable[Endpoint], reason: Reason) -> None:
+        self.excluded += [Excluded(section.by_endpoint[endpoint], reason) for endpoint in endpoints]
 
 
 def _price(call: Call, endpoint: Endpoint) -> float:

@@ -1,7 +1,8 @@
 """The `provider` object of a request (OpenRouter's provider routing): what a client wants of who serves it."""
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from attrs import evolve, field, frozen
 
@@ -10,19 +11,32 @@ from taxiway.errors import InvalidRequest
 
 SortBy: TypeAlias = Literal["price", "throughput", "latency", "exacto"]
 
+Partition: TypeAlias = Literal["model", "none"]
+
+DataCollection: TypeAlias = Literal["allow", "deny"]
+
+Quantization: TypeAlias = Literal[
+    "int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32", "unknown"
+]
+"""In what numbers a model's weights are kept. "unknown" is a wish too: for who does not say."""
+
 Cutoffs: TypeAlias = Mapping[float, float]
 """A bound for each share of the calls (0.5: the median, 0.99, ...), all of which must hold."""
 
 _NO_CUTOFFS: Final[Cutoffs] = {}
 _NO_OPTIONS: Final[Mapping[str, Json]] = {}
+_MILLION: Final = 1_000_000
 
 
 @frozen
 class Sort:
-    """A strict order instead of the strategies'. `partition` "none": over all models of the call, instead of one after the other."""
+    """A strict order instead of the strategies'. `partition` "none": over all models of the call, instead of one after the other.
 
-    by: SortBy
-    partition: Literal["model", "none"] = "model"
+    `by` None: the order is the strategies', and only the partition was asked for.
+    """
+
+    by: SortBy | None = None
+    partition: Partition = "model"
 
 
 @frozen(kw_only=True)
@@ -38,68 +52,172 @@ class MaxPrice:
 
 @frozen(kw_only=True)
 class Preferences:
-    """What a request says of its providers. `order`, `only` and `ignore` name slugs or tags.
+    """What a request says of its providers. `order`, `only`, `ignore` and `ceiling` name slugs or tags.
 
-    `data_collection` False: only who is known not to keep prompts for training; `zdr`: only who is known to keep nothing.
-    `preferred_min_throughput` in tokens per second, `preferred_max_latency` in seconds to the first token: who misses them comes
-    last. `options` by provider's slug: what is sent on to that provider as it is.
+    `ceiling` is the `only` of the configuration: who serves must be in both. `data_collection` False: only who is known not to keep
+    prompts for training; `zdr`: only who is known to keep nothing; `distillable`: only models whose answers are known to be free
+    to train others on. `preferred_min_throughput` in tokens per second, `preferred_max_latency` in seconds to the first token: who
+    misses them comes last. `options` by provider's slug: what is sent on to that provider as it is. `filters`: whether any of it
+    can leave an endpoint out.
     """
 
     order: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    ceiling: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     allow_fallbacks: bool = True
     require_parameters: bool = False
     data_collection: bool = True
     zdr: bool = False
-    quantizations: frozenset[str] = frozenset()
+    distillable: bool = False
+    quantizations: tuple[str, ...] = ()
     sort: Sort | None = None
     max_price: MaxPrice | None = None
     preferred_min_throughput: Cutoffs = field(default=_NO_CUTOFFS)
     preferred_max_latency: Cutoffs = field(default=_NO_CUTOFFS)
     options: Mapping[str, Json] = field(default=_NO_OPTIONS)
+    filters: bool = field(init=False, repr=False)
+
+    @filters.default
+    def _filters(self) -> bool:
+        lists = self.only or self.ceiling or self.ignore or self.quantizations
+        flags = self.require_parameters or self.zdr or self.distillable or not self.data_collection
+        return bool(lists or flags or self.max_price)
 
 
 NO_PREFERENCES = Preferences()
 
-_NAMES = ("order", "only", "ignore")
-_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
-    "require_parameters": (False,),
-    "data_collection": ("allow",),
-    "zdr": (False,),
-    "enforce_distillable_text": (False,),
-    "quantizations": ([],),
-    "sort": (),
-    "max_price": ({},),
-    "preferred_min_throughput": (),
-    "preferred_max_latency": (),
-    "options": ({},),
-}
-"""Fields of OpenRouter's that are not built yet, with the values that ask for nothing. To ignore one that asks for something
-(a price limit, no retention) would break what the client was promised."""
+_Read: TypeAlias = Callable[[str, Any], Any]
+"""Takes the place of a value, and the value; returns what it means. Raises InvalidRequest."""
 
 
-def preferences_of(raw: object, defaults: Preferences = NO_PREFERENCES) -> Preferences:
-    """Structure the `provider` object of a request. Raises InvalidRequest, naming the field."""
-    if raw is None:
+def preferences_of(raw: object, defaults: Preferences = NO_PREFERENCES, route: object = None) -> Preferences:
+    """Structure the `provider` object of a request, and `route`, the older form of `sort.partition`.
+
+    What a request does not say is as in `defaults`; what protects adds up (`ignore`, `zdr`, `data_collection`), all else that it says
+    replaces the default. Null is as absent. Raises InvalidRequest, naming the field.
+    """
+    if raw is None and route is None:
         return defaults
-    if not isinstance(raw, dict):
-        raise InvalidRequest("provider", "must be an object")
-    given: dict[str, Any] = {}
-    for name, value in raw.items():
-        where = f"provider.{name}"
-        if value is None:
-            continue
-        if name in _NAMES:
-            if not isinstance(value, list) or not all(isinstance(slug, str) for slug in value):
-                raise InvalidRequest(where, "must be a list of provider slugs")
-            given[name] = tuple(value)
-        elif name == "allow_fallbacks":
-            if not isinstance(value, bool):
-                raise InvalidRequest(where, "must be true or false")
-            given[name] = value
-        elif name not in _NEUTRAL:
-            raise InvalidRequest(where, "is not a known field")
-        elif value not in _NEUTRAL[name]:
-            raise InvalidRequest(where, "is not supported yet")
+    given = {} if raw is None else _object("provider", raw, _FIELDS)
+    if route is not None:
+        partition = _ROUTES[_one_of(*_ROUTES)("route", route)]
+        if partition == "none" or "sort" not in given:
+            given["sort"] = evolve(given.get("sort") or defaults.sort or Sort(), partition=partition)
+    if "ignore" in given:
+        given["ignore"] = tuple(dict.fromkeys(defaults.ignore + given["ignore"]))
+    for name, stricter in _STRICTER.items():
+        if getattr(defaults, name) is stricter:
+            given[name] = stricter
+    if "enforce_distillable_text" in given:
+        given["distillable"] = given.pop("enforce_distillable_text")
     return evolve(defaults, **given) if given else defaults
+
+
+def _object(where: str, value: Any, fields: Mapping[str, _Read]) -> dict[str, Any]:
+    """Read an object's members, those that are null left out."""
+    if not isinstance(value, Mapping):
+        raise InvalidRequest(where, "must be an object")
+    made: dict[str, Any] = {}
+    for name, given in value.items():
+        if name not in fields:
+            raise InvalidRequest(f"{where}.{name}", f"is not a known field; there is {', '.join(fields)}")
+        if given is not None:
+            made[name] = fields[name](f"{where}.{name}", given)
+    return made
+
+
+def _flag(where: str, value: Any) -> bool:
+    if type(value) is not bool:
+        raise InvalidRequest(where, "must be true or false")
+    return value
+
+
+def _texts(where: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(type(text) is str for text in value):
+        raise InvalidRequest(where, "must be a list of texts")
+    return tuple(value)
+
+
+def _one_of(*names: str) -> _Read:
+    def read(where: str, value: Any) -> str:
+        if type(value) is not str or value not in names:
+            raise InvalidRequest(where, f"must be one of {', '.join(names)}")
+        return value
+
+    return read
+
+
+def _quantizations(where: str, value: Any) -> tuple[str, ...]:
+    one = _one_of(*get_args(Quantization))
+    return tuple(one(f"{where}[{index}]", name) for index, name in enumerate(_texts(where, value)))
+
+
+def _amount(where: str, value: Any) -> float:
+    """Read a number, or a text that is one: OpenRouter's own prices are texts."""
+    try:
+        amount = float(value) if type(value) in {int, float, str} else -1.0
+    except (ValueError, OverflowError):
+        amount = -1.0
+    if not 0 <= amount < inf:
+        raise InvalidRequest(where, "must be a number, not below 0")
+    return amount
+
+
+def _per_million(where: str, value: Any) -> float:
+    return _amount(where, value) / _MILLION
+
+
+def _cutoffs(where: str, value: Any) -> Cutoffs:
+    """Read a bound: a number is the median's."""
+    if not isinstance(value, Mapping):
+        return {0.5: _amount(where, value)}
+    return {_SHARES[name]: bound for name, bound in _object(where, value, dict.fromkeys(_SHARES, _amount)).items()}
+
+
+def _sort(where: str, value: Any) -> Sort | None:
+    by, partition = _one_of(*get_args(SortBy)), _one_of(*get_args(Partition))
+    if not isinstance(value, Mapping):
+        return Sort(by(where, value))
+    sort = Sort(**_object(where, value, {"by": by, "partition": partition}))
+    return None if sort == Sort() else sort
+
+
+def _max_price(where: str, value: Any) -> MaxPrice | None:
+    bounds = _object(where, value, _PRICES)
+    return MaxPrice(**bounds) if bounds else None
+
+
+def _options(where: str, value: Any) -> Mapping[str, Json]:
+    if not isinstance(value, dict):
+        raise InvalidRequest(where, "must be an object of options by provider's slug")
+    for slug, options in value.items():
+        if not isinstance(options, dict):
+            raise InvalidRequest(f"{where}.{slug}", "must be an object")
+    return value
+
+
+_ROUTES: Final[Mapping[str, Partition]] = {"fallback": "model", "sort": "none"}
+_SHARES: Final = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
+_STRICTER: Final = {"zdr": True, "data_collection": False}
+"""The value that a request can't take back."""
+
+_PRICES: Final[Mapping[str, _Read]] = {
+    **dict.fromkeys(("prompt", "completion"), _per_million),
+    **dict.fromkeys(("request", "image", "audio"), _amount),
+}
+
+_FIELDS: Final[Mapping[str, _Read]] = {
+    **dict.fromkeys(("order", "only", "ignore"), _texts),
+    **dict.fromkeys(("allow_fallbacks", "require_parameters", "zdr", "enforce_distillable_text"), _flag),
+    "data_collection": lambda where, value: _one_of(*get_args(DataCollection))(where, value) == "allow",
+    "quantizations": _quantizations,
+    "sort": _sort,
+    "max_price": _max_price,
+    "preferred_min_throughput": _cutoffs,
+    "preferred_max_latency": _cutoffs,
+    "options": _options,
+}
+"""OpenRouter's fields (its request schema, ProviderPreferences)."""
+
+PROVIDER_FIELDS: Final = tuple(_FIELDS)

@@ -53,9 +53,11 @@ class ModelOffers:
     offers: tuple[Offer, ...]
     sections: Sequence[SectionOffers]
     operations: frozenset[Operation]
+    context: int | None
     max_output: int | None
     unsupported: frozenset[str]
     inputs: frozenset[str]
+    tiers: bool
     guarded: Sequence[Credential]
     _without: dict[frozenset[str], "tuple[ModelOffers | None, Sequence[tuple[Offer, str]]]"] = field(
         factory=dict, init=False
@@ -83,14 +85,15 @@ class ModelOffers:
     def of(cls, offers: tuple[Offer, ...]) -> Self:
         """Read what they have in common."""
         endpoints = [offer.endpoint for offer in offers]
-        limits = [endpoint.max_output for endpoint in endpoints if endpoint.max_output is not None]
         return cls(
             offers,
             in_sections(offers),
             frozenset.intersection(*(frozenset(endpoint.dialects) for endpoint in endpoints)),
-            min(limits, default=None),
+            min((one.context for one in endpoints if one.context is not None), default=None),
+            min((one.max_output for one in endpoints if one.max_output is not None), default=None),
             frozenset().union(*(endpoint.unsupported for endpoint in endpoints)) & SOFT,
             frozenset.intersection(*(endpoint.inputs for endpoint in endpoints)),
+            any(endpoint.tier for endpoint in endpoints),
             [one for one in {one.id: one for offer in offers for one in _credentials(offer)}.values() if one.guarded],
         )
 

@@ -7,15 +7,15 @@ They are checked by `converter` and turned into the values of the lower floors b
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from attrs import Attribute, asdict, field, frozen, validators
+from attrs import Attribute, asdict, evolve, field, frozen, validators
 
 from taxiway.candidate import Credential, Limits, Section
 from taxiway.clock import Duration
 from taxiway.converter import Reference, Wrong, seconds_of
-from taxiway.errors import ConfigError, Problem
+from taxiway.errors import ConfigError, InvalidRequest, Problem
 from taxiway.money import Price
 from taxiway.outcome import Kind
-from taxiway.preferences import Preferences
+from taxiway.preferences import PROVIDER_FIELDS, DataCollection, Quantization, Sort, preferences_of
 from taxiway.routing import Cycle, Hedge, ModelRouting, OnInterrupted, RetryBudget, Routing, Timeouts
 
 _MILLION: Final = 1_000_000
@@ -62,9 +62,8 @@ class CredentialTable:
 
     `pool`: the operator's, open to every workspace; `fallback`: used when nothing else is left. `allowed_models`, `allowed_api_keys` and
     `allowed_users` say which calls it serves. `required`: for those, the pool's keys of its provider are not used; `byok_only`: for none.
+    `zdr`: whether the contract of its account is that nothing is kept.
     """
-
-    not_built: ClassVar = {"zdr"}
 
     provider: str
     key: Reference | None = None
@@ -79,6 +78,7 @@ class CredentialTable:
     allowed_models: frozenset[str] | None = None
     allowed_api_keys: frozenset[str] | None = None
     allowed_users: frozenset[str] | None = None
+    zdr: bool | None = None
     quota_pool: str | None = None
 
     @fallback.validator
@@ -143,14 +143,9 @@ class HedgeTable:
 class RoutingTable:
     """The `[routing]` table: how calls are routed unless they say otherwise.
 
-    `wait`: how long a call may wait for a rate limit to pass before another model is tried. `order`, `only`, `ignore` and
-    `allow_fallbacks` are the defaults of a request's `provider` object.
+    `wait`: how long a call may wait for a rate limit to pass before another model is tried. The fields from `order` on are the
+    defaults of a request's `provider` object and have its forms; `only` is a ceiling.
     """
-
-    not_built: ClassVar = {
-        *("require_parameters", "data_collection", "zdr", "enforce_distillable_text", "quantizations"),
-        *("sort", "max_price", "preferred_min_throughput", "preferred_max_latency"),
-    }
 
     strategy: str | tuple[str, ...] = field(default="balanced", validator=_named)
     cycle: Cycle | Mapping[str, Cycle] = "headroom"
@@ -164,18 +159,37 @@ class RoutingTable:
     only: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     allow_fallbacks: bool = True
+    require_parameters: bool = False
+    data_collection: DataCollection = "allow"
+    zdr: bool = False
+    enforce_distillable_text: bool = False
+    quantizations: tuple[Quantization, ...] = ()
+    sort: str | Sort | None = None
+    max_price: Mapping[str, float] | None = None
+    preferred_min_throughput: float | Mapping[str, float] | None = None
+    preferred_max_latency: float | Mapping[str, float] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.routing()
 
     def routing(self) -> Routing:
-        """Return what the planner reads."""
+        """Return what the planner reads. Raises ConfigError."""
         given = asdict(self, recurse=False, filter=lambda _, value: value is not None)
         strategy, cycle = given.pop("strategy"), given.pop("cycle")
         cycles: dict[str, Cycle] = dict(cycle) if isinstance(cycle, Mapping) else {"default": cycle}
         if self.hedge is not None:
             given["hedge"] = self.hedge.hedge()
-        preferences = {name: given.pop(name) for name in ("order", "only", "ignore", "allow_fallbacks")}
+        wishes = {name: given.pop(name) for name in PROVIDER_FIELDS if name in given}
+        if isinstance(self.sort, Sort):
+            wishes["sort"] = asdict(self.sort)
+        ceiling = wishes.pop("only")
+        try:
+            preferences = evolve(preferences_of(wishes), ceiling=ceiling)
+        except InvalidRequest as error:
+            raise ConfigError([Problem(error.message, error.field.removeprefix("provider."))]) from None
         return Routing(
             strategies=(strategy,) if isinstance(strategy, str) else strategy,
-            preferences=Preferences(**preferences),
+            preferences=preferences,
             cycle=cycles.pop("default", "headroom"),
             cycles=cycles,
             **given,
@@ -212,8 +226,30 @@ def _slug(_: object, __: object, value: str | None) -> None:
         raise Wrong('must be the slug of a model, as in "author/name"')
 
 
+# Without slots, so that a class can have another base beside it.
+@frozen(kw_only=True, slots=False)
+class Declared:
+    """What no catalog knows of endpoints, and their owner says: of one provider's, or of a model's.
+
+    `quantization` of the weights; `zdr`: nothing of a call is kept; `data_collection`: whether prompts may be kept for training;
+    `distillable_text`: whether answers may train other models. What is not said is not known, and satisfies no filter.
+    """
+
+    quantization: Quantization | None = None
+    zdr: bool | None = None
+    data_collection: DataCollection | None = None
+    distillable_text: bool | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """Return what is said, by the names of an `Endpoint`."""
+        collects = None if self.data_collection is None else self.data_collection == "allow"
+        said = {"zdr": self.zdr, "collects": collects, "distillable": self.distillable_text}
+        known = {"quantization": self.quantization, **said}
+        return {name: value for name, value in known.items() if value is not None}
+
+
 @frozen(kw_only=True)
-class ModelTable(ModelRouting):
+class ModelTable(ModelRouting, Declared):
     """A `[models."name"]` table: for a name of your own, the models that it tries; for a model, what you know better.
 
     `price` in USD per million tokens; `context` and `max_output` in tokens; `parameters`: those that work, by their names in
@@ -227,6 +263,6 @@ class ModelTable(ModelRouting):
     slug: str | None = field(default=None, validator=_slug)
 
     def __attrs_post_init__(self) -> None:
-        known = self.price or self.context or self.max_output or self.slug
+        known = self.price or self.context or self.max_output or self.slug or self.changes()
         if self.try_ and (known or self.parameters is not None):
             raise Wrong("a name with `try` has no price, limits or parameters: its models have")

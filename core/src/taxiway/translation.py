@@ -7,6 +7,7 @@ from taxiway.call import Call, Translated
 from taxiway.candidate import Endpoint
 from taxiway.codec import Json
 from taxiway.dialect import Dialect, Progress, Stamp, Translator
+from taxiway.filters import options_of
 from taxiway.outcome import Bill
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Translation:
             self.body, self._state = translated.body, translated.state
             self.dropped += translated.dropped
             self.applied += translated.applied
+        if call.preferences.options:
+            self.body = {**self.body, **options_of(call, endpoint)}
         self._translators: tuple[Translator, ...] = ()
         if call.facts.stream and crosses:
             first = (theirs.events_to_canonical(self._state),) if self._two[0] else ()

@@ -9,7 +9,7 @@ from taxiway.call import Facts
 from taxiway.codec import loads
 from taxiway.errors import InvalidRequest, Unsupported
 from taxiway.money import Cost
-from taxiway.outcome import Bill, CallError, Failure
+from taxiway.outcome import Availability, Bill, CallError, Failure
 from taxiway.sse import SseParser
 from taxiway.testing.dialect import make_call, make_candidate, make_endpoint
 from taxiway.usage import Usage
@@ -348,10 +348,10 @@ def test_a_conversation_that_is_too_long_is_told_in_the_words_that_clients_look_
 
 
 def test_nothing_could_serve():
-    error = CallError(Failure(kind="not_found", message="none"), availability="model_not_found", models=("m",))
+    error = CallError(Failure(kind="not_found", message="none"), availability=Availability(code="no_endpoints"))
     status, body = CLIENT.error(error)
-    assert (status, body["error"]["type"]) == (400, "invalid_request_error")
-    assert body["error"]["availability"]["code"] == "model_not_found"
+    assert (status, body["error"]["type"]) == (404, "not_found_error")
+    assert body["error"]["availability"]["code"] == "no_endpoints"
 
 
 def test_a_front_end_refuses_in_the_same_form():

@@ -129,7 +129,7 @@ async def test_a_silent_stream_gets_pings_and_later_failures_go_inside(gateway, 
 
     async def stream(call):
         await fail.wait()
-        raise CallError(Failure(kind="timeout", message="too slow"), models=("test/model",))
+        raise CallError(Failure(kind="timeout", message="too slow"))
         yield []
 
     gateway.engine.streaming = stream

@@ -22,6 +22,7 @@ from taxiway.converter import DURATION_PATTERN, REFERENCE_PATTERN, Reference, to
 from taxiway.errors import PluginError
 from taxiway.plugins import Plugins
 from taxiway.registration import AnyRegistration
+from taxiway.tables import Declared
 from taxiway_cli.location import located
 
 _PLAIN: Final = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -58,7 +59,9 @@ def schema(plugins: Plugins) -> Json:
     properties["store"] = {"anyOf": stores} if stores else {"type": "object"}
     for registration in _registrations(plugins, "provider"):
         # A table of its own name is short for [[providers]] with that `use`.
-        properties.setdefault(registration.name, of_type(registration.options))
+        form = of_type(registration.options)
+        form["properties"] |= of_type(Declared)["properties"]
+        properties.setdefault(registration.name, form)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Taxiway's configuration",
@@ -129,6 +132,7 @@ def _used(table: str, registrations: Iterable[AnyRegistration]) -> Json:
         if table == "providers":
             # It names the table, also where the plugin's options have no such field.
             named["slug"] = {"type": "string"}
+            named |= of_type(Declared)["properties"]
         form["properties"] = {**named, **form["properties"]}
         if table not in _USE_OPTIONAL:
             form["required"] = [*form.get("required", ()), "use"]

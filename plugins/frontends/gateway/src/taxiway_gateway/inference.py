@@ -10,7 +10,7 @@ from taxiway.call import NOTHING
 from taxiway.codec import dumps, loads_bounded
 from taxiway.errors import InvalidRequest, Malformed
 from taxiway.metadata import attach
-from taxiway.outcome import CallError, Failure
+from taxiway.outcome import CallError, call_error_of
 from taxiway_gateway.exchange import Gone, Refused
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Inference:
             try:
                 await self._call(exchange, body, caller, path)
             except (CallError, InvalidRequest) as error:
-                told = as_call_error(error)
+                told = call_error_of(error)
                 exchange.provider = told.provider
                 await _failed(exchange, self._client, told)
         finally:
@@ -109,7 +109,7 @@ class Inference:
                 if not reply.begun:
                     raise
                 # The head went out with a ping: what failed before its first token is told in the stream too.
-                await reply.events(self._client.stamp(call, _nobody).failed(as_call_error(error)))
+                await reply.events(self._client.stamp(call, _nobody).failed(call_error_of(error)))
             if not reply.ended:
                 await reply.end((), whole=stream.whole)
         finally:
@@ -205,13 +205,6 @@ def decode(data: bytes) -> Json:
     if not isinstance(body, dict):
         raise Refused(400, "The body must be a JSON object.", "invalid_request")
     return body
-
-
-def as_call_error(error: CallError | InvalidRequest) -> CallError:
-    """Return what a dialect can put into its own words."""
-    if isinstance(error, CallError):
-        return error
-    return CallError(Failure(kind="invalid_request", message=str(error), field=error.field or None))
 
 
 def _nobody() -> NoReturn:

@@ -14,11 +14,11 @@ from starlette.routing import Router as Routes
 from taxiway.codec import dumps
 from taxiway.errors import InvalidRequest, StoreUnavailable
 from taxiway.names import asked
-from taxiway.outcome import CallError
+from taxiway.outcome import CallError, call_error_of
 from taxiway.store import Spend
 from taxiway_gateway import shapes
 from taxiway_gateway.exchange import Refused
-from taxiway_gateway.inference import as_call_error, decode
+from taxiway_gateway.inference import decode
 from taxiway_gateway.shapes import Offered
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Management:
             as_text = request.headers.get("accept", "").startswith("text/plain")
             return PlainTextResponse(f"{plan}\n") if as_text else _json(plan.to_json())
         except (InvalidRequest, CallError) as error:
-            status, told = dialect.client.error(as_call_error(error))
+            status, told = dialect.client.error(call_error_of(error))
             return _json(told, status)
 
     def _dialect(self, name: str) -> Dialect:
