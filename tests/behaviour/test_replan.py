@@ -78,6 +78,10 @@ def body(draw):
         "ignore": draw.sample(PROVIDERS, 1),
         "only": draw.sample(PROVIDERS, 3),
         "allow_fallbacks": False,
+        "quantizations": ["fp8", "unknown"],
+        "max_price": {"prompt": 1000},
+        "enforce_distillable_text": False,
+        "require_parameters": True,
     }
     more = {
         "session_id": f"session {draw.randrange(4)}",

@@ -21,7 +21,7 @@ from taxiway.sticky import Stuck
 
 T = TypeVar("T")
 
-_SETS: Final = {"parameters", "inputs", "quantizations"}
+_SETS: Final = {"parameters", "inputs"}
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "sort": lambda value: Sort(**value),
     "max_price": lambda value: MaxPrice(**value),
@@ -104,7 +104,8 @@ def _plain(preferences: Preferences) -> Json:
     changed = {
         field.name: value
         for field in fields(Preferences)
-        if field.name != "options"
+        if field.init
+        and field.name != "options"
         and (value := getattr(preferences, field.name)) != getattr(NO_PREFERENCES, field.name)
     }
     return {name: _json(value) for name, value in changed.items()}
