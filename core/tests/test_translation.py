@@ -1,5 +1,7 @@
 """Which dialect a call goes in, and what is left out where an endpoint reasons."""
 
+from types import SimpleNamespace
+
 import pytest
 from attrs import evolve
 
@@ -62,3 +64,11 @@ def test_what_is_refused_of_who_reasons_is_left_out_where_reasoning_is_asked_for
     made = translation({"temperature": 0.5, **asked}, ("chat",), thinking_refuses=frozenset({"temperature"}))
     assert ("temperature" not in made.body) is left_out
     assert (made.dropped == ("temperature",)) is left_out
+
+
+@pytest.mark.parametrize(("resumed", "spoken"), [(False, "chat"), (True, "other")])
+def test_who_goes_on_with_an_answer_is_spoken_to_in_its_best_dialect(resumed, spoken):
+    endpoint = evolve(make_endpoint("chat", "chat"), dialects={"chat": ("other", "chat")})
+    call = make_call(CHAT, {"model": "acme/model-1", "messages": ASK})
+    answer = SimpleNamespace(resumed=resumed, request=lambda body: body)
+    assert Translation(DIALECTS, call, endpoint, None, answer).spoken == spoken

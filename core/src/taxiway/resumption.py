@@ -35,10 +35,10 @@ _OVER: Final = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
 class Answer:
     """What a client was given of a streamed answer, and the client's half of that stream: translator, stamp, bill.
 
-    To a `Translation` it is the client's translator.
+    To a `Translation` it is the client's translator. `resumed`: further attempts go on with it.
     """
 
-    __slots__ = ("_attempts", "_formed", "_pieces", "_plain", "_resumed", "_stamp", "_tail", "_translator")
+    __slots__ = ("_attempts", "_formed", "_pieces", "_plain", "_stamp", "_tail", "_translator", "resumed")
 
     dropped: Sequence[str] = ()
 
@@ -46,7 +46,7 @@ class Answer:
         self._translator, self._stamp = client.events_from_canonical(call), client.stamp(call, self.bill)
         self._attempts: list[Attempt] = []
         self._pieces: list[str] = []
-        self._plain, self._resumed, self._formed = True, False, False
+        self._plain, self.resumed, self._formed = True, False, False
         # White space at the end of what was given, which is not sent: models don't go on after it, and may say it again.
         self._tail = ""
 
@@ -63,12 +63,12 @@ class Answer:
     def resume(self) -> None:
         """From now on attempts go on with what was given."""
         text = "".join(self._pieces)
-        self._resumed, self._pieces = True, [text]
+        self.resumed, self._pieces = True, [text]
         self._tail = text[len(text.rstrip()) :]
 
     def request(self, body: Json) -> Json:
         """Return a canonical body as it is sent: with what was given as the assistant's last message, and so much less to say."""
-        if not self._resumed:
+        if not self.resumed:
             form = body.get("response_format") or {}
             self._formed = form.get("type", "text") != "text" or (body.get("n") or 1) > 1
             return body
@@ -87,7 +87,7 @@ class Answer:
 
     def feed(self, event: Json) -> Sequence[Json]:
         """Take a chunk, give the client's events. Raises what its translator does."""
-        if self._resumed and not self._goes_on(event):
+        if self.resumed and not self._goes_on(event):
             return ()
         made = self._translator.feed(event)
         for choice in event.get("choices") or ():
@@ -112,7 +112,7 @@ class Answer:
     def stamp_of(self, attempt: "Attempt") -> "Stamp":
         """Return the stamp of an attempt's events; its chunks say who gives them."""
         self._attempts.append(attempt)
-        return Switched(self._stamp, attempt.candidate.endpoint.provider_name) if self._resumed else self._stamp
+        return Switched(self._stamp, attempt.candidate.endpoint.provider_name) if self.resumed else self._stamp
 
     def bill(self) -> Bill:
         """Return what all its attempts cost so far; the last one serves."""

@@ -49,6 +49,9 @@ class Translation:
             # What a model's name adds is in the body alone.
             used = {*used, *shaped.body}
         passes = call.dialect in choice and endpoint.elsewhere.isdisjoint(used)
+        if answer is not None and answer.resumed:
+            # It is the endpoint's best dialect that it is known to go on in.
+            passes = call.dialect == choice[0]
         self.spoken = spoken = call.dialect if passes else choice[0]
         ours, theirs = dialects[call.dialect].client, dialects[spoken].upstream
         assert ours is not None

@@ -17,6 +17,7 @@ from taxiway.secret import Secret
 from taxiway.testing.dialect import make_call, make_candidate
 from taxiway.testing.provider import NOW, KnownModels
 from taxiway_openai_compatible import RowOptions, rows
+from taxiway_openai_compatible.oddities import ODDITIES
 
 USER = {"role": "user", "content": "hi"}
 
@@ -108,7 +109,7 @@ def test_models_that_do_not_reason_are_not_told_how_much():
 def test_what_was_reasoned_goes_back_under_the_name_that_each_knows(name, said):
     details = [{"type": "reasoning.text", "text": "hm", "format": "unknown", "index": 0}]
     turn = {"role": "assistant", "content": "So.", "reasoning": "hm", "reasoning_details": details}
-    sent, dropped = request(name, {"messages": [USER, turn]})
+    sent, dropped = request(name, {"messages": [USER, turn, USER]})
     assert sent["messages"][1] == {"role": "assistant", "content": "So.", said: "hm"}
     assert not dropped
 
@@ -133,6 +134,21 @@ def test_instructions_go_by_the_role_that_all_know():
     assert sent["messages"] == [{"role": "system", "content": "Be brief."}, USER]
     assert developer["role"] == "developer"
     assert request("openrouter", {"messages": [developer, USER]})[0]["messages"][0] == developer
+
+
+BEGUN = {"role": "assistant", "content": "The answer"}
+
+
+def test_an_answer_that_is_begun_is_gone_on_with_as_each_wants_it_said():
+    called = {**BEGUN, "tool_calls": [{"id": "1", "type": "function", "function": {"name": "a", "arguments": ""}}]}
+    assert request("moonshot", {"messages": [USER, BEGUN]})[0]["messages"] == [USER, {**BEGUN, "partial": True}]
+    vllm = ODDITIES["final-message"].request
+    made = vllm({"messages": [USER, BEGUN]}, None)
+    assert (made["continue_final_message"], made["add_generation_prompt"]) == (True, False)
+    for last in (USER, called):
+        assert request("moonshot", {"messages": [USER, last]})[0] == {"messages": [USER, last]}
+        assert vllm({"messages": [USER, last]}, None) == {"messages": [USER, last]}
+    assert vllm({"messages": [BEGUN], "continue_final_message": False}, None)["add_generation_prompt"] is True
 
 
 def test_a_limit_of_tokens_goes_by_the_older_name():

@@ -137,6 +137,28 @@ def _is_developer(message: Any) -> bool:
     return type(message) is dict and message.get("role") == "developer"
 
 
+def _partial(body: Json, _: Outgoing) -> Json:
+    """A last message of the assistant is gone on with where it says so itself (Moonshot, which takes no form beside it)."""
+    if _ends_open(body) and not body.get("response_format"):
+        *before, last = body["messages"]
+        body["messages"] = [*before, {"partial": True, **last}]
+    return body
+
+
+def _final_message(body: Json, _: Outgoing) -> Json:
+    """A last message of the assistant is gone on with where the request says so (vLLM)."""
+    if _ends_open(body):
+        body.setdefault("continue_final_message", True)
+        body.setdefault("add_generation_prompt", not body["continue_final_message"])
+    return body
+
+
+def _ends_open(body: Json) -> bool:
+    messages = body.get("messages")
+    last = messages[-1] if type(messages) is list and messages else None
+    return type(last) is dict and last.get("role") == "assistant" and not last.get("tool_calls")
+
+
 def _strict_bytes(body: Json, _: Outgoing) -> Json:
     """Perplexity knows encodings of its own: what a client asks for is made of them afterwards."""
     body.pop("encoding_format", None)
@@ -144,7 +166,9 @@ def _strict_bytes(body: Json, _: Outgoing) -> Json:
 
 
 ODDITIES: Final[Mapping[str, Oddity]] = {
+    "final-message": Oddity(request=_final_message),
     "groq-usage": Oddity(reading=_always(_groq_usage)),
+    "partial-message": Oddity(request=_partial),
     "perplexity-search": Oddity(reading=_perplexity),
     "perplexity-vectors": Oddity(reading=_always(_perplexity_vectors), request=_strict_bytes, dialect="embeddings"),
     "router-provider": Oddity(reading=_always(_router_provider)),
