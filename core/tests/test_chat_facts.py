@@ -119,15 +119,14 @@ def test_what_openai_and_openrouter_take_is_taken(changes):
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"preset": "support"}, "preset"),
         ({"model": "@preset/support"}, "model"),
         ({"model": "a/b@preset/support"}, "model"),
         ({"model": None, "models": ["a/b", "@preset/support"]}, "models"),
         ({"model": "@preset/support", "models": ["a/b"]}, "model"),
     ],
 )
-def test_what_is_not_built_is_refused_and_not_ignored(changes, field):
-    with pytest.raises(InvalidRequest, match="is not supported yet") as raised:
+def test_a_preset_that_nothing_stands_for_is_refused_and_not_ignored(changes, field):
+    with pytest.raises(InvalidRequest, match="names a preset, and none is configured") as raised:
         facts(**changes)
     assert raised.value.field == field
 

@@ -225,7 +225,7 @@ async def test_a_wrong_key_is_the_callers_fault(served) -> None:
     ({"model": MODEL, "messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
     ({"model": MODEL, "messages": ASK, "temperature": 9}, "temperature"),
     ({"model": MODEL, "messages": ASK, "extra_body": {"provider": {"order": 1}}}, "provider.order"),
-    ({"model": MODEL, "messages": ASK, "extra_body": {"plugins": [{"id": "web"}]}}, "plugins[0]"),
+    ({"model": MODEL, "messages": ASK, "extra_body": {"plugins": [{"id": "web", "engine": "exa"}]}}, "plugins[0]"),
     ({"model": MODEL, "messages": ASK, "extra_body": {"preset": "support"}}, "preset"),
     ({"model": f"{MODEL}@preset/support", "messages": ASK}, "model"),
 ])  # fmt: skip

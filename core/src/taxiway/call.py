@@ -81,7 +81,8 @@ class Call:
 
     `id` is the generation's. `created` is in seconds since the epoch, `deadline` in seconds of the monotonic clock.
     `seed` begins the draws of its plan, so that a decision can be replayed. `path` is what the route said besides the body,
-    `plugins` are the transforms that the call asks for, each with what it says of them.
+    `plugins` are the transforms that the call asks for, each with what it says of them. `fill` puts into the canonical body what its
+    preset says; None: there is none, or it is in the body already.
     """
 
     id: str
@@ -98,6 +99,7 @@ class Call:
     headers: Mapping[str, str] = field(repr=False)
     path: Mapping[str, str] = NOTHING
     plugins: Mapping[str, Json] = NOTHING
+    fill: Callable[[Json], Json] | None = None
 
     @property
     def user(self) -> str | None:

@@ -1,7 +1,6 @@
 """What planning may know of a chat body, read while the body is checked.
 
 Fields and ranges: OpenRouter's request schema, and OpenAI's where it allows more. Unknown fields pass; null is as absent.
-What asks for something of OpenRouter's that is not built (presets) is refused: to ignore it would change the answer.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ _SILENT: Final = ("assistant", "function")
 _TEXT: Final = frozenset({"text"})
 _NONE: Final[frozenset[str]] = frozenset()
 _PRESET: Final = "@preset/"
-_LATER: Final = "is not supported yet"
+_WRITTEN: Final = "configured: they are written as [presets.slug]"
 _NAMES: Final = {str: "a text", bool: "true or false", dict: "an object"}
 
 _PARTS: Final = {
@@ -95,7 +94,9 @@ def models_of(body: Json) -> tuple[str, ...]:
         models = (model,)
     for name in models:
         if _PRESET in name:
-            raise InvalidRequest("model" if name == model else "models", f"{name} names a preset, which {_LATER}")
+            raise InvalidRequest(
+                "model" if name == model else "models", f"{name} names a preset, and none is {_WRITTEN}"
+            )
     return models
 
 
@@ -231,11 +232,6 @@ def _plugins(where: str, value: Any) -> None:
         member(place, plugin, "id")
 
 
-def _preset(where: str, value: Any) -> None:
-    if value:
-        raise InvalidRequest(where, _LATER)
-
-
 def _response_format(where: str, value: Any) -> None:
     _DICT(where, value)
     _FORMATS(f"{where}.type", value.get("type"))
@@ -292,9 +288,8 @@ FIELDS: Final[dict[str, Check]] = {
     "stream": _BOOL,
     "modalities": _TEXTS,
     "plugins": _plugins,
-    "preset": _preset,
     **dict.fromkeys(("metadata", "stream_options"), _DICT),
-    **dict.fromkeys(("service_tier", "user", "prompt_cache_key"), _STR),
+    **dict.fromkeys(("service_tier", "user", "prompt_cache_key", "preset"), _STR),
     "session_id": check_session,
 }
 """The check of each field; dialects that have some of these fields too check them alike."""

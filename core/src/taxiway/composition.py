@@ -19,10 +19,11 @@ from taxiway.catalog import Catalog, CatalogModel
 from taxiway.clock import Clock, SystemClock
 from taxiway.config import LISTS, TABLES, Config, Raw
 from taxiway.converter import collect, join, nearest
-from taxiway.errors import ConfigError, PluginError
+from taxiway.errors import ConfigError, InvalidRequest, PluginError
 from taxiway.keystore import Environment, KeyStore
 from taxiway.names import AUTO
 from taxiway.plugins import Plugins, unknown
+from taxiway.presets import Preset
 from taxiway.provider import Carries, Provider
 from taxiway.registration import AnyRegistration, Context
 from taxiway.secret import scrub
@@ -68,6 +69,7 @@ class Composition(Builder):
     credentials: list[Credential] = field(factory=list)
     strategies: list[tuple[str, Strategy]] = field(factory=list)
     named_strategies: dict[str, Strategies] = field(factory=dict)
+    presets: dict[str, Preset] = field(factory=dict)
     transports: dict[str, Transport] = field(factory=dict)
     catalog: Catalog = field(factory=NoCatalog)
     store: Store | None = None
@@ -110,6 +112,7 @@ def compose(
     _credentials(made)
     _check_preferences(made)
     _strategies(made)
+    _presets(made)
     _transports(made)
     catalog = {"use": DEFAULT_CATALOG} if config.catalog is None else config.catalog
     if config.catalog is not None or made.plugins.has(f"catalog-{DEFAULT_CATALOG}"):
@@ -304,6 +307,14 @@ def _strategies(made: Composition) -> None:
     made.named_strategies = {
         name: tuple((one, built[one]) for one in some if one in built) for name, some in tables.items()
     }
+
+
+def _presets(made: Composition) -> None:
+    for slug, table in made.config.presets.items():
+        try:
+            made.presets[slug] = Preset.of(slug, table)
+        except InvalidRequest as error:
+            made.problem(error.message, f"{join('presets', slug)}.{error.field}")
 
 
 def _transports(made: Composition) -> None:

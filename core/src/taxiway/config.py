@@ -32,6 +32,7 @@ TABLES: Final[Mapping[str, Any]] = {
     "data_dir": Path,
     "models": dict[str, ModelTable],
     "media": MediaTable,
+    "presets": dict[str, Raw],
     "strategies": dict[str, Raw],
     "keystores": dict[str, Raw],
 }
@@ -72,6 +73,7 @@ class Config:
     transforms: Mapping[str, Raw] = field(factory=dict)
     media: MediaTable = field(factory=MediaTable)
     models: Mapping[str, ModelTable] = field(factory=dict)
+    presets: Mapping[str, Raw] = field(factory=dict)
     strategies: Mapping[str, Raw] = field(factory=dict)
     keystores: Mapping[str, Raw] = field(factory=dict)
     store: Raw | None = None

@@ -26,6 +26,7 @@ from taxiway.media import Media
 from taxiway.names import check_plugin
 from taxiway.outcome import CallError, Failure, Outcome
 from taxiway.preferences import preferences_of
+from taxiway.presets import Presets, applied, preset_of
 from taxiway.quota import Quotas
 from taxiway.run import Run
 from taxiway.secret import Secret, scrub
@@ -66,6 +67,7 @@ class Engine:
     shaper: Shaper = Factory(lambda self: Shaper(self.dialects, (), Media()), takes_self=True)
     offsets: dict[str, float] = Factory(dict)
     tokens: Tokens = field(init=False)
+    presets: Presets = Factory(dict)
     budgets: dict[str, Budget] = Factory(dict)
     draws: Draws = Factory(Draws)
 
@@ -81,6 +83,10 @@ class Engine:
         slug, account = candidate.endpoint.provider, candidate.account
         provider = self.snapshot.refreshes.get(slug)
         return account.secret if provider is None else await self.tokens.fresh(slug, provider, account)
+
+    def filled(self, dialect: Dialect, body: Json, path: Mapping[str, str] = NOTHING) -> tuple[Json, Mapping[str, str]]:
+        """Return body and path as the preset that they name fills them in, before a dialect reads them. Raises InvalidRequest."""
+        return applied(self.presets, dialect, body, path) if self.presets else (body, path)
 
     def call(
         self,
@@ -100,6 +106,10 @@ class Engine:
         headers, own = headers or _NO_HEADERS, client.own
         now, epoch, bits = self.clock.monotonic(), self.clock.now(), self.random.getrandbits
         plugins = self._plugins(body["plugins"]) if body.get("plugins") and "plugins" in own else NOTHING
+        fill = None
+        if body.get("preset"):
+            preset = preset_of(self.presets, body["preset"])
+            facts, fill = preset.known(facts), preset.onto
         return Call(
             f"gen-{int(epoch)}-{bits(96):024x}",
             bits(48),
@@ -115,6 +125,7 @@ class Engine:
             {name: headers[name] for name in _KEPT if name in headers} if headers else headers,
             path,
             plugins,
+            fill,
         )
 
     async def complete(self, call: Call) -> Json:

@@ -234,7 +234,7 @@ class _Order:
     def _sort(self) -> SortBy | None:
         """The strict order that is asked for: by the call, else by the model's name, else by the defaults."""
         sort, by_name = self.call.preferences.sort, self._asked.sort
-        if by_name is not None and sort is self.snapshot.routing.preferences.sort:
+        if by_name is not None and sort == self.snapshot.routing.preferences.sort:
             return by_name
         return None if sort is None else sort.by
 

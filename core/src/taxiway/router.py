@@ -225,6 +225,7 @@ class Router:
             log=context.log,
             loop=asyncio.get_running_loop(),
             shaper=Shaper(built.dialects, built.transforms, media),
+            presets=built.presets,
         )
         self._closing.push_async_callback(engine.tokens.aclose)
         verifier = Verifier(engine, context.door, parts.secret, self.reload_keys)
@@ -249,6 +250,7 @@ class Router:
     def _call(self, dialect: str, body: Json) -> Call:
         chosen = self.dialects[dialect]
         assert chosen.client is not None
+        body, _ = self.engine.filled(chosen, body)
         facts = chosen.client.facts(body, {}, {})
         return self.engine.call(chosen, body, facts, caller=LIBRARY)
 

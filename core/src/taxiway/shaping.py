@@ -29,7 +29,7 @@ class Shaper:
         """Say what applies; None, as nearly always, where nothing does. `adds`: as in `shape`."""
         fetched = endpoint.fetches & call.facts.inputs
         names = [name for name, one in self.transforms if one.applies(call, endpoint)]
-        return (fetched, tuple(names), tuple(adds)) if fetched or names or adds else None
+        return (fetched, tuple(names), tuple(adds)) if fetched or names or adds or call.fill is not None else None
 
     async def shape(
         self,
@@ -44,6 +44,8 @@ class Shaper:
         `adds`: fields for which the body gets a value where it has none. Raises Unsupported and InvalidRequest.
         """
         given = canonical(self.dialects, call)
+        if call.fill is not None:
+            given = evolve(given, body=call.fill(given.body), applied=(*given.applied, "preset"))
         if adds:
             added = {name: value for name, value in adds.items() if not _says(given.body, name)}
             given = evolve(given, body={**given.body, **added}, applied=(*given.applied, *added))

@@ -113,6 +113,9 @@ class FakeEngine:
     closed: int = 0
     cancelled: int = 0
 
+    def filled(self, dialect, body, path):
+        return body, path
+
     def call(self, dialect, body, facts, *, caller, headers, path) -> Call:
         from taxiway.preferences import preferences_of
 

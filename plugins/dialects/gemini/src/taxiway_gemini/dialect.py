@@ -47,7 +47,7 @@ class GeminiUpstream:
 class GeminiClient:
     """How a client that speaks Gemini is served, whichever model it asks for."""
 
-    own = frozenset("model models provider session_id trace".split())
+    own = frozenset("model models provider plugins preset session_id trace".split())
 
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the member."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from taxiway.call import Facts
-from taxiway.chat_facts import models_of, tokens_of
+from taxiway.chat_facts import FIELDS, models_of, tokens_of
 from taxiway.codec import Json, dumps, items, text_of
 from taxiway.conversations import beginning, conversation_of, tier_of
 from taxiway.errors import InvalidRequest
@@ -49,6 +49,8 @@ def facts(body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         characters += sum(len(dumps(tool)) for _, tool in _objects("tools", tools))
     if _object(body, "toolConfig"):
         parameters.add("tool_choice")
+    if body.get("plugins") is not None:
+        FIELDS["plugins"]("plugins", body["plugins"])
     return Facts(
         models_of_path(body, path),
         frozenset(parameters),

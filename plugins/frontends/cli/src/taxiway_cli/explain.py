@@ -152,7 +152,9 @@ async def _cold(config: Path | None, data_dir: Path | None, body: Json) -> Json:
             journal=Journal(),
             log=context.log,
             loop=asyncio.get_running_loop(),
+            presets=built.presets,
         )
+        body, _ = engine.filled(chat, body)
         call = engine.call(chat, body, chat.client.facts(body, {}, {}))
         told = explain(call, engine.snapshot, engine.health, engine.quotas, context.clock.monotonic())
         return told.to_json()

@@ -82,6 +82,7 @@ class Inference:
 
     async def _call(self, exchange: Exchange, body: Json, caller: Caller, path: Mapping[str, str]) -> None:
         fields = exchange.fields
+        body, path = self._engine.filled(self._dialect, body, path)
         facts = self._client.facts(body, path, fields)
         exchange.model = facts.models[0]
         call = self._engine.call(self._dialect, body, facts, caller=caller, headers=fields, path=path)

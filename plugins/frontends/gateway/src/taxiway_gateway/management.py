@@ -51,6 +51,8 @@ class Management:
             "/model/{slug:path}": self._model,
             "/key": self._key,
             "/generation": self._generation,
+            "/presets": self._presets,
+            "/presets/{slug}": self._preset,
         }
         # Starlette's router without its application: the gateway has its own answer to every error.
         self._routes = Routes(
@@ -143,6 +145,17 @@ class Management:
             )
         return _json({"data": shapes.generation(record, self._names(caller))})
 
+    async def _presets(self, request: Request) -> Response:
+        workspace, presets = (await self._caller(request)).workspace, self._router.engine.presets.values()
+        return _json({"data": [shapes.preset(one, workspace) for one in presets], "total_count": len(presets)})
+
+    async def _preset(self, request: Request) -> Response:
+        workspace = (await self._caller(request)).workspace
+        slug: str = request.path_params["slug"]
+        if (preset := self._router.engine.presets.get(slug)) is None:
+            raise Refused(404, f"There is no preset {slug!r} here.", "not_found")
+        return _json({"data": shapes.preset(preset, workspace)})
+
     async def _explain(self, request: Request) -> Response:
         """Taxiway's own: why each candidate for a body (in the dialect that the query names, else chat) is in, out, and where, by what is known at this moment."""
         caller = await self._caller(request)
@@ -151,6 +164,7 @@ class Management:
         dialect = self._dialect(request.query_params.get("dialect", "chat"))
         assert dialect.client is not None
         try:
+            body, _ = self._router.engine.filled(dialect, body)
             facts = dialect.client.facts(body, {}, exchange.fields)
             call = self._router.engine.call(dialect, body, facts, caller=caller, headers=exchange.fields)
             plan = self._router.explain_call(call)

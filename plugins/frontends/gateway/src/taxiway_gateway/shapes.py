@@ -16,6 +16,7 @@ from taxiway.codec import Json
 from taxiway.history import BAD, GOOD, LATENCY, THROUGHPUT, Figures
 from taxiway.money import Price
 from taxiway.outcome import AttemptRecord, Generation
+from taxiway.presets import Preset
 from taxiway.store import Spend
 
 UNKNOWN_PRICE: Final = "-1"
@@ -33,6 +34,7 @@ _PRICES: Final = {
     "image_token": "image_in",
     "image_output": "image_out",
 }
+_NEVER: Final = "1970-01-01T00:00:00Z"
 _API_TYPES: Final = {"chat": "completions"}
 _UNLIMITED: Final = {"limit": -1, "used": 0, "remaining": -1}
 
@@ -232,6 +234,34 @@ def _attempt(attempt: AttemptRecord, names: Mapping[str, str], record: Generatio
         "latency": _milliseconds(attempt.latency if record.streamed else attempt.duration),
         "is_byok": record.is_byok,
         "routed_service_tier": None,
+    }
+
+
+def preset(one: Preset, workspace: str) -> Json:
+    """Return a preset as its one version: it is changed in the configuration, where nobody notes when."""
+    version = {
+        "id": one.slug,
+        "preset_id": one.slug,
+        "version": 1,
+        "config": {**one.routed, **one.fields},
+        "system_prompt": one.system_prompt or None,
+        "creator_id": "",
+        "created_at": _NEVER,
+        "updated_at": _NEVER,
+    }
+    return {
+        "id": one.slug,
+        "slug": one.slug,
+        "name": one.name,
+        "description": one.description or None,
+        "status": "active",
+        "status_updated_at": None,
+        "designated_version_id": one.slug,
+        "designated_version": version,
+        "workspace_id": workspace,
+        "creator_user_id": "",
+        "created_at": _NEVER,
+        "updated_at": _NEVER,
     }
 
 
