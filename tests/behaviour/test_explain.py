@@ -66,6 +66,7 @@ async def test_printed_it_is_a_table_with_every_candidate():
         assert columns.split()[:3] == ["place", "model", "endpoint"]
         assert [row.split()[0] for row in rows] == ["1", "2", "3", "out"]
         assert "provider.ignore" in rows[-1]
+        assert told.rows[-1].excluded_by == "allowed_providers"
         assert Explanation.of_json(told.to_json()) == told
 
 
@@ -86,3 +87,12 @@ async def test_the_gateway_explains_any_dialect_as_json_and_as_text(tmp_path, mo
         assert wrong.status_code == 400
         assert "responses" in wrong.json()["error"]["message"]
         assert not bench.first.log
+
+
+@virtual_time
+async def test_each_strategy_s_score_is_told():
+    async with over_sim(routing={"strategy": ["uptime", "price"]}) as bench:
+        rows = (await bench.router.explain(**{**BODY, "provider": {}})).rows
+        assert all(len(row.scores) == 2 for row in rows)
+        assert [row.scores for row in rows] == sorted(row.scores for row in rows)
+        assert all(row.scores[1] == row.price for row in rows)

@@ -29,7 +29,8 @@ class Row:
     """One candidate. `place` counts from 1 in the order of trying, None: it is out. `frees` in seconds from now.
 
     `headroom` is the free share of its tightest limit (1 where none is known, 0 where the call doesn't fit); `price` the
-    expected USD of this very call; `shares` are other accounts that draw from the same quota.
+    expected USD of this very call; `shares` are other accounts that draw from the same quota. `scores`: what ranked its endpoint, one
+    of each strategy in their order, the least first (0 where its place has another reason). `excluded_by`: OpenRouter's code for the filter that left it out.
     """
 
     place: int | None
@@ -43,6 +44,8 @@ class Row:
     price: float | None
     frees: float | None = None
     shares: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+    excluded_by: str | None = None
 
     def cells(self) -> tuple[str, ...]:
         """Return it as texts, in the order of `COLUMNS`."""
@@ -80,7 +83,9 @@ class Explanation:
     def of_json(cls, value: Json) -> Self:
         """Return what `to_json` gave, in this process or in another one."""
         names = ("models", "strategies")
-        rows = tuple(Row(**row) for row in value["rows"])
+        rows = tuple(
+            Row(**{**row, **{name: tuple(row[name]) for name in ("shares", "scores")}}) for row in value["rows"]
+        )
         return cls(**{**value, **{name: tuple(value[name]) for name in names}, "rows": rows})
 
     @property
@@ -120,7 +125,10 @@ def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now:
                 placed = sum(row.place is not None for row in rows)
                 rows += _rows(planned, offer, said, health, quotas, now, placed)
     for one in notes.excluded:
-        rows += [_row(call, quotas, now, candidate, None, one.reason.text) for candidate in one.offer.candidates]
+        rows += [
+            _row(call, quotas, now, candidate, None, one.reason.text, excluded_by=one.reason.code)
+            for candidate in one.offer.candidates
+        ]
     return Explanation(
         models=call.facts.models,
         strategies=tuple(dict(strategies)),
@@ -137,18 +145,19 @@ def _rows(
 ) -> list[Row]:
     """The accounts of one endpoint: those that are free in the order of trying, then those that are out."""
     call, tried = planned.call, Tried()
-    score = ", ".join(ranked.why for ranked in said if ranked.reason) or "there was nothing to choose"
+    why = ", ".join(ranked.why for ranked in said if ranked.reason) or "there was nothing to choose"
+    scores = tuple(ranked.score for ranked in said)
     rows: list[Row] = []
     while (chosen := planned.choose(offer, tried, health, quotas, now, [])) is not None:
         candidate, _ = chosen
         tried.candidates.add(candidate.key)
         place += 1
-        rows.append(_row(call, quotas, now, candidate, place, score))
+        rows.append(_row(call, quotas, now, candidate, place, why, scores=scores))
     blocks: list[tuple[Candidate, Block]] = []
     planned.choose(offer, tried, health, quotas, now, blocks)
     for candidate, block in blocks:
         frees = None if block.until is None else max(0.0, block.until - now)
-        rows.append(_row(call, quotas, now, candidate, None, block.reason, frees))
+        rows.append(_row(call, quotas, now, candidate, None, block.reason, frees=frees, scores=scores))
     return rows
 
 
@@ -159,7 +168,7 @@ def _row(
     candidate: Candidate,
     place: int | None,
     reason: str,
-    frees: float | None = None,
+    **more: Any,
 ) -> Row:
     endpoint, facts = candidate.endpoint, call.facts
     room = quotas.room(candidate, facts.tokens, facts.max_output, now)
@@ -173,6 +182,6 @@ def _row(
         reason=reason,
         headroom=0.0 if isinstance(room, Block) else room,
         price=call.expected_price(endpoint),
-        frees=frees,
         shares=quotas.shared(candidate),
+        **more,
     )
