@@ -146,12 +146,12 @@ def test_every_candidate_is_in_the_plan_or_out_for_a_reason_and_none_is_there_tw
     snapshot, call, notes = catalog(draw), call_of(draw), Notes()
     found = flat(planned(call, snapshot, view_of(draw, snapshot), notes))
     kept = [one for _, offer in found for one in offer.candidates]
-    out = [one for offer, _ in notes.excluded for one in offer.candidates]
+    out = [one for each in notes.excluded for one in each.offer.candidates]
     asked = [
         one for model in call.facts.models for offer in snapshot.offers["default"][model] for one in offer.candidates
     ]
     assert sorted(one.key + one.section for one in (*kept, *out)) == sorted(one.key + one.section for one in asked)
-    assert all(reason for _, reason in notes.excluded)
+    assert all(each.reason.text for each in notes.excluded)
 
 
 @settings(max_examples=300, deadline=None)
