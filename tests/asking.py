@@ -1,7 +1,8 @@
 """One question in the dialects of several clients, and what their streams say: text, whether they failed, whether they ended well."""
 
+import asyncio
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from simulated import EXACT
 
@@ -58,3 +59,9 @@ def dialect_of(name: str) -> Dialect:
     registration = Plugins.discover().load(f"dialect-{name}")
     dialect: Dialect = registration.build(registration.options(), None)
     return dialect
+
+
+def tasks_of_calls() -> set[Any]:
+    """Return the tasks that are not the test's own, nor the upkeep of what is shut."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    return {task for task in others if not getattr(task.get_coro(), "__qualname__", "").startswith("Upkeep.")}

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from random import Random
 
 import pytest
+from asking import tasks_of_calls
 from attrs import define
 from simulated import EXACT, KEYS, MODEL, over_http
 
@@ -45,7 +46,7 @@ class Bench:
 
     def assert_healthy(self):
         """Nothing is left of any call."""
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert not tasks_of_calls()
         assert not [one for one in self.reservations if one._open]
         engine = self.router.engine
         view = engine.health.view(engine.clock.monotonic())

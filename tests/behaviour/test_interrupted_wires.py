@@ -1,12 +1,11 @@
 """Broken streams of every wire that providers speak, and what goes on with them: in virtual time, in front of simulated servers."""
 
-import asyncio
 import json
 from itertools import product
 from random import Random
 
 import pytest
-from asking import BREAKS, CLIENTS, dialect_of
+from asking import BREAKS, CLIENTS, dialect_of, tasks_of_calls
 from simulated import EXACT
 
 from taxiway import Router
@@ -99,7 +98,7 @@ async def test_whatever_breaks_the_client_gets_the_answer_or_an_error(policy, wi
     slug = WIRES[wire][0]
     slug = {"google": "google-ai-studio", "bedrock": "amazon-bedrock"}.get(slug, slug)
     served = await serving(wire, policy, monkeypatch, (slug, "spare"))
-    before = asyncio.all_tasks()
+    before = tasks_of_calls()
     try:
         for dialect, kind, after in product(CLIENTS, BREAKS, (0, 3, 99)):
             served.simulation.faults[:] = [Fault(kind=kind, after=after)]
@@ -112,7 +111,7 @@ async def test_whatever_breaks_the_client_gets_the_answer_or_an_error(policy, wi
             generation = served.ended[-1]
             assert generation.state == ("done" if ended else "interrupted")
             assert generation.usage.prompt > 0
-        assert asyncio.all_tasks() == before
+        assert tasks_of_calls() == before
     finally:
         await served.router.aclose()
 

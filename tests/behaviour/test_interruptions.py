@@ -8,7 +8,7 @@ from random import Random
 
 import httpx
 import pytest
-from asking import ASK, BREAKS, CLIENTS, dialect_of, say
+from asking import ASK, BREAKS, CLIENTS, dialect_of, say, tasks_of_calls
 from attrs import define, field
 from doors import gateway
 from simulated import EXACT, MODEL
@@ -78,7 +78,7 @@ class Bench:
 
     def assert_healthy(self):
         """Nothing is left of any call."""
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert not tasks_of_calls()
         assert not [one for one in self.reservations if one._open]
         engine = self.router.engine
         view = engine.health.view(engine.clock.monotonic())
