@@ -7,7 +7,7 @@ import math
 from collections import deque
 from itertools import pairwise
 from operator import add, sub
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from attrs import Factory, define
 
@@ -39,6 +39,9 @@ _PACE: Final = 2.0
 _MOVED: Final = 3.0
 """By how many seconds a window's end may seem to move, though it doesn't."""
 
+Source: TypeAlias = Literal["configured", "stated", "learnt"]
+"""Who says what a limit is: its owner, its provider, or refusals."""
+
 Amounts: TypeAlias = tuple[int, ...]
 """In the order of `UNITS`."""
 _NOTHING: Final[Amounts] = (0, 0, 0, 0)
@@ -49,7 +52,7 @@ class Sliding:
 
     __slots__ = ("limit", "unit", "used", "window")
     firm = True
-    learnt = False
+    source: Source = "configured"
 
     def __init__(self, unit: int, limit: float, window: float, parts: int = _PARTS) -> None:
         self.unit, self.limit, self.window, self.used = unit, limit, window, Window(window, parts)
@@ -78,7 +81,7 @@ class Guess(Sliding):
     """
 
     __slots__ = ("_base", "_declines", "firm", "hold", "met", "tried")
-    learnt = True
+    source: Source = "learnt"
 
     def __init__(self, unit: int, used: Window) -> None:
         self.unit, self.window, self.limit, self.used = unit, MINUTE, math.inf, used
@@ -151,7 +154,7 @@ class Stated:
     sure: bool = True
     rolls: bool = False
     used: Window | None = None
-    learnt: bool = True
+    source: Source = "stated"
 
     def state(self, level: float, limit: float | None, refill: float, at: float, reset: float, now: float) -> None:
         """Take in what the provider states: what is left, out of how much, and when it is full again."""

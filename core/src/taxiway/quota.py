@@ -52,6 +52,11 @@ class Quotas:
         for pool in self._pools.values():
             pool.labels.clear()
 
+    def ledgers(self, candidate: Candidate) -> Sequence[Sliding | Stated] | None:
+        """Return the limits that are known of a candidate's pool; None where nobody used it yet."""
+        pool = self._pools.get(self._same.get(candidate.pool, candidate.pool))
+        return None if pool is None else pool.ledgers
+
     def roomiest(self, free: Sequence[tuple[Candidate, float]]) -> tuple[Candidate, float]:
         """Return, of candidates with their room, the one with most of it; of equal ones that which was longest unused."""
         best, most, least = free[0], -1.0, 0
@@ -139,12 +144,13 @@ class Quotas:
     def closed(self, now: float) -> frozenset[str]:
         """Return the pools that take nothing for a long time: a limit of a day is used up."""
         then = now + _LONG
-        return frozenset(
+        names = {
             name
             for name, pool in self._pools.items()
             if pool.shut > then
             or any(one.firm and one.room(now) < 1 and one.frees(1, now) > then for one in pool.ledgers)
-        )
+        }
+        return frozenset(names.union(name for name, to in self._same.items() if to in names))
 
     def _find(self, candidate: Candidate) -> Pool:
         """Return the pool that a candidate draws from, and remember it. What names limits first sets them for the whole account."""
@@ -208,6 +214,6 @@ def _amounts(candidate: Candidate, tokens: int, max_output: int | None) -> Amoun
 
 
 def _said(ledger: Sliding | Stated, left: float) -> str:
-    kind = "learnt limit" if ledger.learnt else "limit"
+    kind = "limit" if ledger.source == "configured" else "learnt limit"
     of = "" if ledger.limit == math.inf else f" of {ledger.limit:,.0f}"
     return f"{kind} has {max(0.0, left):,.0f}{of} {UNITS[ledger.unit]}"

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "check": "Report every mistake in a configuration.",
     "explain": "Show how a call would be routed, and why.",
     "init": "Write a commented taxiway.toml.",
+    "keys": "Say how the provider keys do, and what to do about them.",
     "plugins": "List the installed plugins, used, disabled and broken.",
     "probe": "Prove the provider keys of a configuration.",
     "providers": "List the installed providers, and what each needs.",

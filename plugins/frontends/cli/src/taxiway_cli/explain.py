@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from taxiway_cli.location import located
+from taxiway_cli.running import NotAsked, ask, base_url
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from taxiway.codec import Json
-
-KEY: Final = "TAXIWAY_API_KEY"
-_PATIENCE: Final = 5.0
-"""Seconds for the gateway's answer."""
-
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - read, not bound
-
-
-class _NotAsked(Exception):
-    """The gateway could not be asked; why, for people."""
 
 
 @click.command("explain")
@@ -58,8 +48,8 @@ def command(
         raise click.UsageError("--cold asks no gateway, so --url means nothing.")
     if not cold:
         try:
-            told = _ask(url or _url(config), body)
-        except _NotAsked as reason:
+            told = ask("POST", url or base_url(config), "/explain", "rows", body)
+        except NotAsked as reason:
             if url:
                 raise click.ClickException(str(reason)) from None
             click.echo(f"{reason} This is a cold plan: nothing is known of health and learnt limits.", err=True)
@@ -89,40 +79,6 @@ def _body(models: tuple[str, ...], prompt: str, file: IO[bytes] | None) -> Json:
     if not isinstance(body, dict):
         raise click.UsageError("--body: it must be a JSON object.")
     return body
-
-
-def _url(config: Path | None) -> str:
-    from taxiway.config import load
-
-    host, _, port = load(config).checked().gateway.listen.rpartition(":")
-    return f"http://{_EVERYWHERE.get(host, host)}:{port}/api/v1"
-
-
-def _ask(url: str, body: Json) -> Json:
-    """Ask the running gateway. Raises _NotAsked, and ClickException where it refuses the request itself."""
-    import httpx
-
-    key = os.environ.get(KEY)
-    if not key:
-        raise _NotAsked(f"{KEY} is not set, so no gateway is asked.")
-    try:
-        # Not by a proxy: the gateway is one's own, and the key is not for others.
-        with httpx.Client(trust_env=False, timeout=_PATIENCE) as client:
-            reply = client.post(f"{url.rstrip('/')}/explain", json=body, headers={"authorization": f"Bearer {key}"})
-            answer = reply.json()
-    except (httpx.HTTPError, httpx.InvalidURL):
-        raise _NotAsked(f"No gateway answers at {url}.") from None
-    except ValueError:
-        raise _NotAsked(f"What answers at {url} is no Taxiway gateway.") from None
-    if reply.status_code == 200 and isinstance(answer, dict) and "rows" in answer:
-        return answer
-    error = answer.get("error") if isinstance(answer, dict) else None
-    message = error.get("message") if isinstance(error, dict) else None
-    if reply.status_code == 401:
-        raise _NotAsked(f"The gateway at {url} refuses the key in {KEY}.")
-    if reply.status_code == 404 or message is None:
-        raise _NotAsked(f"What answers at {url} explains nothing (status {reply.status_code}).")
-    raise click.ClickException(str(message))
 
 
 async def _cold(config: Path | None, data_dir: Path | None, body: Json) -> Json:

@@ -47,7 +47,7 @@ def command(providers: tuple[str, ...], as_json: bool, config: Path | None, data
     without keys are asked for their models. It says nothing of money and quota. PROVIDER is a slug or a plugin's name; without
     any, all that are configured. Exits with 1 where a key is refused or can't be proved because nobody answers.
     """
-    results = asyncio.run(_probed(config, data_dir, providers))
+    results = asyncio.run(probed(config, data_dir, providers))
     if as_json:
         click.echo(json.dumps([asdict(result) for result in results], indent=2))
     else:
@@ -62,7 +62,8 @@ def command(providers: tuple[str, ...], as_json: bool, config: Path | None, data
         raise SystemExit(1)
 
 
-async def _probed(config: Path | None, data_dir: Path | None, names: tuple[str, ...]) -> list[Result]:
+async def probed(config: Path | None, data_dir: Path | None, names: tuple[str, ...]) -> list[Result]:
+    """Prove the keys of these providers, of all where none is named."""
     from taxiway.assembly import resolve
     from taxiway.composition import compose
     from taxiway.config import load

@@ -20,6 +20,7 @@ from taxiway_gateway import shapes
 from taxiway_gateway.exchange import Refused
 from taxiway_gateway.inference import decode
 from taxiway_gateway.shapes import Offered
+from taxiway_gateway.standing import standings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -53,6 +54,7 @@ class Management:
             "/generation": self._generation,
             "/presets": self._presets,
             "/presets/{slug}": self._preset,
+            "/credentials": self._credentials,
         }
         # Starlette's router without its application: the gateway has its own answer to every error.
         self._routes = Routes(
@@ -179,6 +181,11 @@ class Management:
         if name not in clients:
             raise Refused(400, f"dialect: is none of {', '.join(sorted(clients))}.", "invalid_request")
         return self._router.dialects[name]
+
+    async def _credentials(self, request: Request) -> Response:
+        """Taxiway's own: how the provider keys stand that serve the caller's workspace."""
+        caller = await self._caller(request)
+        return _json({"data": [one.to_json() for one in standings(self._router.engine, caller.workspace)]})
 
     async def _caller(self, request: Request) -> Caller:
         exchange: Exchange = request.scope[_EXCHANGE]
