@@ -12,7 +12,7 @@ from taxiway.chat import CHAT
 from taxiway.codec import dumps, loads
 from taxiway.errors import InvalidRequest, Malformed, Unsupported
 from taxiway.failures import POLICIES
-from taxiway.outcome import Bill, CallError, Failure
+from taxiway.outcome import Availability, Bill, CallError, Failure
 from taxiway.sse import SseParser
 from taxiway.testing.dialect import JSON, DialectContract, Exchange, make_call, make_candidate, make_endpoint
 from taxiway.usage import Usage
@@ -604,6 +604,10 @@ def test_errors_are_told_as_cohere_tells_them():
     assert CLIENT.error(error) == (429, {"id": "gen-1", "message": "Slow down.", "error_type": "RATE_LIMIT_EXCEEDED"})
     (last,) = stamped().failed(error)
     assert last["delta"] == {"finish_reason": "ERROR", "error": "Slow down.", "error_type": "RATE_LIMIT_EXCEEDED"}
+    none = CallError(Failure(kind="not_found", message="x"), availability=Availability(code="no_endpoints"))
+    told = {"code": "no_endpoints", "retryable": False, "requested_models": []}
+    assert CLIENT.error(none)[1]["availability"] == told
+    assert next(iter(stamped().failed(none)))["delta"]["availability"] == told
     assert CLIENT.refused(401, "authentication", "No key.") == {"message": "No key.", "error_type": "AUTHENTICATION"}
     assert all(
         CLIENT.error(CallError(Failure(kind=kind, message="x")))[0] == POLICIES[kind].status for kind in POLICIES

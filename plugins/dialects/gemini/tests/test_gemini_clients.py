@@ -8,7 +8,7 @@ from google.genai import models, types
 from taxiway.call import Facts
 from taxiway.chat import CHAT
 from taxiway.money import Cost
-from taxiway.outcome import Bill, CallError, Failure
+from taxiway.outcome import Availability, Bill, CallError, Failure
 from taxiway.testing.dialect import make_call, make_candidate, make_endpoint
 from taxiway.usage import Usage
 from taxiway_gemini import GEMINI, GEMINI_EMBEDDINGS
@@ -266,6 +266,23 @@ def test_errors_are_googles():
     assert {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3s"} in body["error"]["details"]
     assert CLIENT.refused(401, "authentication", "no key")["error"]["status"] == "UNAUTHENTICATED"
     assert CLIENT.refused(413, "payload_too_large", "big")["error"]["code"] == 413
+
+
+def test_why_nothing_could_serve_is_told_as_texts():
+    availability = Availability(
+        code="constraint_filtered",
+        models=("acme/model-1", "acme/model-2"),
+        excluded_by=("max_price",),
+        constraint=("provider.max_price.prompt", "acme: too dear"),
+    )
+    _, body = CLIENT.error(CallError(Failure(kind="not_found", message="none"), availability=availability))
+    assert body["error"]["details"][0]["metadata"] == {
+        "availability_code": "constraint_filtered",
+        "availability_retryable": "false",
+        "availability_requested_models": "acme/model-1, acme/model-2",
+        "availability_excluded_by": "max_price",
+        "availability_constraint": "provider.max_price.prompt: acme: too dear",
+    }
 
 
 def test_embeddings_of_another_model_are_what_the_sdk_reads():

@@ -5,7 +5,7 @@ from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from taxiway.money import Cost
-from taxiway.outcome import Bill, CallError, Failure
+from taxiway.outcome import Availability, Bill, CallError, Failure
 from taxiway.sse import SseParser
 from taxiway.testing.dialect import make_call, make_candidate, make_endpoint
 from taxiway.usage import Usage
@@ -75,12 +75,15 @@ def test_a_stream_that_fails_says_so_twice(kind, code, error_type):
 
 
 def test_before_anything_was_sent_a_failure_is_a_whole_response_too():
-    events = list(stamp().failed(CallError(Failure(kind="timeout", message="too slow"))))
+    availability = Availability(code="temporarily_unavailable")
+    error = CallError(Failure(kind="timeout", message="too slow"), availability=availability)
+    events = list(stamp().failed(error))
     for event in events:
         EVENT.validate_python(event)
     response = events[-1]["response"]
     assert (response["id"], response["model"], response["temperature"]) == ("gen-1", "acme/model-1", 0.5)
     assert response["usage"] is None
+    assert response["availability"]["code"] == "temporarily_unavailable"
 
 
 def test_a_stream_that_runs_out_of_context_ends_like_one_that_is_long_enough():

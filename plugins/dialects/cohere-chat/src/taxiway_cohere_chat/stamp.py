@@ -51,7 +51,8 @@ class CohereStamp:
 
     def failed(self, error: CallError) -> Iterable[Json]:
         """Give the event that says in the stream why it ends. No `[DONE]` may follow it."""
-        delta = {"finish_reason": "ERROR", "error": error.failure.message, "error_type": error_type(error)}
+        value = error_value(error)
+        delta = {"finish_reason": "ERROR", "error": value["message"], **_told(value)}
         yield {"type": "message-end", "id": self._call.id, "delta": delta}
 
 
@@ -110,13 +111,14 @@ WRITER = CohereWriter()
 def error_reply(error: CallError) -> tuple[int, Json]:
     """Return status and body of a call that failed before anything was sent."""
     value = error_value(error)
-    return value["code"], {"id": error.generation, "message": value["message"], "error_type": error_type(error)}
+    body = {"id": error.generation, "message": value["message"]}
+    return value["code"], {**body, **_told(value)}
 
 
-def error_type(error: CallError) -> str:
-    """Return OpenRouter's name for what failed, in capitals as Cohere has its own."""
-    told: str = error_value(error)["metadata"]["error_type"]
-    return told.upper()
+def _told(value: Json) -> Json:
+    """Say what failed: OpenRouter's name for it, in capitals as Cohere has its own, and why nothing could serve."""
+    told = {"error_type": value["metadata"]["error_type"].upper(), "availability": value.get("availability")}
+    return {name: said for name, said in told.items() if said is not None}
 
 
 def refusal(status: int, error_type: str, message: str) -> Json:

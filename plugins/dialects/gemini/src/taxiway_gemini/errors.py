@@ -46,6 +46,7 @@ def error_of(error: CallError) -> Json:
     value = error_value(error)
     metadata = value["metadata"]
     facts = {"provider": metadata.get("provider_name"), "code": metadata.get("provider_code")}
+    facts |= {f"availability_{name}": _text(told) for name, told in value.get("availability", {}).items()}
     details: list[Json] = []
     if error.retry_after is not None:
         details.append({"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{math.ceil(error.retry_after)}s"})
@@ -53,6 +54,15 @@ def error_of(error: CallError) -> Json:
         violation = {"field": value["param"], "description": value["message"]}
         details.append({"@type": f"{_TYPE}BadRequest", "fieldViolations": [violation]})
     return refused(value["code"], metadata["error_type"], value["message"], facts, details)
+
+
+def _text(value: Any) -> str:
+    """Say as a text what an `ErrorInfo` can hold no otherwise."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ": ".join(map(str, value.values())) if isinstance(value, dict) else str(value)
 
 
 def refused(

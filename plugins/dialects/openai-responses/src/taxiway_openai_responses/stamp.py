@@ -78,6 +78,8 @@ class ResponsesStamp:
         told = {"code": _CODES.get(kind, "server_error"), "message": value["message"]}
         yield self._numbered("error", **told, param=value.get("param"))
         failed = {**response.ended(begun, [], "error", usage), "error": told, "error_type": kind}
+        if "availability" in value:
+            failed["availability"] = value["availability"]
         yield self._numbered("response.failed", response=failed)
 
     def _signed(self, told: Json) -> Json:
