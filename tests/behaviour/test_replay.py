@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from attrs import asdict
@@ -12,6 +13,8 @@ from click.testing import CliRunner
 from taxiway.config import Config, read
 from taxiway.outcome import Generation
 from taxiway.router import Router
+from taxiway.testing.virtual import virtual_time
+from taxiway.virtual import VirtualClock
 from taxiway_cli.main import main
 from taxiway_simulator.replay.asks import Ask, Load, recorded
 from taxiway_simulator.replay.figures import report
@@ -127,6 +130,48 @@ def test_from_the_sinks_file_to_the_page_in_one_command(tmp_path: Path, monkeypa
     assert even["cost_usd"] == pytest.approx(cost)
     assert cheapest["cost_usd"] == pytest.approx(cost / 2)
     assert "team/fast (10)" in (tmp_path / "report.html").read_text()
+
+
+REAL: list[dict[str, Any]] = [
+    {"provider": "openai"},
+    {"provider": "anthropic"},
+    {"provider": "amazon-bedrock", "settings": {"region": "eu-central-1"}},
+    {"provider": "amazon-bedrock", "key": None, "label": "role", "settings": {"profile": "p", "region": "us-east-1"}},
+    {"provider": "google-vertex", "settings": {"project": "p", "region": "us-east5"}},
+    {"provider": "google-ai-studio"},
+    {"provider": "azure", "settings": {"resource": "acme"}},
+    {"provider": "azure", "label": "array"},
+    {"provider": "cohere"},
+    {"provider": "mistral"},
+    {"provider": "groq"},
+    {"provider": "ollama", "key": None},
+]
+
+
+@virtual_time
+async def test_every_real_provider_has_a_stand_in_that_answers_without_its_key():
+    tables = [{"key": f"env:NO_SUCH_KEY_{n}", **one} for n, one in enumerate(REAL)]
+    tables = [{name: value for name, value in one.items() if value is not None} for one in tables]
+    config = read({"credentials": tables}).checked()
+    told = make(config, [], observe([]), NOTHING)
+    async with Router(told.build(Run(name="", routing={}), 1, VirtualClock())) as router:
+        asked = set()
+        for model, offers in router.snapshot.models("default").items():
+            for endpoint in {offer.endpoint for offer in offers if "chat" in offer.endpoint.dialects}:
+                if endpoint.provider not in asked:
+                    asked.add(endpoint.provider)
+                    only = {"only": [endpoint.tag]}
+                    reply = await router.chat(model=model, messages=[{"role": "user", "content": "Hi"}], provider=only)
+                    assert "no AI was asked" in reply["choices"][0]["message"]["content"]
+        # Which models an Ollama has, only it could tell.
+        assert asked == {one["provider"] for one in REAL} - {"ollama"}
+        labels = {
+            one.account.label
+            for some in router.snapshot.models("default").values()
+            for offer in some
+            for one in offer.candidates
+        }
+        assert {"array", "role"} <= labels
 
 
 def test_an_unreadable_line_is_an_error_that_names_file_and_line(tmp_path: Path, monkeypatch):

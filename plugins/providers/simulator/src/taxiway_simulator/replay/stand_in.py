@@ -15,6 +15,9 @@ from taxiway_simulator.options import Model, SimulatorOptions
 from taxiway_simulator.provider import SimulatorProvider
 from taxiway_simulator.replay.asks import REPLAYED
 
+NOBODY: Final = "nobody"
+"""The model of a simulation whose provider serves none: what a server has is asked from it, and nothing is asked here."""
+
 _MADE_UP: Final = Secret("simulated")
 
 
@@ -102,7 +105,7 @@ class StandIn(SimulatorProvider):
             seen.add(endpoint.id)
             yield evolve(endpoint, dialects={operation: (operation,)}, quota_group=self.slug)
         for endpoint in super().endpoints(catalog, accounts):
-            if endpoint.id not in seen:
+            if endpoint.id not in seen and endpoint.id != NOBODY:
                 yield endpoint
 
     def serves(self, endpoint: Endpoint, account: Account) -> bool:

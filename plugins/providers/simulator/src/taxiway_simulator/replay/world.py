@@ -23,7 +23,7 @@ from taxiway_simulator.options import Fault, Key, Model, Pace, Quota, SimulatorO
 from taxiway_simulator.provider import SimulatorProvider
 from taxiway_simulator.replay.fitting import FLUSH, Observed
 from taxiway_simulator.replay.scenario import Scenario
-from taxiway_simulator.replay.stand_in import StandIn, place
+from taxiway_simulator.replay.stand_in import NOBODY, StandIn, place
 
 _QUIET: Final = logging.getLogger("taxiway.simulator.replay")
 _QUIET.addHandler(logging.NullHandler())
@@ -91,8 +91,7 @@ class World:
             if owner == slug:
                 known = models.get(id_) or Model(id=id_, slug=seen.model, operation=_operation(seen.operation))
                 models[id_] = evolve(known, pace=seen.pace())
-        if not models:
-            models = {"none": Model(id="none")}
+        models = models or {NOBODY: Model(id=NOBODY)}
         limits = {one.id: one.limits for one in theirs}
         options = SimulatorOptions(
             slug=slug,
