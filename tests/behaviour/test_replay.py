@@ -165,13 +165,18 @@ async def test_every_real_provider_has_a_stand_in_that_answers_without_its_key()
                     assert "no AI was asked" in reply["choices"][0]["message"]["content"]
         # Which models an Ollama has, only it could tell.
         assert asked == {one["provider"] for one in REAL} - {"ollama"}
-        labels = {
-            one.account.label
-            for some in router.snapshot.models("default").values()
-            for offer in some
-            for one in offer.candidates
+        candidates = [
+            one for some in router.snapshot.models("default").values() for offer in some for one in offer.candidates
+        ]
+        assert "array" in {one.account.label for one in candidates}
+        # Who serves what is the real provider's word: the role is of another region than the key.
+        bedrock = [one for one in candidates if one.endpoint.provider == "amazon-bedrock"]
+        served = {
+            label: {one.endpoint.key for one in bedrock if one.account.label == label}
+            for label in ("role", "NO_SUCH_KEY_2")
         }
-        assert {"array", "role"} <= labels
+        assert served["role"] - served["NO_SUCH_KEY_2"]
+        assert served["NO_SUCH_KEY_2"] - served["role"]
 
 
 def test_an_unreadable_line_is_an_error_that_names_file_and_line(tmp_path: Path, monkeypatch):

@@ -3,20 +3,23 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from taxiway.config import read
 from taxiway.errors import ConfigError
+from taxiway_simulator.options import Quota
 from taxiway_simulator.replay.asks import Load
 from taxiway_simulator.replay.command import replay
 from taxiway_simulator.replay.figures import report
 from taxiway_simulator.replay.fitting import observe
-from taxiway_simulator.replay.play import play
+from taxiway_simulator.replay.play import Answer, Played, play
 from taxiway_simulator.replay.scenario import NOTHING, Scenario, load, shipped
 from taxiway_simulator.replay.world import Run, make
 
@@ -107,7 +110,7 @@ def test_first_tokens_are_what_clients_waited_for():
 def test_a_scenarios_faults_limits_and_routing_are_laid_over_a_configuration(tmp_path):
     path = tmp_path / "bad-day.toml"
     path.write_text("""
-        routing = { strategy = "order", wait = "0s" }
+        routing = { only = ["cheap", "middle"], wait = "0s" }
         faults = [{ provider = "cheap", kind = "overloaded", model = "acme/chat", lasts = "30s" }]
         limits = [{ provider = "middle", requests = 5 }]
         pace = { middle = { first_token = "1s", tokens_per_second = 100 } }
@@ -118,7 +121,7 @@ def test_a_scenarios_faults_limits_and_routing_are_laid_over_a_configuration(tmp
     rows = {row["provider"]: row for row in run["endpoints"]}
     assert rows["cheap"]["failures"]["overloaded"] > 0
     assert rows["middle"]["served"] == 5
-    assert rows["dear"]["served"] > 0
+    assert "dear" not in rows
 
 
 @pytest.mark.parametrize(
@@ -161,12 +164,14 @@ def test_no_key_is_read_and_a_real_providers_endpoints_and_keys_are_there_all_th
         }
     ).checked()
     made = list(SHORT.asks({"openai/gpt-4o-mini": 1.0}, 1))
-    played = play(make(real, [], observe([]), NOTHING), PRICE, made, seed=1)
+    scenario = Scenario(limits={"openai": {"one": Quota(requests=10)}})
+    played = play(make(real, [], observe([]), scenario), PRICE, made, seed=1)
     (run,) = told(played, made=made)["runs"]
     rows = {row["key"]: row for row in run["keys"]}
     assert set(rows) == {"one", "two"}
-    assert rows["two"]["served"] <= 20
-    assert run["failed"] == 0
+    assert rows["one"]["served"] == 10
+    assert rows["two"]["served"] == 20
+    assert run["failed"] == run["calls"] - 30
     assert run["cost_usd"] == pytest.approx(
         math.fsum((seen.prompt * 0.15 + seen.completion * 0.6) / 1e6 for seen in played.seen["openai"])
     )
@@ -191,6 +196,14 @@ def test_calls_for_a_model_that_nobody_serves_any_more_are_failures_of_theirs():
     (run,) = told(play(world(), PRICE, made, seed=1), made=made)["runs"]
     assert run["failures"] == {"invalid_request": len(asks())}
     assert run["calls"] == 2 * len(asks())
+
+
+def test_quantiles_are_of_those_who_waited():
+    answers = [Answer(float(n), n / 100, n / 10) for n in range(100, 0, -1)] + [Answer(0.0, None, 5.0, "timeout")]
+    (run,) = told(Played(PRICE, 0.0, answers))["runs"]
+    assert run["first_token"] == {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+    assert run["whole_answer"] == {"p50": 5.0, "p95": 9.5, "p99": 9.9}
+    assert (run["calls"], run["failed"], run["failures"]) == (101, 1, {"timeout": 1})
 
 
 def test_another_seed_gives_another_run():
@@ -260,6 +273,16 @@ def test_without_anything_that_names_providers_it_says_what_to_give():
     result = CliRunner().invoke(replay, ["--strategy", "price"])
     assert isinstance(result.exception, ConfigError)
     assert "give a traffic file" in str(result.exception)
+
+
+def test_the_readmes_scenario_is_one(tmp_path):
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    (block,) = re.findall(r"```toml\n(about = .*?)```", readme, re.DOTALL)
+    (tmp_path / "s.toml").write_text(block)
+    scenario, own = load(str(tmp_path / "s.toml"))
+    assert own is None
+    assert (set(scenario.faults), set(scenario.limits), set(scenario.pace)) == ({"openai"}, {"anthropic"}, {"openai"})
+    assert list(scenario.variants) == ["patient", "hasty"]
 
 
 def test_a_scenario_that_is_not_there_is_answered_with_those_that_are():
