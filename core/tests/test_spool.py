@@ -345,7 +345,7 @@ def test_columns_stay_where_they_are():
     )
     attempt = (
         "number endpoint provider account credential model opened tokens max_output price_in price_out headroom kind status code sent "
-        "latency duration cost"
+        "latency duration cost role passed"
     )
     usage = (
         "input cache_read cache_write_5m cache_write_1h output reasoning audio_in audio_out image_in image_out requests "

@@ -34,6 +34,7 @@ STRATEGIES = [
     ["canary", "round-robin"],
     ["least-busy", "weighted"],
     ["pareto"],
+    ["auto"],
 ]
 
 
@@ -58,6 +59,7 @@ def configuration(path, strategies):
         "providers": providers,
         "credentials": credentials,
         "routing": {"strategy": strategies, "cycle": "round-robin"},
+        "models": {"team/auto": {"try": MODELS, "strategy": "auto"}},
         "strategies": {"canary": {"to": "gamma", "share": 0.4}, "weighted": {"weights": {"delta": 0.0}}},
         "telemetry": [{"use": "jsonl", "path": str(path / "generations.jsonl")}],
         "data_dir": str(path),
@@ -67,6 +69,8 @@ def configuration(path, strategies):
 def body(draw):
     """A random request."""
     models = draw.sample(MODELS, draw.choice([1, 1, 2]))
+    if draw.random() < 0.3:
+        models[0] = "team/auto"
     made = {
         "model": models[0],
         "messages": [{"role": "user", "content": f"secret {draw.randrange(9)} " * draw.randrange(1, 60)}],
@@ -153,5 +157,11 @@ def test_a_record_planned_again_gives_the_same_order(tmp_path, monkeypatch, stra
     for id_, before in planned.items():
         for generation in (lines[id_], read_back[id_]):
             assert generation.snapshot == snapshot.hash
-            assert places(replan(generation, snapshot)) == places(before)
+            again = replan(generation, snapshot)
+            assert places(again) == places(before)
+            # The first attempt is the first of the plan that was not passed by.
+            passed = generation.attempts[0].passed or {}
+            left = (one.candidates for _, offers in again.models for one in offers)
+            first = next(some for some in left if any(one.key not in passed for one in some))
+            assert generation.attempts[0].endpoint == first[0].endpoint.key
             assert "secret" not in repr(generation.figures)

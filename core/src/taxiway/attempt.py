@@ -93,6 +93,8 @@ class Attempt:
             endpoint.price.output,
             headroom=pick.headroom,
         )
+        if pick.passed:
+            self.record.passed = {one.key: block.kind for one, block in pick.passed}
         engine.health.opened(candidate, self._started)
 
     def ready(self, secret: Secret | None, shaped: Translated | None) -> None:

@@ -61,13 +61,14 @@ NOTHING_TRIED: Final = Tried()
 class Pick:
     """Who is tried next, with its reservation taken. `headroom`: the share of its tightest limit that was free.
 
-    `resort`: its breaker is open, as all are, and its probe was due first.
+    `resort`: its breaker is open, as all are, and its probe was due first. `passed`: what was out of those before it.
     """
 
     candidate: Candidate
     reservation: Reservation
     headroom: float
     resort: bool = False
+    passed: Sequence[tuple[Candidate, Block]] = ()
 
 
 @frozen(eq=False)
@@ -131,7 +132,7 @@ class Plan:
                 if offer.endpoint.key not in tried.endpoints:
                     chosen = self.choose(offer, tried, health, quotas, now, blocks)
                     if chosen is not None:
-                        return self._reserve(*chosen, quotas, now)
+                        return self._reserve(*chosen, quotas, now, blocks)
             if not self.mixed and (found := self._last(blocks[start:], tried, quotas, now, patience)) is not None:
                 return found
             if not self.mixed and any(block.kind not in self.routing.fallback_on for _, block in blocks[start:]):
@@ -144,7 +145,7 @@ class Plan:
             candidate, _ = min(breakers, key=lambda pair: pair[1].until or now)
             room = quotas.room(candidate, self.call.facts.tokens, self.call.facts.max_output, now)
             if not isinstance(room, Block):
-                return self._reserve(candidate, room, quotas, now, resort=True)
+                return self._reserve(candidate, room, quotas, now, blocks, resort=True)
         times = [block.until for _, block in blocks if block.until is not None]
         return Exhausted(blocks[0][1] if blocks else None, min(times, default=None))
 
@@ -195,11 +196,21 @@ class Plan:
         if until is not None and until - now <= patience:
             return Pause(until)
         soft = [pair for pair in blocks if pair[1].soft and pair[0].key not in tried.limited]
-        return self._reserve(min(soft, key=_until)[0], 0.0, quotas, now) if soft else None
+        return self._reserve(min(soft, key=_until)[0], 0.0, quotas, now, blocks) if soft else None
 
-    def _reserve(self, candidate: Candidate, room: float, quotas: Quotas, now: float, *, resort: bool = False) -> Pick:
+    def _reserve(
+        self,
+        candidate: Candidate,
+        room: float,
+        quotas: Quotas,
+        now: float,
+        passed: Sequence[tuple[Candidate, Block]],
+        *,
+        resort: bool = False,
+    ) -> Pick:
         facts = self.call.facts
-        return Pick(candidate, quotas.reserve(candidate, facts.tokens, facts.max_output, now), room, resort)
+        reservation = quotas.reserve(candidate, facts.tokens, facts.max_output, now)
+        return Pick(candidate, reservation, room, resort, passed)
 
 
 def _all_limited(blocks: Sequence[tuple[Candidate, Block]]) -> float | None:

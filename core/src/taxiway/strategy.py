@@ -82,7 +82,7 @@ class HealthView(Protocol):
     def derived(self, name: str, read: Callable[[], T]) -> T:
         """Return what `read` works out of the call's text or conversation, which no record holds.
 
-        It is recorded under that name, so that the decision can be replayed: a number, a text, or None.
+        It is recorded under that name, so that the decision can be replayed: numbers, texts, None, or a list of these.
         """
         ...
 

@@ -113,8 +113,9 @@ class View:
         return stuck
 
     def derived(self, name: str, read: Callable[[], T]) -> T:
-        """Work something out."""
-        return self._note("derived", name, read())
+        """Work something out, once for a plan."""
+        known: Mapping[str, T] = self.figures.get("derived", {})
+        return known[name] if name in known else self._note("derived", name, read())
 
     def turn(self, model: str) -> int:
         """Return a number that grows by one with every plan of the model that asks for it."""

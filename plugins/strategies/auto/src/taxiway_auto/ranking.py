@@ -35,9 +35,7 @@ class AutoStrategy:
         outage = view.outage
         if len({endpoint.model for endpoint in endpoints}) < 2:
             return [Ranked(one, _OUTAGE if outage(one) else 0.0, "the only model there is") for one in endpoints]
-        text = asked(call.body)
-        rule = self._rule(call.facts, text) if self._rules else None
-        seems = complexity(call.facts, text, self._words, self._weights)
+        seems, rule = view.derived("auto", partial(self._seen, call))
         order = self._order(call, endpoints, seems)
         if rule is not None:
             chosen = self._rules[rule].model
@@ -60,6 +58,12 @@ class AutoStrategy:
             models = _by_price(call, endpoints)
             at = min(int(seems * len(models)), len(models) - 1)
         return [*models[at:], *reversed(models[:at])]
+
+    def _seen(self, call: Call) -> tuple[float, int | None]:
+        """Read the call's text: how hard it seems, and which rule fits."""
+        text = asked(call.body)
+        rule = self._rule(call.facts, text) if self._rules else None
+        return complexity(call.facts, text, self._words, self._weights), rule
 
     def _rule(self, facts: Facts, text: str) -> int | None:
         """Return which rule fits first."""
