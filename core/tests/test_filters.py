@@ -239,6 +239,7 @@ ERRORS = [
     (call_of(max_price=MaxPrice(prompt=0.0)), "constraint_filtered", 404, ["max_price"], "provider.max_price.prompt"),
     (call_of(Facts((MODEL,), tokens=9000)), "constraint_filtered", 400, ["context_length"], "messages"),
     (call_of(operation="rerank"), "wrong_endpoint", 400, ["operation"], "model"),
+    (call_of(operation="rerank", zdr=True), "wrong_endpoint", 400, ["data_policy:zdr"], "provider.zdr"),
 ]
 
 

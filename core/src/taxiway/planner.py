@@ -72,9 +72,7 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
         excluded += [Excluded(offer, Reason("variant", "model", why)) for offer, why in one.excluded]
         if model.guarded and (model := _admitted(call, one.model, model, view, excluded)) is None:
             continue
-        sections = (
-            model.sections if passes(call, model) else in_sections(kept_of(call, model.offers, excluded, one.tier))
-        )
+        sections = model.sections if passes(call, model) else in_sections(kept_of(call, model, excluded, one.tier))
         if sections:
             models.append((one, sections))
     stuck = None if call.facts.conversation is None or call.preferences.order else view.sticky(call)
