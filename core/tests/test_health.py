@@ -3,6 +3,8 @@
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from taxiway.call import Facts
 from taxiway.candidate import Account, Candidate, Credential, Endpoint
@@ -572,3 +574,50 @@ def test_what_is_shut_is_remembered_for_a_day(health):
     attempt(health, other, 3 * 86_400.0 + 61.0)
     assert len(health._vitals) == 1
     assert not health._gates
+
+
+# --- promises
+
+KINDS = [
+    None,
+    "unavailable",
+    "timeout",
+    "overloaded",
+    "quota_exhausted",
+    "credential_invalid",
+    "not_found",
+    "cancelled",
+]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([candidate(account, model) for account in "abc" for model in "mn"]),
+        st.sampled_from(KINDS),
+        st.sampled_from([None, "origin", "account"]),
+        st.floats(0.0, 2000.0),
+        st.booleans(),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_nothing_stays_shut_without_a_probe_or_a_live_call_to_come(steps):
+    health, now, under_way, seen = Health(Random(1)), 0.0, [], set()
+    for one, kind, scope, wait, ends in steps:
+        now += wait
+        seen.add(one)
+        health.opened(one, now)
+        under_way.append((one, now, kind, scope))
+        while under_way and ends:
+            it, began, how, of = under_way.pop()
+            failure = None if how is None else Failure(kind=how, message="", scope=of if how == "unavailable" else None)
+            health.observe(Outcome(it, began, failure, ended=now), now)
+            if how == "credential_invalid" and health.suspect(it, now) and wait > 1000:
+                health.disable(it, "refused", now)
+    for it, began, *_ in under_way:
+        health.observe(Outcome(it, began, Failure(kind="cancelled", message=""), ended=now), now)
+    for one in seen:
+        while (block := health.block(one, now)) is not None:
+            assert block.until is not None
+            assert now < block.until <= now + 1.2 * 3600
+            now = block.until

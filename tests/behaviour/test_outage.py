@@ -197,6 +197,28 @@ async def test_a_key_that_is_revoked_is_probed_until_it_works_again_though_nobod
 
 
 @virtual_time
+async def test_a_bad_key_stays_disabled_while_its_provider_can_not_be_asked(caplog):
+    faults = {"kind": "revoked", "at": "10s", "lasts": "2h"}, {"kind": "refused", "at": "30s", "lasts": "30m"}
+    async with scene(*faults, names=("dead",)) as bench:
+        await load(bench.router, 1, 12)
+        await asyncio.sleep(40 * 60)
+        assert caplog.text.count("credential_disabled") == 1
+        (row,) = (await bench.router.explain(model=MODEL, messages=[{"role": "user", "content": "Hi"}])).rows
+        assert row.reason == "the provider refuses its key"
+
+
+@virtual_time
+async def test_what_was_told_is_not_told_again_when_more_is_lost(caplog):
+    async with scene({"kind": "revoked", "at": "1s"}, names=("dead", "second")) as bench:
+        await load(bench.router, 10, 5)
+        await asyncio.sleep(20)
+        other = bench.router.snapshot.models("default")[MODEL][1].candidates[0]
+        bench.router.engine.health.disable(other, "refused", bench.router.clock.monotonic())
+        await asyncio.sleep(20)
+    assert [caplog.text.count(f"accounts_out: {name}:") for name in ("dead", "second")] == [1, 1]
+
+
+@virtual_time
 async def test_an_open_breaker_without_traffic_is_probed_once_a_minute():
     async with scene({"kind": "reset", "at": "10s", "lasts": "10m"}, names=("dead",)) as bench:
         await load(bench.router, 5, 15)

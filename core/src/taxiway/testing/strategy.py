@@ -6,6 +6,7 @@ class TestNearest(StrategyContract):
 """
 
 import copy
+import itertools
 import math
 import os
 import random
@@ -25,12 +26,15 @@ from taxiway.candidate import Endpoint
 from taxiway.converter import structure
 from taxiway.draws import Draws
 from taxiway.errors import ConfigError
+from taxiway.failures import POLICIES
 from taxiway.hookspecs import API
 from taxiway.money import Price
+from taxiway.outcome import Failure, Outcome
 from taxiway.preferences import NO_PREFERENCES
 from taxiway.registration import AnyRegistration
-from taxiway.strategy import HealthView, Ranked, Strategy
-from taxiway.testing.dialect import INHERITED, JSON, context, make_endpoint
+from taxiway.strategy import HealthView, Observes, Ranked, Strategy
+from taxiway.testing.dialect import INHERITED, JSON, context, make_candidate, make_endpoint
+from taxiway.usage import Usage
 
 T = TypeVar("T")
 
@@ -325,6 +329,19 @@ class StrategyContract:
                 patched.setattr(module, name, _forbid(f"{module.__name__}.{name}"))
             for view in (FakeView(), _busy(endpoints)):
                 _rank(strategy, endpoints, view)
+
+    def test_what_it_records_of_any_attempt_are_figures(self, strategy: Strategy) -> None:
+        if not isinstance(strategy, Observes):
+            return
+        one = make_candidate(make_endpoints(1)[0])
+        failures = [None, *(Failure(kind=kind, message="it failed") for kind in POLICIES)]
+        for failure, usage, first in itertools.product(
+            failures, (None, Usage(), Usage(input=9, output=50)), (None, 1.2)
+        ):
+            outcome = Outcome(one, 1.0, failure, usage=usage, first_token=first, ended=3.0, sent=True)
+            figures = strategy.observe(outcome)
+            assert all(map(math.isfinite, figures.values()))
+            assert figures == strategy.observe(outcome), "it keeps no state of its own"
 
     def test_thirty_endpoints_are_ranked_quickly(self, strategy: Strategy) -> None:
         endpoints = make_endpoints(30)
