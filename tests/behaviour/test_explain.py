@@ -77,7 +77,9 @@ async def test_the_gateway_explains_any_dialect_as_json_and_as_text(tmp_path, mo
         fields = {"authorization": f"Bearer {served.key}"}
         url = f"{served.base_url}/explain"
         told = await client.post(url, json=BODY, headers=fields)
-        assert [row["place"] for row in told.json()["rows"]] == [1, 2, 3, 4]
+        rows = told.json()["rows"]
+        assert [row["place"] for row in rows] == [1, 2, 3, 4, None, None, None]
+        assert {row["endpoint"] for row in rows[4:]} == {"openai/priority"}
         body = {"model": MODEL, "input": "Hello"}
         text = await client.post(
             url, json=body, headers={**fields, "accept": "text/plain"}, params={"dialect": "responses"}

@@ -14,6 +14,7 @@ from taxiway.config import Config
 from taxiway.converter import below, join, nearest
 from taxiway.discovery import Discovery
 from taxiway.errors import ConfigError, KeyStoreError, Problem
+from taxiway.money import Price
 from taxiway.names import base_of
 from taxiway.provider import Discovers
 from taxiway.registration import Closes, Starts
@@ -74,7 +75,11 @@ class Parts:
         built, self._made = self.built, await self._accounts()
         accounts = {slug: [self._discovery.known(one) for one in some] for slug, some in self._made.items()}
         endpoints = {
-            slug: [(one, _override(built, one)) for one in provider.endpoints(built.catalog, accounts[slug])]
+            slug: [
+                (made, endpoint)
+                for made in provider.endpoints(built.catalog, accounts[slug])
+                for endpoint in _at_tiers(_override(built, made))
+            ]
             for slug, provider in built.providers.items()
         }
         self.snapshot = _snapshot(built, endpoints, accounts)
@@ -188,6 +193,12 @@ def _of_credential(problem: Problem, credential: Credential, path: str) -> Probl
     return Problem(scrub(said), below(path or credential.label, rest))
 
 
+def _at_tiers(endpoint: Endpoint) -> Iterator[Endpoint]:
+    yield endpoint
+    for tier, price in endpoint.tiers.items():
+        yield evolve(endpoint, tier=tier, tag=f"{endpoint.tag}/{tier}", price=price, tiers={})
+
+
 def _override(built: Composition, endpoint: Endpoint) -> Endpoint:
     """`[models]` knows better than catalog and provider, and best what it says of one provider's id."""
     config, declared = built.config, built.declared.get(endpoint.provider)
@@ -206,6 +217,9 @@ def _known(table: ModelTable, endpoint: Endpoint) -> Endpoint:
     given: dict[str, Any] = {"context": table.context, "max_output": table.max_output, "parameters": table.parameters}
     if table.price is not None:
         given["price"] = table.price.price()
+    if table.tiers:
+        own = {tier: one.price.price() if one.price else Price() for tier, one in table.tiers.items()}
+        given["tiers"] = {**endpoint.tiers, **own}
     if table.parameters is not None:
         given["unsupported"] = endpoint.unsupported - table.parameters
     changes = {name: value for name, value in given.items() if value is not None} | table.changes()

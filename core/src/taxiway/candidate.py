@@ -111,7 +111,8 @@ class Endpoint:
     modalities that it takes as bytes only, so that what is given by URL is fetched for it. `echoes`: the name under which the text
     of an assistant's reasoning is sent back (empty: it is not, or as the client says it). `unsupported` are canonical fields that it is
     known to refuse, `thinking_refuses` those that it refuses besides where it is told to reason. `elsewhere`: parameters whose calls go
-    in its best dialect, even if it speaks the client's own. `tier` is the service tier that it runs at ("": the default one).
+    in its best dialect, even if it speaks the client's own. `tier` is the service tier that it runs at ("": the default one),
+    `tiers` others that it may run at, each with its price: each becomes an endpoint of its own.
     `quantization`, `zdr` (no prompt is kept), `collects` (prompts may be kept for training), `caches` (a prompt's beginning costs less when
     it comes again), `distillable` (its answers may train other models): None where it is not known.
     """
@@ -139,6 +140,7 @@ class Endpoint:
     fetches: frozenset[str] = frozenset()
     echoes: str = ""
     tier: str = ""
+    tiers: Mapping[str, Price] = field(factory=dict)
     quantization: str | None = None
     zdr: bool | None = None
     collects: bool | None = None

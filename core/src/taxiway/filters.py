@@ -241,6 +241,12 @@ def tier_of(call: Call, by_name: str = "") -> str:
     return _TIERS.get(asked or "", "")
 
 
+def asks_for_tiers(call: Call, by_name: str) -> bool:
+    """Whether endpoints of a service tier may serve a call at all."""
+    preferences = call.preferences
+    return bool(tier_of(call, by_name) or preferences.order or preferences.only)
+
+
 def _of_tiers(call: Call, offers: Sequence[Offer], excluded: list[Excluded], tier: str) -> Sequence[Offer]:
     """Leave out tiers that were not asked for. Where flex was, and there is any of it, it is that alone."""
     named = [*call.preferences.order, *call.preferences.only]

@@ -1,8 +1,8 @@
 """Prices and costs, in USD."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from taxiway.usage import Usage
 
@@ -50,6 +50,12 @@ class Price:
             if threshold < tokens < prompt:
                 best, threshold = price, tokens
         return best
+
+    def times(self, share: float) -> "Price":
+        """Return a share of it, for long prompts too."""
+        parts: dict[str, Any] = asdict(self, filter=lambda _, value: isinstance(value, (int, float)))
+        parts = {name: value * share for name, value in parts.items()}
+        return Price(**parts, above=tuple((tokens, price.times(share)) for tokens, price in self.above))
 
     @property
     def known(self) -> bool:

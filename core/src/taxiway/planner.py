@@ -18,7 +18,7 @@ from attrs import Factory, define, field
 from taxiway.call import Call
 from taxiway.candidate import SECTIONS, Endpoint
 from taxiway.codec import Json
-from taxiway.filters import Excluded, Reason, kept_of, matches, nothing_left, passes
+from taxiway.filters import Excluded, Reason, asks_for_tiers, kept_of, matches, nothing_left, passes
 from taxiway.names import asked, restricted
 from taxiway.picks import Plan, PlanView
 from taxiway.preferences import SortBy
@@ -69,6 +69,8 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
     for one in every:
         model: ModelOffers | None = one.offers
         assert model is not None
+        if notes is None and model.standard is not None and not asks_for_tiers(call, one.tier):
+            model = model.standard
         excluded += [Excluded(offer, Reason("variant", "model", why)) for offer, why in one.excluded]
         if model.guarded and (model := _admitted(call, one.model, model, view, excluded)) is None:
             continue

@@ -13,8 +13,8 @@ from taxiway.media import Media
 from taxiway.transform import Transform
 from taxiway.translation import canonical
 
-Wanted: TypeAlias = tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]
-"""What applies to an endpoint: the modalities to fetch, transforms by name, and fields that the model's name adds."""
+Wanted: TypeAlias = tuple[frozenset[str], tuple[str, ...], tuple[str, ...], str]
+"""What applies to an endpoint: the modalities to fetch, transforms by name, fields that the model's name adds, its service tier."""
 
 
 @define(eq=False)
@@ -29,7 +29,10 @@ class Shaper:
         """Say what applies; None, as nearly always, where nothing does. `adds`: as in `shape`."""
         fetched = endpoint.fetches & call.facts.inputs
         names = [name for name, one in self.transforms if one.applies(call, endpoint)]
-        return (fetched, tuple(names), tuple(adds)) if fetched or names or adds or call.fill is not None else None
+        tier = _tier(call.facts.service_tier, endpoint) if endpoint.tier or endpoint.tiers else ""
+        if fetched or names or adds or tier or call.fill is not None:
+            return fetched, tuple(names), tuple(adds), tier
+        return None
 
     async def shape(
         self,
@@ -49,13 +52,23 @@ class Shaper:
         if adds:
             added = {name: value for name, value in adds.items() if not _says(given.body, name)}
             given = evolve(given, body={**given.body, **added}, applied=(*given.applied, *added))
-        modalities, names, _ = wanted
+        modalities, names, _, tier = wanted
+        if tier:
+            given = evolve(given, body={**given.body, "service_tier": tier}, applied=(*given.applied, "service_tier"))
         transforms = [transform for name, transform in self.transforms if name in names]
         modalities = modalities.union(*(transform.fetches for transform in transforms))
         body = await self.media.inlined(given.body, modalities, fetched)
         for transform in transforms:
             body = await transform.request(call, endpoint, body)
         return evolve(given, body=body, applied=(*given.applied, *names))
+
+
+def _tier(asked: str | None, endpoint: Endpoint) -> str:
+    """Return the service tier that has to be written for an endpoint; empty where what was asked for is right."""
+    if endpoint.tier:
+        return "" if asked == endpoint.tier else endpoint.tier
+    # Its provider would run the call at the tier that was asked for, and at that price.
+    return "default" if asked in endpoint.tiers else ""
 
 
 def _says(body: Json, name: str) -> bool:

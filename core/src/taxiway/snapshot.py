@@ -47,7 +47,7 @@ class SectionOffers:
 class ModelOffers:
     """A model's offers, and what they have in common, so that most calls pass all filters at once.
 
-    `guarded`: the credentials that serve only some callers.
+    `standard`: the same without service tiers, where there are any. `guarded`: the credentials that serve only some callers.
     """
 
     offers: tuple[Offer, ...]
@@ -58,6 +58,7 @@ class ModelOffers:
     unsupported: frozenset[str]
     inputs: frozenset[str]
     tiers: bool
+    standard: "ModelOffers | None"
     guarded: Sequence[Credential]
     _without: dict[frozenset[str], "tuple[ModelOffers | None, Sequence[tuple[Offer, str]]]"] = field(
         factory=dict, init=False
@@ -85,6 +86,7 @@ class ModelOffers:
     def of(cls, offers: tuple[Offer, ...]) -> Self:
         """Read what they have in common."""
         endpoints = [offer.endpoint for offer in offers]
+        plain = tuple(offer for offer in offers if not offer.endpoint.tier)
         return cls(
             offers,
             in_sections(offers),
@@ -93,7 +95,8 @@ class ModelOffers:
             min((one.max_output for one in endpoints if one.max_output is not None), default=None),
             frozenset().union(*(endpoint.unsupported for endpoint in endpoints)) & SOFT,
             frozenset.intersection(*(endpoint.inputs for endpoint in endpoints)),
-            any(endpoint.tier for endpoint in endpoints),
+            len(plain) < len(offers),
+            cls.of(plain) if plain and len(plain) < len(offers) else None,
             [one for one in {one.id: one for offer in offers for one in _credentials(offer)}.values() if one.guarded],
         )
 

@@ -19,6 +19,7 @@ from taxiway.preferences import PROVIDER_FIELDS, DataCollection, Quantization, S
 from taxiway.routing import Cycle, Hedge, ModelRouting, OnInterrupted, RetryBudget, Routing, Timeouts
 
 _MILLION: Final = 1_000_000
+_SERVICE_TIERS: Final = ("priority", "flex")
 
 
 @frozen(kw_only=True)
@@ -221,6 +222,19 @@ class PriceTable:
         return Price(request=given.pop("request"), **{name: value / _MILLION for name, value in given.items()})
 
 
+@frozen(kw_only=True)
+class TierTable:
+    """A service tier of a model. Without a `price` it is unknown what it costs."""
+
+    price: PriceTable | None = None
+
+
+def _tiers(_: object, __: object, value: Mapping[str, TierTable]) -> None:
+    for tier in value:
+        if tier not in _SERVICE_TIERS:
+            raise Wrong(f"{tier} is no service tier; there is {', '.join(_SERVICE_TIERS)}")
+
+
 def _slug(_: object, __: object, value: str | None) -> None:
     if value is not None and not all(value.partition("/")):
         raise Wrong('must be the slug of a model, as in "author/name"')
@@ -253,16 +267,17 @@ class ModelTable(ModelRouting, Declared):
     """A `[models."name"]` table: for a name of your own, the models that it tries; for a model, what you know better.
 
     `price` in USD per million tokens; `context` and `max_output` in tokens; `parameters`: those that work, by their names in
-    requests; `slug`, of a `<provider>/<id>`: the model that it is.
+    requests; `tiers`: service tiers that it may run at; `slug`, of a `<provider>/<id>`: the model that it is.
     """
 
     price: PriceTable | None = None
     context: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
     max_output: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
     parameters: frozenset[str] | None = None
+    tiers: dict[str, TierTable] = field(factory=dict, validator=_tiers)
     slug: str | None = field(default=None, validator=_slug)
 
     def __attrs_post_init__(self) -> None:
-        known = self.price or self.context or self.max_output or self.slug or self.changes()
+        known = self.price or self.context or self.max_output or self.slug or self.tiers or self.changes()
         if self.try_ and (known or self.parameters is not None):
             raise Wrong("a name with `try` has no price, limits or parameters: its models have")

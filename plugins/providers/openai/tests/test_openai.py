@@ -16,6 +16,7 @@ from taxiway.codec import loads
 from taxiway.embeddings import EMBEDDINGS
 from taxiway.errors import ConfigError
 from taxiway.http import HttpHead
+from taxiway.money import Price
 from taxiway.provider import InBandError
 from taxiway.registration import NoOptions
 from taxiway.secret import Secret
@@ -369,3 +370,21 @@ def test_who_searches_the_web_is_declared(name, searches):
     model = CatalogModel(id=name, slug=f"openai/{name}", name=name, parameters=frozenset({"tools"}))
     endpoint = next(one for one in PROVIDER.endpoints(KnownModels([model]), []) if one.id == name)
     assert (SEARCH in endpoint.parameters) is searches
+
+
+@pytest.mark.parametrize(
+    ("name", "tiers"),
+    [
+        ("gpt-5-mini-2025-08-07", {"priority": (0.45, 3.6), "flex": (0.5, 1.0)}),
+        ("gpt-4.1", {"priority": (3.5, 14.0)}),
+        ("o3", {"flex": (0.5, 1.0)}),
+        ("gpt-5-chat-latest", {}),
+        ("text-embedding-3-small", {}),
+    ],
+)
+def test_which_service_tiers_a_model_has_and_what_they_cost_is_declared(name, tiers):
+    price = Price(input=1e-6, output=2e-6)
+    model = CatalogModel(id=name, slug=f"openai/{name}", name=name, price=price)
+    endpoint = next(one for one in PROVIDER.endpoints(KnownModels([model]), []) if one.id == name)
+    told = {tier: (price.input * 1e6, price.output * 1e6) for tier, price in endpoint.tiers.items()}
+    assert told == {tier: pytest.approx(price) for tier, price in tiers.items()}

@@ -59,8 +59,9 @@ class Offered:
 
     @property
     def able(self) -> Sequence[Endpoint]:
-        """The endpoints of the first model."""
-        return [endpoint for endpoint in self.endpoints if endpoint.model == self.endpoints[0].model]
+        """The endpoints of the first model, at no other service tier than the usual one."""
+        first = [endpoint for endpoint in self.endpoints if endpoint.model == self.endpoints[0].model]
+        return [endpoint for endpoint in first if not endpoint.tier] or first
 
     def told(self, endpoint: Endpoint) -> Json:
         """Return how it is called and described; a model as the endpoint has it."""
@@ -280,7 +281,7 @@ def _endpoint(endpoint: Endpoint, figures: Known) -> Json:
         "max_prompt_tokens": None,
         "pricing": pricing(endpoint.price),
         "quantization": None,
-        "service_tier": None,
+        "service_tier": endpoint.tier or None,
         "status": 0,
         "supported_parameters": sorted(parameters),
         "supports_implicit_caching": endpoint.price.cache_read is not None,

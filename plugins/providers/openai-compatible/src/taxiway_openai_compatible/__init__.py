@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         ModelRow,
         Settings,
         Shape,
+        TierRow,
         operation_of,
         paths_of,
     )
@@ -59,6 +60,7 @@ __all__ = [
     "ServedModel",
     "Settings",
     "Shape",
+    "TierRow",
     "Told",
     "failure_of",
     "from_environment",
@@ -87,6 +89,7 @@ _WHERE = {
     "ModelRow": "declaration",
     "Settings": "declaration",
     "Shape": "declaration",
+    "TierRow": "declaration",
     "Told": "errors",
     "failure_of": "errors",
     "from_environment": "environment",

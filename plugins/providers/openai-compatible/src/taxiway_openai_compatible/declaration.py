@@ -9,6 +9,7 @@ from attrs import field, fields, frozen
 
 from taxiway.candidate import Charge, Operation, Unit
 from taxiway.catalog import CatalogModel
+from taxiway.money import Price
 from taxiway.outcome import Kind, Scope
 
 Form: TypeAlias = Literal["go-duration", "seconds", "epoch", "rfc3339"]
@@ -128,13 +129,27 @@ class ModelRow:
 
 
 @frozen(kw_only=True)
+class TierRow:
+    """A service tier of some models, and its price: its own, or a `share` of the usual one; neither: it is not known."""
+
+    tier: str
+    ids: tuple[str, ...]
+    price: Price = Price()
+    share: float | None = None
+
+    def of(self, model: CatalogModel) -> Price:
+        """Return what a model costs at it."""
+        return self.price if self.share is None else model.price.times(self.share)
+
+
+@frozen(kw_only=True)
 class Shape:
     """One provider, as values that a row of a table can hold.
 
     `catalog`: its name in the catalog; `adds`: models that the catalog lacks. `paths` by dialect, an operation's best dialect
     first. `refuses`: canonical fields that the API answers with an error; `reasoning_refuses`, `plain_refuses`: those that its
     reasoning models refuse, and those that all others refuse; `models`: what is known of single ones, read in order, the last
-    word counts. `errors` are asked before the rows that all such servers share. `stream_options`: whether a stream is asked for its usage.
+    word counts; `tiers`: service tiers, asked for by `service_tier`. `errors` are asked before the rows that all such servers share. `stream_options`: whether a stream is asked for its usage.
     `renames`: top-level fields that this API knows by another name. `prefill`: it goes on where a last assistant message ends.
     `echoes`: the name under which reasoning is sent back (empty: it is not). `efforts`: what it calls a `reasoning_effort` that
     it does not know by that name. `probe`: the path, or another address of the provider's, of what proves a key; none, or
@@ -155,6 +170,7 @@ class Shape:
     reasoning_refuses: frozenset[str] = frozenset()
     plain_refuses: frozenset[str] = frozenset()
     models: tuple[ModelRow, ...] = ()
+    tiers: tuple[TierRow, ...] = ()
     renames: Mapping[str, str] = field(factory=dict)
     prefill: bool = False
     echoes: str = ""
@@ -196,6 +212,12 @@ class Shape:
             if row.matches(model.id):
                 refused = (refused | row.refuses) - row.takes
         return refused
+
+    def at_tiers(self, model: CatalogModel) -> Mapping[str, Price]:
+        """Return the service tiers that a model may run at, each with its price."""
+        return {
+            row.tier: row.of(model) for row in self.tiers if any(fnmatchcase(model.id, pattern) for pattern in row.ids)
+        }
 
     def told(self, id: str, name: Literal["thinking_refuses", "elsewhere", "takes"]) -> frozenset[str]:  # noqa: A002
         """Return all that the rows of a model say under one of their names."""

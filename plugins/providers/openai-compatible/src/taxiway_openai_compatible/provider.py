@@ -267,6 +267,7 @@ class CompatibleProvider:
             prefill=shape.goes_on(model.id),
             echoes=shape.echoes,
             charges=shape.charges,
+            tiers=shape.at_tiers(model),
         )
         return endpoint if self._known is None else self._known(endpoint)
 

@@ -17,6 +17,7 @@ from taxiway_openai_compatible import (
     ModelRow,
     Settings,
     Shape,
+    TierRow,
     from_environment,
     paths_of,
 )
@@ -106,6 +107,39 @@ MODELS = (
     ),
 )
 
+PRIORITY = (
+    (("gpt-5.5",), 12.5, 1.25, 75.0),
+    (("gpt-5.4",), 5.0, 0.5, 30.0),
+    (("gpt-5.4-mini",), 1.5, 0.15, 9.0),
+    (("gpt-5.2",), 3.5, 0.35, 28.0),
+    (("gpt-5", "gpt-5.1", "gpt-5-codex", "gpt-5.1-codex"), 2.5, 0.25, 20.0),
+    (("gpt-5-mini",), 0.45, 0.045, 3.6),
+    (("gpt-4.1",), 3.5, 0.875, 14.0),
+    (("gpt-4.1-mini",), 0.7, 0.175, 2.8),
+    (("gpt-4.1-nano",), 0.2, 0.05, 0.8),
+    (("gpt-4o",), 4.25, 2.125, 17.0),
+    (("gpt-4o-mini",), 0.25, 0.125, 1.0),
+)
+"""USD per million tokens at the tier `priority` (openai.com/api-priority-processing): input, cached input, output."""
+
+FLEX = (
+    "o3 o3-20* o4-mini o4-mini-20* gpt-5 gpt-5-20* gpt-5-mini gpt-5-mini-20* gpt-5-nano gpt-5-nano-20* gpt-5.[1-9] gpt-5.[1-9]-20* "
+    "gpt-5.[1-9]-mini* gpt-5.[1-9]-nano*"
+).split()
+"""Models that run at the tier `flex`, for the half (guides/flex-processing: at the prices of batches)."""
+
+TIERS = (
+    *(
+        TierRow(
+            tier="priority",
+            ids=(*names, *(f"{name}-20*" for name in names)),
+            price=Price(input=into / 1e6, cache_read=cached / 1e6, output=out / 1e6),
+        )
+        for names, into, cached, out in PRIORITY
+    ),
+    TierRow(tier="flex", ids=tuple(FLEX), share=0.5),
+)
+
 OPENAI = Shape(
     slug="openai",
     name="OpenAI",
@@ -114,6 +148,7 @@ OPENAI = Shape(
     paths=paths_of("chat", "responses", "completions", "embeddings"),
     adds=OLD,
     models=MODELS,
+    tiers=TIERS,
     # "Unrecognized request argument supplied" is the answer to each of these.
     refuses=BEYOND.union(
         "reasoning include_reasoning reasoning_content reasoning_details cache_control top_k min_p top_a "
