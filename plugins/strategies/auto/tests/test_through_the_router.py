@@ -6,6 +6,8 @@ from random import Random
 import pytest
 
 from taxiway import Router
+from taxiway.records import ended_body, read
+from taxiway.replan import replan
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
 
@@ -80,3 +82,24 @@ async def test_the_routers_names_use_it_without_being_told_and_by_price(name):
         for _ in range(5):
             assert await ask("Hello") == ("acme/small", "cheap")
         assert await ask(HARD, reasoning={"effort": "high"}) == ("acme/big", "cheap")
+
+
+@virtual_time
+async def test_a_record_planned_again_gives_the_same_order_though_it_has_no_prompt():
+    options = {**CHOICES, "rules": [{"words": ["liability"], "model": "acme/big"}]}
+    async with router("team/auto", strategy=["auto", "price"], options=options) as ask:
+        kept, journal = [], ask.router.engine.journal
+        ended = journal.ended
+
+        def keep(generation):
+            kept.append(read(ended_body(generation)))
+            ended(generation)
+
+        journal.ended = keep
+        for text, first in (("Hello", "acme/small"), (HARD, "acme/middle"), ("What is our liability?", "acme/big")):
+            assert (await ask(text))[0] == first
+            assert text not in str(kept[-1].figures)
+            plan = await ask.router.explain(model="team/auto", messages=[{"role": "user", "content": text}])
+            again = replan(kept[-1], ask.router.snapshot)
+            found = [(offer.endpoint.model, offer.endpoint.provider) for _, offers in again.models for offer in offers]
+            assert found == [(row.model, row.provider) for row in plan.rows]

@@ -45,7 +45,7 @@ class CanaryStrategy:
     def _known(self, call: Call) -> float | None:
         """Work it out of who calls, or of the conversation; None where there is neither."""
         conversation = call.facts.conversation if self._by == "conversation" else None
-        who = call.caller.api_key if conversation is None else conversation.text
+        who = call.caller.api_key if conversation is None else conversation.mark
         if not who:
             return None
         # What the canary is called goes in too, so that the next one does not get the same conversations.
