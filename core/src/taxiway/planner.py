@@ -62,6 +62,7 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
     """
     models: list[tuple[Asked, Sequence[SectionOffers]]] = []
     excluded: list[Excluded] = [] if notes is None else notes.excluded
+    adding = False
     random.seed(call.seed)
     every = asked(snapshot, call.caller.workspace, call.facts.models)
     if call.plugins:
@@ -71,18 +72,20 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
         assert model is not None
         if notes is None and model.standard is not None and not asks_for_tiers(call, one.tier):
             model = model.standard
-        excluded += [Excluded(offer, Reason("variant", "model", why)) for offer, why in one.excluded]
+        if one.excluded:
+            excluded += [Excluded(offer, Reason("variant", "model", why)) for offer, why in one.excluded]
         if model.guarded and (model := _admitted(call, one.model, model, view, excluded)) is None:
             continue
         sections = model.sections if passes(call, model) else in_sections(kept_of(call, model, excluded, one.tier))
         if sections:
             models.append((one, sections))
+            adding = adding or bool(one.adds)
     stuck = None if call.facts.conversation is None or call.preferences.order else view.sticky(call)
     ordered = _Order(call, snapshot, view, random, excluded, notes, stuck).of(models)
     if not ordered:
         raise nothing_left(call, excluded)
     mixed = len(ordered) > 1 and len(dict(ordered)) < len(ordered)
-    adds: Mapping[Endpoint, Mapping[str, Json]] = _added(models) if any(one.adds for one in every) else {}
+    adds: Mapping[Endpoint, Mapping[str, Json]] = _added(models) if adding else {}
     return Plan(call, ordered, snapshot.routing, view, mixed, stuck and stuck.candidate, adds)
 
 
@@ -203,7 +206,8 @@ class _Order:
 
     def _offers(self, section: SectionOffers, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
         """Order some endpoints of a section."""
-        self._consider(section.by_endpoint)
+        self._offered = section.by_endpoint
+        self.view.consider(self.call.facts, section.by_endpoint)
         ranked = self._ranked(endpoints)
         if len(ranked) < len(endpoints):
             left = [one for one in endpoints if section.by_endpoint[one] not in ranked]
