@@ -10,10 +10,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from attrs import fields
 from click.testing import CliRunner
 
 from taxiway.config import read
+from taxiway.converter import structure
 from taxiway.errors import ConfigError
+from taxiway.preferences import Preferences
+from taxiway.routing import Routing
+from taxiway.tables import RoutingTable
 from taxiway_simulator.options import Quota
 from taxiway_simulator.replay.asks import Load
 from taxiway_simulator.replay.command import replay
@@ -21,7 +26,7 @@ from taxiway_simulator.replay.figures import report
 from taxiway_simulator.replay.fitting import observe
 from taxiway_simulator.replay.play import Answer, Played, play
 from taxiway_simulator.replay.scenario import NOTHING, Scenario, load, shipped
-from taxiway_simulator.replay.world import Run, make
+from taxiway_simulator.replay.world import Run, make, routed
 
 MODEL = "acme/chat"
 PRICES = {"cheap": (1.0, 2.0), "middle": (2.0, 4.0), "dear": (3.0, 6.0)}
@@ -254,6 +259,15 @@ def test_the_terminal_has_a_table_and_json_can_be_printed_alone():
     assert printed["traffic"]["calls"] == printed["runs"][0]["calls"]
 
 
+def test_a_shipped_scenario_takes_a_strategys_options_from_the_configuration(tmp_path):
+    file = tmp_path / "taxiway.toml"
+    file.write_text("[strategies.weighted]\nweights = { cheap = 0.0, dear = 1.0, middle = 0.0 }\n")
+    options = ["--scenario", "outage", "--duration", "20s", "--strategy", "weighted", "--config", str(file)]
+    told_ = json.loads(CliRunner().invoke(replay, [*options, "--json", "-"]).stdout)
+    assert [row["provider"] for row in told_["runs"][0]["endpoints"]] == ["dear"]
+    assert told_["traffic"]["source"].startswith("made up; outage: one of three providers")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -275,9 +289,53 @@ def test_without_anything_that_names_providers_it_says_what_to_give():
     assert "give a traffic file" in str(result.exception)
 
 
+_OTHER = {
+    "strategy": ["price", "balanced"],
+    "cycle": {"acme": "waterfall"},
+    "wait": "3s",
+    "on_interrupted": "hold",
+    "hedge": {"after": "p95"},
+    "fallback_on": ["timeout"],
+    "timeouts": {"total": "60s"},
+    "retry_budget": {"share": 0.5},
+    "order": ["a"],
+    "only": ["a"],
+    "ignore": ["b"],
+    "allow_fallbacks": False,
+    "require_parameters": True,
+    "data_collection": "deny",
+    "zdr": True,
+    "enforce_distillable_text": True,
+    "quantizations": ["fp8"],
+    "sort": "price",
+    "max_price": {"prompt": 1.0},
+    "preferred_min_throughput": 10.0,
+    "preferred_max_latency": 1.0,
+}
+
+
+@pytest.mark.parametrize("key", [one.name for one in fields(RoutingTable)])
+def test_a_scenario_can_change_every_key_of_routing_and_changes_no_other(key):
+    before, raw = RoutingTable(wait=7.0, order=("z",)).routing(), {key: _OTHER[key]}
+    alone = structure(raw, RoutingTable).routing()
+    after = routed(before, raw)
+    default = RoutingTable().routing()
+    for one in fields(Routing):
+        was, got = (getattr(of, one.name) for of in (before, after))
+        if one.name != "preferences":
+            wanted = getattr(alone, one.name)
+            assert got == (wanted if wanted != getattr(default, one.name) else was)
+    for one in fields(Preferences):
+        wanted, was = getattr(alone.preferences, one.name), getattr(before.preferences, one.name)
+        assert getattr(after.preferences, one.name) == (
+            wanted if wanted != getattr(default.preferences, one.name) else was
+        )
+    assert after != before
+
+
 def test_the_readmes_scenario_is_one(tmp_path):
     readme = (Path(__file__).parents[1] / "README.md").read_text()
-    (block,) = re.findall(r"```toml\n(about = .*?)```", readme, re.DOTALL)
+    (block,) = re.findall(r"```toml scenario\n(about = .*?)```", readme, re.DOTALL)
     (tmp_path / "s.toml").write_text(block)
     scenario, own = load(str(tmp_path / "s.toml"))
     assert own is None

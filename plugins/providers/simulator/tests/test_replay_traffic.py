@@ -1,6 +1,8 @@
 """What a replay reads: lines of recorded generations, and what they tell of providers, keys and clients."""
 
 import json
+import math
+from random import Random
 
 import pytest
 from attrs import asdict, evolve
@@ -125,6 +127,18 @@ def test_the_pace_of_an_endpoint_is_fitted_to_what_it_served():
     assert pace.first_token == 0.4
     assert pace.spread == pytest.approx(0.566, abs=1e-3)
     assert pace.tokens_per_second == 40
+
+
+def test_a_heavy_tail_is_told_from_a_wide_spread():
+    random = Random(3)
+    heavy = [0.3 * random.paretovariate(1.2) for _ in range(400)]
+    wide = [0.3 * math.exp(random.gauss(0, 0.8)) for _ in range(400)]
+    attempts = [[attempt(latency=one, duration=one + 1)] for one in heavy]
+    attempts += [[attempt(provider="bolt", latency=one, duration=one + 1)] for one in wide]
+    seen = observe([generation(n, attempts=some) for n, some in enumerate(attempts)]).endpoints
+    paces = [seen[provider, "chat"].pace() for provider in ("acme", "bolt")]
+    assert (paces[0].spread, paces[0].tail) == (0.0, pytest.approx(1.2, rel=0.1))
+    assert (paces[1].spread, paces[1].tail) == (pytest.approx(0.8, rel=0.1), None)
 
 
 def test_where_nothing_was_streamed_the_pace_is_read_from_how_length_adds_time():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from attrs import frozen
+from attrs import evolve, frozen
 
 from taxiway.codec import Json, dumps
 from taxiway.config import Config, load
@@ -140,7 +140,9 @@ def _prepare(
 ) -> _Prepared:
     """Read all that was named. Raises ConfigError."""
     scenario, own = scenarios.load(scenario_name) if scenario_name else (scenarios.NOTHING, None)
-    config = own or load(config_file).checked()
+    config = load(config_file).checked()
+    if own is not None:  # its strategies may have the options that they have here
+        config = evolve(own, strategies={**config.strategies, **own.strategies})
     notes: dict[str, int] = {}
     generations = []
     if traffic:
@@ -169,6 +171,10 @@ def _prepare(
         made_up = structure({**scenario.load, **given}, Load, "load")
         asks = list(made_up.asks(made_up.models or _models(world.config), seed))
         start, source = START, "made up"
+    if scenario_name:
+        source += (
+            f"; {Path(scenario_name).stem}: {scenario.about}" if scenario.about else f"; {Path(scenario_name).stem}"
+        )
     counted = {what: count for what, count in notes.items() if count}
     return _Prepared(
         world=world, runs=_runs(strategies, scenario, config), asks=asks, start=start, source=source, notes=counted

@@ -32,6 +32,8 @@ _FAULTS: Final[Mapping[str, FaultKind]] = {
 _OF_A_KEY: Final = frozenset({"revoked", "insufficient_quota"})
 _BUCKET: Final = 60.0
 _STAYS: Final = 300.0
+_MANY: Final = 100
+"""First tokens, at least, to tell a heavy tail from a few that were late."""
 _STEPS: Final = 5
 """Attempts between which headroom shrank, at least, to tell a limit from."""
 _MILLION: Final = 1_000_000
@@ -61,11 +63,10 @@ class Seen:
         ]
         if not firsts:
             return _by_length(served)
-        logs = [math.log(first) for first in firsts]
         speed = median(speeds) if speeds else Pace().tokens_per_second
         return Pace(
             first_token=round(median(firsts), 6),
-            spread=round(pstdev(logs), 6),
+            **_shape([math.log(first) for first in firsts]),
             tokens_per_second=round(_within(speed), 3),
             flush=FLUSH,
         )
@@ -110,6 +111,20 @@ def observe(generations: Sequence[Generation]) -> Observed:
         {name: _limit(attempts) for name, attempts in sorted(accounts.items())},
         {provider: tuple(some) for provider, some in faults.items()},
     )
+
+
+def _shape(logs: Sequence[float]) -> dict[str, float]:
+    """Say how uneven times are, by their logarithms: a heavy tail where those lean far to one side, else a lognormal spread.
+
+    Of a Pareto distribution the logarithms are exponentially distributed: their deviation is the inverse of its exponent, and their
+    skewness 2; of a lognormal one it is 0.
+    """
+    deviation = pstdev(logs)
+    if len(logs) < _MANY or deviation == 0.0:
+        return {"spread": round(deviation, 6)}
+    middle = fmean(logs)
+    skewness = fmean(((log - middle) / deviation) ** 3 for log in logs)
+    return {"tail": round(1.0 / deviation, 6)} if skewness > 1.0 else {"spread": round(deviation, 6)}
 
 
 def _by_length(served: Iterable[AttemptRecord]) -> Pace:

@@ -53,7 +53,7 @@ class World:
 
     def build(self, run: Run, seed: int, clock: Clock) -> Composition:
         """Build everything anew for one run: no key, no disk, no network. Raises ConfigError."""
-        routing = _routed(_routed(self.config.routing, self.scenario.routing), run.routing)
+        routing = routed(routed(self.config.routing, self.scenario.routing), run.routing)
         random = Random(f"{seed}|router")  # noqa: S311 - routing draws
         built = compose(evolve(self.config, routing=routing), clock=clock, random=random, environment={})
         built.context = evolve(built.context, log=_QUIET)
@@ -231,12 +231,21 @@ def _names(generations: Iterable[Generation], observed: Observed) -> dict[str, M
     return {name: ModelTable(try_=tuple(some)) for name, some in sorted(found.items()) if some}
 
 
-def _routed(routing: Routing, raw: Mapping[str, Any]) -> Routing:
+_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "strategy": ("strategies",),
+    "cycle": ("cycle", "cycles"),
+    "only": ("ceiling",),
+    "enforce_distillable_text": ("distillable",),
+}
+"""What keys of `[routing]` become, where that has another name."""
+
+
+def routed(routing: Routing, raw: Mapping[str, Any]) -> Routing:
     """Lay what a `[routing]` table says over what holds. Raises ConfigError."""
     if not raw:
         return routing
     made = structure(raw, RoutingTable, "routing").routing()
-    names = {"strategies" if name == "strategy" else name for name in raw}
+    names = {field for name in raw for field in _FIELDS.get(name, (name,))}
     changed = {name: getattr(made, name) for name in fields_dict(Routing) if name in names}
     preferred = {name: getattr(made.preferences, name) for name in fields_dict(Preferences) if name in names}
     if preferred:
