@@ -64,6 +64,18 @@ async def test_a_stream_tells_at_its_end_in_every_dialect(post, path, held, more
     assert not any("openrouter_metadata" in str(event) for event in events[:-1])
 
 
+@pytest.mark.parametrize(
+    ("name", "strategy"),
+    [(f"{MODEL}:floor", "direct"), ("taxiway/auto", "auto"), ("openrouter/auto:floor", "auto"), ("team/mini", "alias")],
+)
+async def test_the_way_from_the_name_to_the_model_is_told(name, strategy):
+    own = {"taxiway/auto": {"try": [MODEL], "strategy": "price"}, "team/mini": {"try": [MODEL]}}
+    async with over_http(models=own) as bench, gateway(bench.router) as served, httpx.AsyncClient() as client:
+        fields = {"authorization": f"Bearer {served.key}", **ASKING}
+        reply = await client.post(f"{served.base_url}/chat/completions", json={**BODY, "model": name}, headers=fields)
+        assert reply.json()["openrouter_metadata"]["strategy"] == strategy
+
+
 async def test_an_error_tells_too(post):
     reply = await post(provider={"only": ["openai"]})
     assert reply.status_code >= 500

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from taxiway.codec import Json
 from taxiway.failures import POLICIES
+from taxiway.names import AUTO, FREE, base_of
 from taxiway.outcome import CallError
 
 if TYPE_CHECKING:
@@ -79,11 +80,14 @@ def tell(error: CallError, run: "Run") -> None:
 
 def _strategy(requested: str, names: list[str], served: str | None) -> str:
     """Name the way from the model that was asked for to those that were planned, in OpenRouter's words."""
-    if requested.endswith("/auto"):
+    base = base_of(requested)
+    if base in AUTO:
         return "auto"
-    if requested.startswith("~"):
+    if base == FREE:
+        return "free"
+    if base.startswith("~"):
         return "latest"
-    if names and requested not in names and len(names) == 1:
+    if len(names) == 1 and base != names[0]:
         return "alias"
     return "fallback" if served is not None and names and served != names[0] else "direct"
 
