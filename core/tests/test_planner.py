@@ -1,9 +1,5 @@
 """In which order a call's endpoints are tried: values in, a plan out."""
 
-from collections import Counter
-from itertools import product
-from random import Random
-
 import pytest
 from attrs import evolve
 
@@ -80,13 +76,6 @@ class Listed:
 
     def rank(self, call, endpoints, view, random):
         return [Ranked(one, float(n), "listed") for n, one in enumerate(endpoints) if one.provider not in self.out]
-
-
-class Drawn:
-    """The default's rule: a draw with the weight 1 / price^2."""
-
-    def rank(self, call, endpoints, view, random):
-        return [Ranked(one, random.expovariate(1.0) * call.expected_price(one) ** 2) for one in endpoints]
 
 
 LISTED = (("listed", Listed()),)
@@ -237,20 +226,6 @@ def test_what_a_strategy_leaves_out_is_told() -> None:
     ]
     with pytest.raises(CallError, match="a strategy leaves it out"):
         tried(call(), snapshot(*served.offers["default"][MODEL], strategies=(("listed", Listed("a", "b")),)))
-
-
-def test_shares_of_a_draw_are_those_of_its_weights_in_each_section() -> None:
-    prices = {"a": 1.0, "b": 2.0, "c": 3.0}
-    offers = [offer(endpoint(name, price), section) for section in SECTIONS for name, price in prices.items()]
-    served = snapshot(*offers, strategies=(("drawn", Drawn()),))
-    calls, count = Random(5), 20_000
-    firsts: Counter[str] = Counter()
-    for _ in range(count):
-        order = tried(call(seed=calls.getrandbits(48)), served)
-        firsts.update(order[::3])
-    whole = sum(price**-2 for price in prices.values())
-    for section, (name, price) in product("pof", prices.items()):
-        assert abs(firsts[f"{name} {section}"] / count - price**-2 / whole) < 0.01
 
 
 class StuckTo(FakeView):

@@ -1,10 +1,13 @@
 """A conversation's calls go where its last one was served."""
 
 import asyncio
+from random import Random
 
 from simulated import EXACT, MODEL, over_sim
 
+from taxiway import Router
 from taxiway.testing.virtual import virtual_time
+from taxiway.virtual import VirtualClock
 
 MESSAGES = [{"role": "user", "content": f"reply exactly: {EXACT}"}]
 CALLS = 24
@@ -64,3 +67,22 @@ async def test_a_session_ends_ten_minutes_after_its_last_success():
             await asyncio.sleep(601)
             again |= await served(bench, 1, session_id="a")
         assert len(again) > 1
+
+
+@virtual_time
+async def test_a_session_keeps_the_model_that_was_chosen_for_it():
+    models = [
+        {"id": name, "slug": f"acme/{name}", "price": {"input": 1.0, "output": 1.0}} for name in ("one", "two", "three")
+    ]
+    config = {
+        "providers": [{"use": "simulator", "slug": "acme", "models": models}],
+        "models": {"team/any": {"try": [one["slug"] for one in models], "strategy": "balanced"}},
+    }
+    async with Router.from_dict(config, clock=VirtualClock(), random=Random(1)) as router:
+
+        async def chosen(**body):
+            replies = [await router.chat(model="team/any", messages=MESSAGES, **body) for _ in range(CALLS)]
+            return {reply["model"] for reply in replies}
+
+        assert len(await chosen()) == len(models)
+        assert len(await chosen(session_id="a")) == 1
