@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from taxiway.call import LIBRARY, Call, Facts
 from taxiway.candidate import Account, Candidate, Credential
 from taxiway.draws import Draws
-from taxiway.filters import matches, options_of, passes
+from taxiway.filters import kept_of, matches, options_of, passes
 from taxiway.health import Health
 from taxiway.money import Price
 from taxiway.outcome import CallError
@@ -191,6 +191,18 @@ def test_flex_falls_back_to_the_default_tier_only_where_there_is_none():
     flex = call_of(Facts((MODEL,), service_tier="flex"))
     assert told(flex, offer("a"), offer("b"))[0] == {"a", "b"}
     assert told(flex, offer("a"), offer("b/flex", tier="flex"))[0] == {"b/flex"}
+
+
+def test_a_models_name_lets_a_tier_in_beside_the_default_one_unless_the_call_says_otherwise():
+    model = ModelOffers.of((offer("a"), offer("a/flex", tier="flex"), offer("a/priority", tier="priority")))
+
+    def kept(call, tier="flex"):
+        return {one.endpoint.tag for one in kept_of(call, model, [], tier)}
+
+    assert kept(call_of()) == {"a", "a/flex"}
+    assert kept(call_of(order=("a",))) == {"a"}
+    assert kept(call_of(Facts((MODEL,), service_tier="default"))) == {"a"}
+    assert kept(call_of(Facts((MODEL,), service_tier="priority"))) == {"a", "a/priority"}
 
 
 def test_what_a_contract_says_of_an_account_counts_more_than_its_provider():

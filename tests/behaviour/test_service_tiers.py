@@ -43,7 +43,7 @@ BOTH = {"flex": {"price": {"input": 0.5, "output": 1.0}}, "priority": {"price": 
         ({"provider": {"order": ["a/priority"]}}, ["a/priority", "a"]),
         ({"provider": {"only": ["a/flex"]}}, ["a/flex"]),
         ({"provider": {"only": ["a"]}}, ["a"]),
-        ({"model": f"{MODEL}:floor"}, ["a/flex"]),
+        ({"model": f"{MODEL}:floor"}, ["a/flex", "a"]),
         ({"model": f"{MODEL}:floor", "service_tier": "default"}, ["a"]),
         ({"model": f"{MODEL}:nitro", "provider": {"order": ["a"]}}, ["a"]),
     ],

@@ -29,7 +29,7 @@ _TWINS: Final = {
 """What an endpoint must know at the least, where it does not know a parameter by its own name."""
 
 _THINKING: Final = frozenset({"reasoning", "reasoning_effort"})
-_TIERS: Final = {"fast": "priority", "priority": "priority", "flex": "flex"}
+_TIERS: Final = frozenset({"priority", "flex"})
 _PLANNED: Final = frozenset({"model", "models", "stream"})
 _MODALITIES: Final = frozenset({"image", "audio"})
 _CHARGES: Final = (
@@ -236,9 +236,9 @@ def _private(call: Call, candidate: Candidate) -> bool:
 def tier_of(call: Call, by_name: str = "") -> str:
     """Return the service tier that a call asks for: itself, or else by its model's name, if it names no providers in order."""
     asked = call.facts.service_tier
-    if asked in {None, "auto"}:
+    if asked is None:
         return "" if call.preferences.order else by_name
-    return _TIERS.get(asked or "", "")
+    return asked if asked in _TIERS else ""
 
 
 def asks_for_tiers(call: Call, by_name: str) -> bool:
@@ -248,9 +248,9 @@ def asks_for_tiers(call: Call, by_name: str) -> bool:
 
 
 def _of_tiers(call: Call, offers: Sequence[Offer], excluded: list[Excluded], tier: str) -> Sequence[Offer]:
-    """Leave out tiers that were not asked for. Where flex was, and there is any of it, it is that alone."""
+    """Leave out tiers that were not asked for. Where the call itself asks for flex, and there is any, it is that alone."""
     named = [*call.preferences.order, *call.preferences.only]
-    flex = tier == "flex" and any(offer.endpoint.tier == "flex" for offer in offers)
+    flex = call.facts.service_tier == "flex" and any(offer.endpoint.tier == "flex" for offer in offers)
     kept: list[Offer] = []
     for offer in offers:
         own = offer.endpoint.tier
