@@ -160,6 +160,7 @@ def test_each_part_adds_its_weight():
     assert seems(inputs=["text", "image"]) == seems(inputs=["image"]) == pytest.approx(0.1)
     assert seems("Prove it, and debug it.") == pytest.approx(0.35)
     assert seems(" ".join(WORDS)) == pytest.approx(0.4)
+    assert seems("Prove it", parameters=["tools"], inputs=["text", "image"]) == 0.45
     assert seems("Translate") == 0.0
     assert seems("Translate", parameters=["tools"]) == pytest.approx(0.1)
 

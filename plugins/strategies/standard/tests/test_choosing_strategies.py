@@ -154,6 +154,15 @@ def test_equals_beat_nobody_and_have_equal_scores():
     assert rows[0].score == rows[1].score == 0.0
 
 
+def test_one_with_an_outage_beats_nobody():
+    best, beaten, fast = priced("best", 1e-6), priced("beaten", 2e-6), priced("fast", 3e-6)
+    latencies = {best: 0.1, beaten: 1.5, fast: 0.2}
+    quality = {"best": 0.9, "beaten": 0.1, "fast": 0.5}
+    view = FakeView(latencies=latencies, outages=frozenset([best]))
+    rows = ParetoStrategy(Pareto(quality=quality)).rank(make_chat(), [best, beaten, fast], view, Random(1))
+    assert [row.score for row in rows][1:] == [1.0, 2.0]
+
+
 def test_an_outage_is_last_and_unknown_figures_are_assumed():
     cheap, unknown, dear = priced("cheap", 1e-6), priced("unknown", None), priced("dear", 5e-6)
     assert pareto([unknown, cheap, dear], FakeView(outages=frozenset([cheap])))[-1] == "cheap"

@@ -33,7 +33,8 @@ def complexity(facts: Facts, text: str, words: Mapping[str, float], weights: Wei
         lowered = text.lower()
         said = sum(weight for word, weight in words.items() if occurs(word, lowered))
         score += min(max(said, -weights.words), weights.words)
-    return min(max(score, 0.0), 1.0)
+    # The last digits of a float decide nothing.
+    return round(min(max(score, 0.0), 1.0), 6)
 
 
 def any_occurs(words: Iterable[str], lowered: str) -> bool:

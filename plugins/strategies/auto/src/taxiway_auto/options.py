@@ -78,7 +78,7 @@ class Rule:
 class Weights:
     """What adds how much to a call's complexity, which lies between 0 and 1.
 
-    `size`: of a prompt of `LONG` tokens, less for shorter ones. `code`, `tools`, `media` (images, files, audio), `reasoning` (asked for),
+    `size`: of a prompt of 20,000 tokens, less for shorter ones. `code`, `tools`, `media` (images, files, audio), `reasoning` (asked for),
     `structure` (a JSON schema for the answer): where it is there. `words`: all words together at most, either way.
     """
 

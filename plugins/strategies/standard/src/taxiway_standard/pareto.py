@@ -19,7 +19,7 @@ _MISSES = 1e5
 class ParetoStrategy:
     """The cheapest first among those that no other beats in price, time to the first token and quality, and that meet the bounds.
 
-    One beats another that is at least as good in all three and better in one. After those come the beaten ones, then those that
+    One without an outage beats another that is nowhere better and somewhere worse. After those come the beaten ones, then those that
     miss `least_quality` or `within`, then outages; each group by price. An unknown price counts as the dearest known one, an
     unknown time as the median, an unlisted quality as the lowest that is listed.
     """
@@ -30,7 +30,7 @@ class ParetoStrategy:
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Sort by group, then by price; equal prices are equal."""
-        options, outage = self._options, view.outage
+        options = self._options
         tokens, output = call.facts.tokens, call.expected_output
         costs = [endpoint.price.expected(tokens, output) for endpoint in endpoints]
         dearest = max((cost for cost in costs if cost is not None), default=0.0)
@@ -44,13 +44,14 @@ class ParetoStrategy:
             )
             for endpoint, cost, wait in zip(endpoints, costs, waits, strict=True)
         ]
-        front = _front(figures)
+        out = [view.outage(endpoint) for endpoint in endpoints]
+        front = _front([figure for figure, down in zip(figures, out, strict=True) if not down])
         places = {price: float(place) for place, price in enumerate(sorted({figure[0] for figure in figures}))}
         ranked = []
-        for endpoint, figure in zip(endpoints, figures, strict=True):
+        for endpoint, figure, down in zip(endpoints, figures, out, strict=True):
             price, wait, worse = figure
             score, said = places[price], ""
-            if outage(endpoint):
+            if down:
                 score, said = score + OUTAGE, "outage"
             elif -worse < options.least_quality or (options.within is not None and wait > options.within):
                 score, said = score + _MISSES, "misses a bound"
