@@ -275,12 +275,36 @@ def test_a_shipped_scenario_takes_a_strategys_options_from_the_configuration(tmp
         (["--strategy", "price,blanced"], 'did you mean "balanced"?'),
         (["--model", "acme/chat=much"], "acme/chat=much: the share must be a number"),
         (["--model", "acme/chta"], "acme/chta"),
+        (["--model", "acme/chat=0"], "load.models"),
+        (["--tail", "-1"], "load.tail"),
+        (["--rate", "0"], "load.rate"),
     ],
 )
 def test_a_wrong_option_is_named_with_the_nearest_right_one(options, said):
     result = CliRunner().invoke(replay, ["--scenario", "outage", "--duration", "10s", *options])
     assert result.exit_code != 0
-    assert said in result.output
+    assert said in result.output or said in str(result.exception)
+
+
+def test_what_is_given_as_nothing_is_not_left_out():
+    options = ["--scenario", "outage", "--rate", "60", "--duration", "1m", "--tail", "0", "--streams", "0"]
+    told_ = json.loads(CliRunner().invoke(replay, [*options, "--json", "-"]).stdout)
+    calls = told_["traffic"]["calls"]
+    assert (told_["traffic"]["streamed"], told_["traffic"]["tokens_in"]) == (0, 200 * calls)
+
+
+def test_a_load_and_a_traffic_file_are_not_both_given(tmp_path):
+    result = CliRunner().invoke(replay, [str(tmp_path / "g.jsonl"), "--streams", "0"])
+    assert result.exit_code == 2
+    assert "--streams describes a made-up load" in result.output
+
+
+def test_where_nothing_says_which_model_is_asked_for_that_is_said(tmp_path):
+    file = tmp_path / "taxiway.toml"
+    file.write_text('credentials = [{ provider = "openai", key = "env:X" }]')
+    result = CliRunner().invoke(replay, ["--config", str(file), "--strategy", "price"])
+    assert result.exit_code == 2
+    assert "--model: say what is asked for" in result.output
 
 
 def test_without_anything_that_names_providers_it_says_what_to_give():

@@ -9,14 +9,11 @@ from pathlib import Path
 import click
 
 from taxiway.clock import Clock
-from taxiway.config import Config, load
-from taxiway.converter import structure
-from taxiway.errors import ConfigError, Problem
+from taxiway.config import load
+from taxiway_simulator.configured import PLUGIN, simulated
 from taxiway_simulator.options import SimulatorOptions
 from taxiway_simulator.server import SimulatorServer
 from taxiway_simulator.simulation import Simulation
-
-PLUGIN = "simulator"
 
 
 def make(clock: Clock) -> click.Command:
@@ -45,27 +42,6 @@ def make(clock: Clock) -> click.Command:
 
     simulator.add_command(replay)
     return simulator
-
-
-def simulated(config: Config) -> list[SimulatorOptions]:
-    """Return the simulated providers of a configuration: `[simulator]` and `[[providers]] use = "simulator"`.
-
-    Where there are none, the one that is used without any configuration. Raises ConfigError.
-    """
-    tables = {PLUGIN: config.others[PLUGIN]} if PLUGIN in config.others else {}
-    for path, raw in config.providers.items():
-        if raw.get("use") == PLUGIN:
-            tables[path] = {name: value for name, value in raw.items() if name != "use"}
-    options: list[SimulatorOptions] = []
-    problems: list[Problem] = []
-    for path, raw in tables.items():
-        try:
-            options.append(structure(raw, SimulatorOptions, path))
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(problems, config.source)
-    return options or [SimulatorOptions()]
 
 
 async def _serve(options: Sequence[SimulatorOptions], clock: Clock, host: str, port: int) -> None:

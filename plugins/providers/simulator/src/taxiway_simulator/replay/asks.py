@@ -53,6 +53,7 @@ class Ask:
 
 
 _positive = validators.gt(0.0)
+_text = validators.instance_of(str)
 
 
 @frozen(kw_only=True)
@@ -66,7 +67,7 @@ class Load:
 
     rate: float = field(default=60.0, validator=_positive)
     duration: Duration = field(default=600.0, validator=_positive)
-    models: Mapping[str, float] = field(factory=dict)
+    models: Mapping[str, float] = field(factory=dict, validator=validators.deep_mapping(_text, _positive))
     prompt: int = field(default=400, validator=validators.gt(0))
     output: int = field(default=150, validator=validators.gt(0))
     tail: float = field(default=0.5, validator=[validators.ge(0.0), validators.le(3.0)])

@@ -12,14 +12,19 @@ from taxiway.codec import Json, dumps
 from taxiway.config import Config, load
 from taxiway.converter import structure
 from taxiway.errors import ConfigError, InvalidRequest, Problem
+from taxiway.outcome import Generation
 from taxiway.plugins import Plugins, unknown
 from taxiway.virtual import START
+from taxiway_simulator.configured import PLUGIN, simulated
 from taxiway_simulator.replay import scenario as scenarios
 from taxiway_simulator.replay.asks import REPLAYED, Ask, Load, recorded
 from taxiway_simulator.replay.fitting import observe
+from taxiway_simulator.replay.traffic import read
 from taxiway_simulator.replay.world import Run, World, make
 
 _PATH = click.Path(path_type=Path)
+_OPTIONS = {"models": "model"}
+"""What an option is called, where its value has another name."""
 
 
 @click.command()
@@ -84,7 +89,12 @@ def replay(
         for name, about in scenarios.shipped().items():
             click.echo(f"{name}: {about}")
         return
-    given = {name: value for name, value in {**load_options, "models": _mix(models)}.items() if value}
+    given = {name: value for name, value in load_options.items() if value is not None}
+    if models:
+        given["models"] = _mix(models)
+    if traffic and given:
+        name = next(iter(given))
+        raise click.UsageError(f"--{_OPTIONS.get(name, name)} describes a made-up load, and there is a traffic file.")
     prepared = _prepare(traffic, strategies, scenario, seed, config, given, lenient=lenient)
     told = prepared.told(seed)
     if json_file and json_file != "-":
@@ -143,42 +153,38 @@ def _prepare(
     config = load(config_file).checked()
     if own is not None:  # its strategies may have the options that they have here
         config = evolve(own, strategies={**config.strategies, **own.strategies})
-    notes: dict[str, int] = {}
-    generations = []
-    if traffic:
-        from taxiway_simulator.replay.traffic import read
-
-        found = read(traffic, lenient=lenient)
-        generations = [one for one in found.generations if one.operation in REPLAYED]
-        notes = {
-            "lines that can't be read, left out": found.left_out,
-            "calls of other operations, left out": len(found.generations) - len(generations),
-        }
-        if not generations:
-            raise ConfigError([Problem("has no call that can be replayed")], ", ".join(map(str, traffic)))
-        if given:
-            raise click.UsageError(
-                f"--{next(iter(given)).rstrip('s')} describes a made-up load, and there is a traffic file."
-            )
-    observed = observe(generations)
-    world = make(config, generations, observed, scenario)
+    generations, notes = _read(traffic, lenient=lenient) if traffic else ([], {})
+    world = make(config, generations, observe(generations), scenario)
     if traffic:
         asks = recorded(generations, [name for name, table in world.config.models.items() if table.try_])
-        start = generations[0].created
-        source = ", ".join(path.name for path in traffic)
+        start, source = generations[0].created, ", ".join(path.name for path in traffic)
         notes["endpoints of unknown price, taken for free"] = world.unpriced
     else:
         made_up = structure({**scenario.load, **given}, Load, "load")
         asks = list(made_up.asks(made_up.models or _models(world.config), seed))
         start, source = START, "made up"
     if scenario_name:
-        source += (
-            f"; {Path(scenario_name).stem}: {scenario.about}" if scenario.about else f"; {Path(scenario_name).stem}"
-        )
-    counted = {what: count for what, count in notes.items() if count}
+        source = "; ".join((source, ": ".join(filter(None, (Path(scenario_name).stem, scenario.about)))))
     return _Prepared(
-        world=world, runs=_runs(strategies, scenario, config), asks=asks, start=start, source=source, notes=counted
+        world=world,
+        runs=_runs(strategies, scenario, config),
+        asks=asks,
+        start=start,
+        source=source,
+        notes={what: count for what, count in notes.items() if count},
     )
+
+
+def _read(traffic: Sequence[Path], *, lenient: bool) -> tuple[list[Generation], dict[str, int]]:
+    """Read the traffic; and say what of it is left out. Raises ConfigError."""
+    found = read(traffic, lenient=lenient)
+    generations = [one for one in found.generations if one.operation in REPLAYED]
+    if not generations:
+        raise ConfigError([Problem("has no call that can be replayed")], ", ".join(map(str, traffic)))
+    return generations, {
+        "lines that can't be read, left out": found.left_out,
+        "calls of other operations, left out": len(found.generations) - len(generations),
+    }
 
 
 def _runs(strategies: Sequence[str], scenario: scenarios.Scenario, config: Config) -> list[Run]:
@@ -211,14 +217,15 @@ def _mix(models: Sequence[str]) -> dict[str, float]:
 
 
 def _models(config: Config) -> dict[str, float]:
-    """Say what is asked for where nobody says: the configuration's own names, else what its simulated providers have."""
+    """Say what is asked for where nobody says: the configuration's own names, else what its simulated providers have. Raises UsageError."""
     names = [name for name, table in config.models.items() if table.try_]
+    if not names and (PLUGIN in config.others or any(raw.get("use") == PLUGIN for raw in config.providers.values())):
+        every = [model for one in simulated(config) for model in one.all_models().values()]
+        names = [model.slug for model in every if model.operation == "chat"]
     if not names:
-        from taxiway_simulator.command import simulated
-
-        names = [
-            model.slug for one in simulated(config) for model in one.all_models().values() if model.operation == "chat"
-        ]
+        raise click.UsageError(
+            "--model: say what is asked for, since the configuration has no names of its own under [models]."
+        )
     return dict.fromkeys(names, 1.0)
 
 
