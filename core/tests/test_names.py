@@ -388,3 +388,14 @@ def test_planning_by_names_is_a_function_of_its_inputs():
     for _ in range(20):
         asks = call(*random.sample(names, 3))
         assert tried(asks, TWO) == tried(asks, snapshot(*TWO.offers["default"][SONNET], *TWO.offers["default"][HAIKU]))
+
+
+def test_an_id_alone_means_a_model_only_where_one_is_called_so() -> None:
+    served = snapshot(
+        offer(endpoint("a", SONNET, id="sonnet")),
+        offer(endpoint("b", SONNET, id="sonnet")),
+        offer(endpoint("a", HAIKU, id="small")),
+        offer(endpoint("b", SONNET, id="small")),
+    )
+    assert read(served, "sonnet") == [(SONNET, ["a", "b", "b"])]
+    assert "small is not a valid model ID" in refusal(served, "small")

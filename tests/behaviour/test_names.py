@@ -64,6 +64,15 @@ async def served(request, monkeypatch):
         yield Wire(await stack.enter_async_context(client)), upstreams, router
 
 
+async def test_a_provider_s_own_name_of_a_model_means_it_at_every_provider(served):
+    door, upstreams, _ = served
+    assert (await door.chat(model="gpt-4o", messages=MESSAGES))["model"] == "openai/gpt-4o"
+    upstreams["a"].script(Answer(500), Answer(500))
+    assert (await door.chat(model="gpt-4o:floor", messages=MESSAGES))["model"] == "openai/gpt-4o"
+    with pytest.raises(Refusal, match="gpt-5o is not a valid model ID"):
+        await door.chat(model="gpt-5o", messages=MESSAGES)
+
+
 async def test_the_reply_names_the_model_itself(served):
     door, _, _ = served
     for name in ("openai/gpt-4o:floor", "team/fast:nitro", "openai/gpt-4o:extended"):

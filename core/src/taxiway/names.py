@@ -146,6 +146,8 @@ def _named(snapshot: Snapshot, workspace: str, name: str) -> tuple[Asked, ...] |
         return _own(snapshot, workspace, name, own.try_)
     if (offers := snapshot.named(workspace, name)) is not None:
         return (Asked(model=name, offers=ModelOffers.of(offers), strategies=snapshot.named_strategies.get(name)),)
+    if "/" not in name and (slug := snapshot.slug_of(workspace, name)) is not None:
+        return _asked(snapshot, workspace, slug)
     if (family := _LATEST.fullmatch(name)) is not None:
         return _asked(snapshot, workspace, _newest(snapshot, workspace, name, family["author"], family["family"]))
     if name == FREE:

@@ -173,6 +173,12 @@ class Snapshot:
         """Return what may serve a slug or a `<provider>/<id>`; None where nothing is called so."""
         return self.offers.get(workspace, {}).get(name) or self.ids.get(workspace, {}).get(name)
 
+    def slug_of(self, workspace: str, id_: str) -> str | None:
+        """Return the model that providers call so, as clients of their own do; None where it is none, or more than one."""
+        endpoints = (offer.endpoint for some in self.models(workspace).values() for offer in some)
+        slugs = {endpoint.model for endpoint in endpoints if endpoint.id == id_}
+        return slugs.pop() if len(slugs) == 1 else None
+
     def on_interrupted(self, *names: str) -> OnInterrupted:
         """Return what follows when a stream breaks: the first of a call's names that has a word of its own says it."""
         for name in names:
