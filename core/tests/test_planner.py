@@ -252,3 +252,15 @@ def test_who_served_a_conversation_comes_first_in_its_section_unless_it_has_an_o
     assert plan(again, served, view, Draws()).stuck is None
     again.preferences, view.outages = Preferences(), frozenset({b})
     assert tried(again, served, view) == ["a p", "b p", "a o", "b o"]
+
+
+def test_without_fallbacks_both_sides_say_why() -> None:
+    a, b = endpoint("a", 2.0), endpoint("b", 1.0)
+    notes = Notes()
+    assert tried(call(allow_fallbacks=False), snapshot(offer(a), offer(b), offer(b, "pool")), notes=notes) == [
+        "b p",
+        "b o",
+    ]
+    said = [rows[-1].why for one, rows in notes.said.items() if one.endpoint is b]
+    assert said == ["first, and provider.allow_fallbacks is false"] * 2
+    assert [one.offer.endpoint for one in notes.excluded] == [a]

@@ -6,6 +6,8 @@ from random import Random
 from simulated import EXACT, MODEL, over_sim
 
 from taxiway import Router
+from taxiway.codec import dumps
+from taxiway.http import HttpHead
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
 
@@ -86,3 +88,66 @@ async def test_a_session_keeps_the_model_that_was_chosen_for_it():
 
         assert len(await chosen()) == len(models)
         assert len(await chosen(session_id="a")) == 1
+
+
+class Cached:
+    """A transport whose servers answer at once; that at port 9001 has a prompt cache."""
+
+    schemes = frozenset({"http"})
+
+    def open(self, request, connect):
+        return Answer(8 if request.origin.port == 9001 else 0)
+
+
+class Answer:
+    """An exchange that is over before it begins."""
+
+    phase, sent, moved, framed, reused = "body", "whole", 1, True, True
+
+    def __init__(self, cached):
+        usage = {"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": cached}}
+        choice = {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+        reply = {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "m",
+            "choices": [choice],
+            "usage": usage,
+        }
+        self.parts = [b"", dumps(reply)]
+
+    async def head(self):
+        return HttpHead(200, {"content-type": "application/json"})
+
+    async def read(self):
+        return self.parts.pop()
+
+    def abort(self, reason="cancelled"): ...
+
+
+@virtual_time
+async def test_a_conversation_without_a_name_goes_back_to_where_a_cache_was_seen_at_work():
+    price = {"input": 1.0, "output": 1.0, "cache_read": 0.1}
+    providers = [
+        {
+            "use": "openai-compatible",
+            "slug": f"p{port}",
+            "base_url": f"http://127.0.0.1:{port}/v1",
+            "models": [{"id": "m", "slug": "acme/m", "price": price}],
+        }
+        for port in (9000, 9001)
+    ]
+    async with Router.from_dict({"providers": providers}, clock=VirtualClock(), random=Random(1)) as router:
+        router.engine.transports = {"http": Cached()}
+
+        async def asked(text, provider=None):
+            messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": text}]
+            reply = await router.chat(model="acme/m", messages=messages, provider=provider or {})
+            return reply["provider"].lower()
+
+        for _ in range(CALLS):
+            await asked("first", {"only": ["p9000"]})
+        await asked("first", {"only": ["p9001"]})
+        assert {await asked("first") for _ in range(CALLS)} == {"p9001"}
+        assert {await asked(f"new {number}") for number in range(CALLS)} == {"p9000", "p9001"}

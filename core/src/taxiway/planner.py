@@ -202,6 +202,10 @@ class _Order:
         for section in sections:
             left = [endpoint for endpoint in section.endpoints if endpoint not in first]
             self._exclude(section, left, _NOT_FIRST)
+            self._offered = section.by_endpoint
+            self._say(
+                (one for one in first if one in section.by_endpoint), "first, and provider.allow_fallbacks is false"
+            )
         return [section.by_endpoint[one] for section in sections for one in first if one in section.by_endpoint]
 
     def _offers(self, section: SectionOffers, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
