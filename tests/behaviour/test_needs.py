@@ -175,7 +175,7 @@ async def plain(**config):
 @virtual_time
 async def test_an_engine_that_is_not_here_and_a_transform_that_is_not_here_are_refused_by_name():
     async with plain() as router:
-        with pytest.raises(InvalidRequest, match=r"plugins\[0\]\.id: names no transform.*file-parser"):
+        with pytest.raises(InvalidRequest, match=r"plugins\[0\]\.id: names no plugin.*file-parser"):
             await router.chat(**with_file(PDF, plugins=[{"id": "file-parsers"}]))
         assert (await router.chat(**ASK, plugins=[{"id": "web", "enabled": False}]))["choices"]
 
