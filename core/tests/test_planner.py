@@ -1,11 +1,14 @@
 """In which order a call's endpoints are tried: values in, a plan out."""
 
+from random import Random
+
 import pytest
 from attrs import evolve
 
-from taxiway.call import Call, Conversation, Facts
+from taxiway.call import Call, Caller, Conversation, Facts
 from taxiway.candidate import SECTIONS, Account, Candidate, Credential, Endpoint
 from taxiway.draws import Draws
+from taxiway.health import Health
 from taxiway.money import Price
 from taxiway.outcome import CallError
 from taxiway.planner import Notes, plan
@@ -264,3 +267,15 @@ def test_without_fallbacks_both_sides_say_why() -> None:
     said = [rows[-1].why for one, rows in notes.said.items() if one.endpoint is b]
     assert said == ["first, and provider.allow_fallbacks is false"] * 2
     assert [one.offer.endpoint for one in notes.excluded] == [a]
+
+
+def test_a_key_for_others_is_left_out_of_each_name_of_a_model() -> None:
+    offers = []
+    for one, key in ((endpoint("a", 0.0), "key_1"), (endpoint("b"), "key_2")):
+        made = offer(one)
+        account = made.candidates[0].account
+        guarded = evolve(account, credential=evolve(account.credential, allowed_api_keys=frozenset({key})))
+        offers.append(evolve(made, candidates=(evolve(made.candidates[0], account=guarded),)))
+    both = evolve(call(f"{MODEL}:free", MODEL), caller=Caller(api_key="key_1"))
+    view = Health(Random(1)).view(0.0)
+    assert set(tried(both, snapshot(*offers, strategies=LISTED), view)) == {"a p"}

@@ -74,7 +74,7 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
             model = model.standard
         if one.excluded:
             excluded += [Excluded(offer, Reason("variant", "model", why)) for offer, why in one.excluded]
-        if model.guarded and (model := _admitted(call, one.model, model, view, excluded)) is None:
+        if model.guarded and (model := _admitted(call, every.index(one), model, view, excluded)) is None:
             continue
         sections = model.sections if passes(call, model) else in_sections(kept_of(call, model, excluded, one.tier))
         if sections:
@@ -100,15 +100,15 @@ def _added(models: Sequence[tuple[Asked, Sequence[SectionOffers]]]) -> Mapping[E
 
 
 def _admitted(
-    call: Call, name: str, model: ModelOffers, view: PlanView, excluded: list[Excluded]
+    call: Call, place: int, model: ModelOffers, view: PlanView, excluded: list[Excluded]
 ) -> ModelOffers | None:
-    """Return what is left for this caller where some credentials serve only others."""
+    """Return what is left for this caller where some credentials serve only others. `place`: the model's, among those asked for."""
 
     def barred() -> list[str]:
         names, user = (call.caller.api_key, call.caller.label), call.user
         return [one.id for one in model.guarded if not one.admits(names, user)]
 
-    left, out = model.without(frozenset(view.derived(f"barred {name}", barred)))
+    left, out = model.without(frozenset(view.derived(f"barred {place}", barred)))
     excluded += [Excluded(offer, Reason("credentials", "", reason)) for offer, reason in out]
     return left
 
