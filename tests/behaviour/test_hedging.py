@@ -145,6 +145,16 @@ async def test_a_learnt_quantile_decides_and_where_nothing_is_learnt_nobody_is_l
         assert len(made.log("second")) == 1
 
 
+@virtual_time
+async def test_what_is_late_stays_one_in_twenty_though_the_late_ones_are_never_seen_to_their_end():
+    heavy = {"first_token": "200ms", "tail": 1.2, "tokens_per_second": 1000}
+    async with bench(after="p95", first=heavy, second=heavy, retry_budget={"least": 100_000}) as made:
+        for _ in range(1200):
+            await made.ask()
+        hedges = [len(generation.attempts) - 1 for generation in made.generations]
+        assert sum(hedges[600:]) / 600 == pytest.approx(0.05, abs=0.02)
+
+
 @pytest.mark.parametrize("kind", ["server_error", "reset", "cut", "empty", "malformed", "error_in_stream"])
 @virtual_time
 async def test_a_failure_of_either_leaves_the_call_to_the_other(kind):

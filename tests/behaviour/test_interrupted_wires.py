@@ -176,6 +176,33 @@ class Together:
     def abort(self, reason="cancelled"): ...
 
 
+@virtual_time
+async def test_white_space_at_the_end_of_what_was_said_comes_once(monkeypatch):
+    served = await serving("messages", "resume", monkeypatch, ("spare", "anthropic"))
+    transports = served.router.engine.transports
+    served.router.engine.transports = {
+        **transports,
+        "sim": Together(transports["sim"], CHUNK % b'{"content": "one "}', b""),
+    }
+    try:
+        assert await served.ask("messages") == (EXACT, False, True)
+    finally:
+        await served.router.aclose()
+
+
+@virtual_time
+async def test_after_a_failure_that_others_would_meet_too_nobody_goes_on(monkeypatch):
+    served = await serving("messages", "resume", monkeypatch, ("spare", "anthropic"))
+    transports = served.router.engine.transports
+    error = b'data: {"error": {"message": "too long", "code": "context_length_exceeded"}}\n\n'
+    served.router.engine.transports = {**transports, "sim": Together(transports["sim"], TEXT, error)}
+    try:
+        assert await served.ask("messages") == ("one", True, False)
+        assert served.ended[-1].error == "context_length"
+    finally:
+        await served.router.aclose()
+
+
 @pytest.mark.parametrize("error", [BROKEN, b'data: {"error": {"message": "broken"}}\n\n'])
 @pytest.mark.parametrize("policy", ["error", "resume"])
 @virtual_time

@@ -93,12 +93,14 @@ def answering(bodies, answer, method, target, headers, body, now):
 
 
 @asynccontextmanager
-async def bench(policy, *more, prefill=True, pace="5ms", **config):
-    model = {"id": "gpt-4o-mini", "slug": MODEL, "prefill": prefill, "price": {"input": 0.15, "output": 0.6}}
+async def bench(policy, *more, prefill=("first", "second", "third"), pace="5ms", others=(), **config):
+    model = {"id": "gpt-4o-mini", "slug": MODEL, "price": {"input": 0.15, "output": 0.6}}
     pace = {"first_token": pace, "tokens_per_second": 100}
     providers = [
-        {"use": "simulator", "slug": slug, "models": [model], "pace": pace} for slug in ("first", "second", *more)
+        {"use": "simulator", "slug": slug, "models": [{**model, "prefill": slug in prefill}], "pace": pace}
+        for slug in ("first", "second", *more)
     ]
+    providers += others
     routing = {"on_interrupted": policy, "retry_budget": {"least": 100_000}}
     whole = {"providers": providers, **config, "routing": {**routing, **config.get("routing", {})}}
     async with Router.from_dict(whole, clock=VirtualClock(), random=Random(1)) as router:
@@ -153,7 +155,8 @@ async def test_an_answer_is_whole_and_right_or_it_ends_with_an_error(policy, dia
 @virtual_time
 async def test_the_switch_shows_in_the_chunks_and_in_the_generation_and_the_bill_is_the_sum():
     async with bench("resume") as made:
-        made.breaks("first", "cut", 3)
+        # After a minute of silence: the second provider's clock has gone on.
+        made.breaks("first", "stall", 3)
         given = await made.ask()
         names = [event["provider"] for event in given.events]
         assert names == sorted(names)
@@ -161,7 +164,7 @@ async def test_the_switch_shows_in_the_chunks_and_in_the_generation_and_the_bill
         assert len({(event["id"], event["model"], event["created"]) for event in given.events}) == 1
         first, second = given.generation.attempts
         assert [(one.provider, one.kind, one.role) for one in (first, second)] == [
-            ("first", "unavailable", ""),
+            ("first", "timeout", ""),
             ("second", None, "resumption"),
         ]
         assert given.generation.provider == "second"
@@ -169,6 +172,7 @@ async def test_the_switch_shows_in_the_chunks_and_in_the_generation_and_the_bill
         told = given.events[-1]["usage"]
         assert told["completion_tokens"] == first.usage.completion + second.usage.completion
         assert told["cost"] == pytest.approx(first.cost + second.cost)
+        assert told["completion_tokens_details"] == {"reasoning_tokens": 0}, "no part's own details stand beside sums"
         assert given.generation.latency == pytest.approx(0.015)
 
 
@@ -193,14 +197,6 @@ async def test_an_answer_that_its_client_began_is_gone_on_with_as_one():
         given = await made.ask(messages=[*say(ASK)["messages"], began])
         assert given.text == EXACT.removeprefix("one two")
         assert made.sent[1]["messages"][-1] == {"role": "assistant", "content": "one two three four"}
-
-
-@virtual_time
-async def test_white_space_at_the_end_of_what_was_said_comes_once():
-    async with bench("resume") as made:
-        made.breaks("first", "cut", 3)
-        given = await made.ask(messages=say("reply exactly: one two \n\n  three")["messages"])
-        assert given.text == "one two \n\n  three"
 
 
 @virtual_time
@@ -303,11 +299,30 @@ async def test_a_resumption_counts_against_the_retry_budget():
 
 @virtual_time
 async def test_where_nobody_takes_a_prefill_the_stream_ends_at_once():
-    async with bench("resume", prefill=False) as made:
+    async with bench("resume", prefill=()) as made:
         made.breaks("first", "cut", 3)
         given = await made.ask()
         assert (given.failed, len(given.generation.attempts)) == (True, 1)
         assert asyncio.get_running_loop().time() < 0.1
+
+
+@virtual_time
+async def test_who_takes_no_prefill_is_not_asked_again_whatever_becomes_of_the_others():
+    async with bench("resume", prefill=("second",)) as made:
+        made.breaks("first", "cut", 3)
+        made.breaks("second", "overloaded", 0)
+        given = await made.ask()
+        assert (given.failed, given.generation.error) == (True, "unavailable")
+        assert [one.provider for one in given.generation.attempts] == ["first", "second", "second", "second"]
+
+
+@virtual_time
+async def test_an_answer_is_one_models_whatever_others_the_call_may_be_tried_with():
+    other = {"use": "simulator", "slug": "third", "models": [{"id": "b", "slug": "b/other", "prefill": True}]}
+    async with bench("resume", prefill=(), others=(other,)) as made:
+        made.breaks("first", "cut", 3)
+        given = await made.ask(models=[MODEL, "b/other"])
+        assert (given.failed, len(given.generation.attempts)) == (True, 1)
 
 
 @pytest.mark.parametrize("policy", ["hold", "resume"])
