@@ -191,14 +191,14 @@ async def test_white_space_at_the_end_of_what_was_said_comes_once(monkeypatch):
 
 
 @virtual_time
-async def test_after_a_failure_that_others_would_meet_too_nobody_goes_on(monkeypatch):
+async def test_after_a_failure_that_does_not_pass_nobody_goes_on(monkeypatch):
     served = await serving("messages", "resume", monkeypatch, ("spare", "anthropic"))
     transports = served.router.engine.transports
-    error = b'data: {"error": {"message": "too long", "code": "context_length_exceeded"}}\n\n'
+    error = b'data: {"error": {"message": "bad key", "code": "invalid_api_key"}}\n\n'
     served.router.engine.transports = {**transports, "sim": Together(transports["sim"], TEXT, error)}
     try:
         assert await served.ask("messages") == ("one", True, False)
-        assert served.ended[-1].error == "context_length"
+        assert served.ended[-1].error == "credential_invalid"
     finally:
         await served.router.aclose()
 

@@ -342,6 +342,21 @@ async def test_a_client_that_leaves_at_any_moment_leaves_nothing_behind(policy):
 
 
 @virtual_time
+async def test_a_client_that_leaves_between_two_attempts_is_accounted_what_it_got():
+    async with bench("resume") as made:
+        made.breaks("first", "cut", 3)
+        asked = asyncio.ensure_future(made.ask(provider={"only": ["first"]}))
+        await asyncio.sleep(0.04)
+        assert made.log("first")[-1].ending == "closed"
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        (generation,) = made.generations
+        assert (generation.state, generation.provider, len(generation.attempts)) == ("cancelled", "first", 1)
+        assert generation.usage == generation.attempts[0].usage
+
+
+@virtual_time
 async def test_what_is_held_comes_in_one_piece_at_the_end():
     async with bench("hold", pace="1s") as made:
         dialect = dialect_of("chat")
