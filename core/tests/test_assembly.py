@@ -586,6 +586,11 @@ async def test_the_snapshots_name_changes_with_what_is_in_it(plugins):
     assert await name() == plain
     assert await name(routing={"wait": "1s"}) != plain
     assert await name(models={"author/one": {"price": {"input": 1}}}) != plain
+    # What filters read is part of it too.
+    others = [{"zdr": True}, {"quantization": "fp8"}, {"parameters": ["seed"]}, {"data_collection": "deny"}]
+    names = {await name(models={"author/one": known}) for known in others}
+    names.add(await name(credentials=[{**first(), "zdr": True}]))
+    assert len(names | {plain}) == 6
 
 
 async def test_a_refresh_reads_the_keys_again(plugins, monkeypatch, caplog):

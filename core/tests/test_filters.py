@@ -181,6 +181,8 @@ def test_a_base_slug_means_regions_and_variants_but_admits_no_tier():
     assert told(call_of(only=("a",)), *offers)[0] == {"a", "a/eu"}
     assert told(call_of(only=("a/eu",)), *offers)[0] == {"a/eu"}
     assert told(call_of(only=("a/priority",)), *offers)[0] == {"a/priority", "a/eu/priority"}
+    assert told(call_of(only=("a/flex",)), *offers)[0] == set()
+    assert not matches("a/flex", offers[3].endpoint)
     assert told(call_of(order=("a/eu/priority",)), *offers)[0] == {"a", "a/eu", "a/eu/priority", "ab"}
     priority = Facts((MODEL,), service_tier="priority")
     assert told(call_of(priority, only=("a",)), *offers)[0] == {"a", "a/eu", "a/priority", "a/eu/priority"}
@@ -235,6 +237,13 @@ def test_parameters_are_no_filter_where_nobody_takes_them():
 def test_a_required_parameter_is_known_to_work(parameters, known, unsupported, passing):
     call = call_of(Facts((MODEL,), frozenset(parameters)), require_parameters=True)
     one = offer(parameters=known and frozenset(known), unsupported=frozenset(unsupported))
+    assert bool(told(call, one)[0]) is passing
+
+
+@pytest.mark.parametrize(("parameters", "passing"), [({"seed"}, True), ({"seed", "reasoning_effort"}, False)])
+def test_what_a_model_refuses_while_it_reasons_counts_where_it_is_told_to(parameters, passing):
+    call = call_of(Facts((MODEL,), frozenset(parameters)), require_parameters=True)
+    one = offer(parameters=frozenset({"seed", "reasoning_effort"}), thinking_refuses=frozenset({"seed"}))
     assert bool(told(call, one)[0]) is passing
 
 

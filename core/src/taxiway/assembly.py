@@ -25,7 +25,9 @@ from taxiway.tables import ModelTable
 _KEY_TIMEOUT: Final = 20.0
 """Seconds that resolving a key may take."""
 
-_FILTERED: Final = "context max_output tier quantization zdr collects distillable".split()
+_filtered: Final = attrgetter(
+    *"context max_output tier quantization zdr collects distillable parameters unsupported inputs".split()
+)
 """What else filters read of an endpoint."""
 
 _Accounts: TypeAlias = Mapping[str, Sequence[Account]]
@@ -295,8 +297,9 @@ def _hash(config: Config, offers: Mapping[str, _Offers]) -> str:
     for workspace, models in sorted(offers.items()):
         for model, some in sorted(models.items()):
             for offer in some:
-                endpoint, keys = offer.endpoint, [candidate.account.key for candidate in offer.candidates]
-                known = [getattr(endpoint, name) for name in _FILTERED]
+                endpoint, accounts = offer.endpoint, [candidate.account for candidate in offer.candidates]
+                keys = [(account.key, account.credential.zdr) for account in accounts]
+                known = [sorted(one) if isinstance(one, frozenset) else one for one in _filtered(endpoint)]
                 guards = [_guard(one.account.credential) for one in offer.candidates]
                 guards += map(_guard, offer.closed_by)
                 lines.append(

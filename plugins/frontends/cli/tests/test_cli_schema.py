@@ -136,6 +136,11 @@ def test_the_example_of_the_documentation_is_valid():
     jsonschema.Draft202012Validator(schema(Plugins.discover())).validate(raw)
 
 
+def test_what_any_provider_may_be_said_to_do_is_valid(validator):
+    said = {"base_url": "x", "zdr": True, "data_collection": "deny", "quantization": "fp8", "distillable_text": False}
+    validator.validate({"providers": [{"use": "fake", **said}], "fake": said})
+
+
 def test_nothing_is_valid(validator):
     validator.validate({})
 
@@ -183,6 +188,9 @@ def test_what_taxiway_refuses_is_not_valid(validator, raw):
         {"providers": [{"base_url": "x"}]},
         {"catalog": {"use": "fake", "x": 1}},
         {"fake": {"base_url": 3}},
+        {"fake": {"base_url": "x", "zdr": "yes"}},
+        {"providers": [{"use": "fake", "base_url": "x", "quantization": "fp9"}]},
+        {"providers": [{"use": "fake", "base_url": "x", "data_collection": True}]},
     ],
 )
 def test_options_of_plugins_are_held_to_their_classes(validator, raw):
