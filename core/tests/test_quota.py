@@ -439,6 +439,114 @@ def test_a_header_of_a_request_sent_later_reopens_the_pool(quotas):
     assert blocked(quotas, one, 1, 1, 1.4) is None
 
 
+# --- limits that only refusals tell
+
+
+def go_through(quotas, one, count, since, *, tokens=10):
+    """So many calls are served, one a second."""
+    for number in range(count):
+        quotas.reserve(one, tokens, None, since + number).settle(Usage(), since + number)
+
+
+def refuse(quotas, one, now, retry_after=None, *, tokens=10):
+    refused = quotas.reserve(one, tokens, None, now)
+    refused.release(now)
+    return quotas.shut(refused, retry_after, now)
+
+
+def taught(one):
+    return {ledger.unit: ledger.limit for ledger in one if ledger.source == "learnt"}
+
+
+def test_what_had_gone_through_when_a_call_was_refused_is_taken_for_the_limit(quotas):
+    one = candidate(charges="admission")
+    go_through(quotas, one, 20, 0.0)
+    refuse(quotas, one, 20.0)
+    assert taught(quotas.ledgers(one)) == {0: 20, 1: 200}
+    room = quotas.room(one, 10, None, 30.0)
+    assert (room.soft, room.reason) == (True, "its learnt limit has 0 of 20 requests left")
+    assert room.until == pytest.approx(60.0, abs=0.2), "when the first of them is a minute old"
+    assert quotas.room(one, 10, None, 65.0) == pytest.approx(6 / 20)
+
+
+def test_a_limit_that_further_refusals_confirm_shuts_but_for_a_try_now_and_then(quotas):
+    one = candidate()
+    go_through(quotas, one, 20, 0.0)
+    refuse(quotas, one, 20.0)
+    refuse(quotas, one, 25.0)
+    assert blocked(quotas, one, 10, None, 30.0) is not None
+    assert blocked(quotas, one, 10, None, 35.1) is None, "twice the time since the last refusal is over"
+    quotas.reserve(one, 10, None, 35.1)
+    assert blocked(quotas, one, 10, None, 35.2) is not None, "one try is enough"
+
+
+def test_a_try_that_goes_through_raises_the_limit_at_once(quotas):
+    one = candidate()
+    go_through(quotas, one, 20, 0.0)
+    refuse(quotas, one, 20.0)
+    refuse(quotas, one, 25.0)
+    quotas.reserve(one, 10, None, 36.0).settle(Usage(), 36.5)
+    assert blocked(quotas, one, 10, None, 37.0) is None
+    assert taught(quotas.ledgers(one))[0] == 21
+
+
+def test_time_without_a_refusal_raises_it_too(quotas):
+    one = candidate()
+    go_through(quotas, one, 20, 0.0)
+    refuse(quotas, one, 20.0)
+    quotas.room(one, 10, None, 20.0 + 60 + 120)
+    assert taught(quotas.ledgers(one))[0] == pytest.approx(20 * 1.1)
+
+
+def test_calls_that_went_out_together_teach_what_was_left_of_them(quotas):
+    """All were refused, so none of them went through."""
+    one = candidate()
+    go_through(quotas, one, 20, 0.0)
+    together = [quotas.reserve(one, 10, None, 20.0) for _ in range(15)]
+    for refused in together:
+        refused.release(20.5)
+        quotas.shut(refused, None, 20.5)
+    assert taught(quotas.ledgers(one))[0] == 20
+
+
+def test_a_refusal_at_quite_another_level_says_that_it_was_another_limit(quotas):
+    """Of a second, for example: nobody is turned away because of it."""
+    one = candidate()
+    go_through(quotas, one, 20, 0.0)
+    refuse(quotas, one, 20.0)
+    go_through(quotas, one, 5, 90.0)
+    refuse(quotas, one, 95.0)
+    assert taught(quotas.ledgers(one))[0] == 14
+    assert blocked(quotas, one, 10, None, 97.0) is None
+
+
+def test_a_refusal_for_the_day_teaches_no_limit_of_a_minute(quotas):
+    one = candidate()
+    go_through(quotas, one, 5, 0.0)
+    until = refuse(quotas, one, 5.0, 40_000.0)
+    assert taught(quotas.ledgers(one)) == {}
+    assert blocked(quotas, one, 10, None, 39_000.0).until == until
+
+
+def test_what_is_stated_by_the_minute_is_not_guessed(quotas):
+    one = candidate()
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(50, reset=30, window=60.0)], 0.5, EPOCH)
+    go_through(quotas, one, 5, 1.0)
+    refuse(quotas, one, 6.0)
+    assert taught(quotas.ledgers(one)).keys() == {1}
+
+
+def test_a_window_whose_end_moves_rolls(quotas):
+    """What was used is free again a minute later, each by itself, long before nothing at all was used for a minute."""
+    one = candidate()
+    for at in range(10):
+        reservation = quotas.reserve(one, 1, 1, float(at))
+        quotas.learn(reservation, [requests(9 - at, limit=10, reset=60, window=60.0)], float(at), EPOCH)
+    block = blocked(quotas, one, 1, 1, 10.0)
+    assert block.until == pytest.approx(60.0, abs=0.3)
+    assert free(copy.deepcopy(quotas), one, 62.5) == 3
+
+
 # --- memory
 
 

@@ -28,6 +28,9 @@ _STEP: Final = 0.05
 """By which share of it a learnt limit grows each minute after a clean one."""
 _NEAR: Final = 0.9
 """Who was refused at this share of a learnt limit met that limit."""
+_LIKE: Final = 0.3
+"""A refusal within this share of the level of the last one confirms it; any other says that it is another limit, or another window."""
+_FALL: Final = 0.7
 _LEAST_HOLD: Final = 4.0
 _LONGEST_HOLD: Final = 2 * MINUTE
 _DECLINES: Final = 6
@@ -80,12 +83,12 @@ class Guess(Sliding):
     the last one (`hold` seconds): then one call tries more. A try that succeeds raises it, and so does time, slowly.
     """
 
-    __slots__ = ("_base", "_declines", "firm", "hold", "met", "tried")
+    __slots__ = ("_base", "_declines", "_level", "firm", "hold", "met", "tried")
     source: Source = "learnt"
 
     def __init__(self, unit: int, used: Window) -> None:
         self.unit, self.window, self.limit, self.used = unit, MINUTE, math.inf, used
-        self.firm, self.hold, self._declines = False, 0.0, 0
+        self.firm, self.hold, self._level, self._declines = False, 0.0, 0.0, 0
         self._base, self.met, self.tried = math.inf, -math.inf, -math.inf
 
     @property
@@ -121,9 +124,12 @@ class Guess(Sliding):
             # Refused again and again where room was thought to be: others draw from it, or what it had saved up is gone.
             early = used < self._base and now - self.met < MINUTE
             self._declines = min(self._declines + 1, _DECLINES) if early else 0
-            self._base = used * (1.0 - _STEP * self._declines)
-            self.hold = min(max(_LEAST_HOLD, 2.0 * (now - self.met)), _LONGEST_HOLD)
-        self.met = now
+            near = abs(used - self._level) <= _LIKE * self._level
+            self._base = used * (1.0 - _STEP * self._declines) if near else max(used, _FALL * self._base)
+            self.hold = min(max(_LEAST_HOLD, 2.0 * (now - self.met)), _LONGEST_HOLD) if near else 0.0
+        if not again:
+            self._level = used
+        self.met, self.limit = now, self._base
 
     def meets(self, now: float) -> bool:
         """Whether a refusal at this moment may well be this limit's."""
@@ -136,8 +142,9 @@ class Stated:
 
     `number` is that of the reservation whose reply stated it: `level` is what was left then, less what was reserved later.
     `limit` is infinite where it is not known, `refill` (a second) 0 for a window. `firm`: it shuts its pool; else it only comes
-    last: where nobody is `sure` of it, and for a while where the window before was used up, and this one `began`. `end` is that of a window as it was first stated: where it moves before it has come, the window `rolls`: what was used
-    is free again a window later, each by itself. `used` counts that, where the window is a minute.
+    last: where nobody is `sure` of it, and for a while where the window before was used up and this one `began`. `end` is that of
+    a window as it was first stated: where it moves before it has come, the window `rolls`: what was used is free again a window
+    later, each by itself. `used` counts that, where the window is a minute.
     """
 
     unit: int
@@ -207,7 +214,7 @@ class Stated:
         missing = need - self.room(now)
         if missing <= 0:
             return now
-        if self.used is not None and self.rolls:
+        if self.used is not None and self.rolls and self._most(now) >= need:
             return min(self.used.falls(self._most(now) - need, now), max(now, self.reset))
         if self.refill:
             return now + missing / self.refill + ROUNDING
@@ -319,8 +326,11 @@ class Reservation:
         self.pool, self.amounts, self._charges, self._open = pool, amounts, charges, True
         pool.seen, self.at, self.number = now, now, pool.count + 1
         self.before = requests, tokens, into, out = pool.taken
-        if now - pool.marks[-1][0] >= _GRAIN:
-            pool.marks.append((now, pool.taken))
+        marks = pool.marks
+        if now - marks[-1][0] >= _GRAIN:
+            marks.append((now, pool.taken))
+            while marks[1][0] < now - MINUTE:
+                marks.popleft()
         pool.taken = (requests + amounts[0], tokens + amounts[1], into + amounts[2], out + amounts[3])
         for ledger in pool.ledgers:
             ledger.count(amounts[ledger.unit], self, now)

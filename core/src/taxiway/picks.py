@@ -193,7 +193,7 @@ class Plan:
     ) -> Pick | Pause | None:
         """Where all of a model are out: wait for a limit that passes in time, else try one of whose limit nobody is sure."""
         until = _all_limited(blocks)
-        if until is not None and until - now <= patience:
+        if until is not None and now < until <= now + patience:
             return Pause(until)
         soft = [pair for pair in blocks if pair[1].soft and pair[0].key not in tried.limited]
         return self._reserve(min(soft, key=_until)[0], 0.0, quotas, now, blocks) if soft else None
