@@ -212,3 +212,24 @@ async def test_the_gateway_lists_what_a_name_chooses_among(monkeypatch):
     async with two_providers(monkeypatch) as (router, _), gateway(router) as door, httpx.AsyncClient() as client:
         reply = await client.get(f"{door.base_url}/models", headers={"authorization": f"Bearer {door.key}"})
         assert {"team/fast", "team/cheap", "taxiway/auto"} <= {row["id"] for row in reply.json()["data"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "strategy"),
+    [
+        ("openai/gpt-4o", "direct"),
+        ("openai/gpt-4o:floor", "direct"),
+        ("a/gpt-4o", "direct"),
+        ("team/fast", "alias"),
+        ("~openai/gpt-mini-latest", "latest"),
+        ("openrouter/auto", "auto"),
+        ("taxiway/auto:nitro", "auto"),
+        ("openrouter/free", "free"),
+    ],
+)
+async def test_who_asks_how_a_call_was_routed_is_told_what_its_name_meant(monkeypatch, name, strategy):
+    async with two_providers(monkeypatch) as (router, _), gateway(router) as door, httpx.AsyncClient() as client:
+        fields = {"authorization": f"Bearer {door.key}", "x-openrouter-metadata": "enabled"}
+        body = {"model": name, "messages": MESSAGES}
+        reply = (await client.post(f"{door.base_url}/chat/completions", json=body, headers=fields)).json()
+        assert (reply["openrouter_metadata"]["requested"], reply["openrouter_metadata"]["strategy"]) == (name, strategy)

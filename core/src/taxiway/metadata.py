@@ -20,6 +20,8 @@ FIELD: Final = "openrouter_metadata"
 ASKED_BY: Final = ("x-openrouter-metadata", "x-openrouter-experimental-metadata")
 """Header fields by which a client asks for it."""
 
+_ROUTERS: Final = {**dict.fromkeys(AUTO, "auto"), FREE: "free"}
+
 
 def wanted(call: "Call") -> bool:
     """Whether a call asks for it; any word but `enabled` says no."""
@@ -81,15 +83,11 @@ def tell(error: CallError, run: "Run") -> None:
 def _strategy(requested: str, names: list[str], served: str | None) -> str:
     """Name the way from the model that was asked for to those that were planned, in OpenRouter's words."""
     base = base_of(requested)
-    if base in AUTO:
-        return "auto"
-    if base == FREE:
-        return "free"
-    if base.startswith("~"):
-        return "latest"
-    if len(names) == 1 and base != names[0]:
-        return "alias"
-    return "fallback" if served is not None and names and served != names[0] else "direct"
+    if base in _ROUTERS or base.startswith("~"):
+        return _ROUTERS.get(base, "latest")
+    if served is not None and len(set(names)) > 1 and served != names[0]:
+        return "fallback"
+    return "alias" if names and base not in names else "direct"
 
 
 def _summary(run: "Run", served: "Attempt | None") -> str:
