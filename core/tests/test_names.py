@@ -158,6 +158,8 @@ def test_variants_stack():
     assert read(made, f"{SONNET}:free:online") == [(SONNET, ["b"])]
     (one,) = asked(made, "default", (f"{SONNET}:thinking:floor",))
     assert (one.sort, one.adds) == ("price", {"reasoning": {"enabled": True}})
+    (one,) = asked(made, "default", (f"{SONNET}:nitro:floor",))
+    assert (one.sort, one.tier) == ("price", "flex")
 
 
 def test_thinking_prefers_endpoints_that_reason_and_takes_the_others_where_none_is_known_to():
@@ -219,6 +221,7 @@ def test_an_own_name_whose_models_have_variants_leaves_out_those_that_nobody_ser
         ("gpt-mini", "acme/gpt-5-mini"),
         ("gpt", "acme/gpt-5.2"),
         ("kimi", "acme/kimi-k2.5"),
+        ("opus", "acme/opus-4"),
     ],
 )
 def test_a_familys_latest_is_the_one_that_was_created_last(family, newest):
@@ -233,7 +236,7 @@ def test_a_familys_latest_is_the_one_that_was_created_last(family, newest):
             "gpt-4o",
             "gpt-5",
         ),
-        *("gpt-5-mini", "gpt-5.2", "gpt-5.2-codex", "kimi-k2", "kimi-k2.5"),
+        *("gpt-5-mini", "gpt-5.2", "gpt-5.2-codex", "kimi-k2", "kimi-k2.5", "opus-9", "opus-4"),
     )
     made = snapshot(*(offer(endpoint("a", f"acme/{slug}", created=n + 1)) for n, slug in enumerate(slugs)))
     made = evolve(
@@ -247,11 +250,12 @@ def test_by_its_own_strategy_all_models_of_a_name_are_ranked_together_inside_eac
     strategy = ByName("auto")
     made = snapshot(
         offer(endpoint("a")), offer(endpoint("c", HAIKU)), offer(endpoint("b")), offer(endpoint("d", HAIKU), "pool"),
+        offer(endpoint("e"), "pool"),
         names={"taxiway/auto": [SONNET, HAIKU]},
         named_strategies={"taxiway/auto": (("auto", strategy),)},
     )  # fmt: skip
     for name in ("taxiway/auto", "openrouter/auto"):
-        assert tried(call(name), made) == [f"{HAIKU} c", f"{SONNET} b", f"{SONNET} a", f"{HAIKU} d"]
+        assert tried(call(name), made) == [f"{HAIKU} c", f"{SONNET} b", f"{SONNET} a", f"{SONNET} e", f"{HAIKU} d"]
     assert strategy.seen[0] == [SONNET, SONNET, HAIKU]
 
 
