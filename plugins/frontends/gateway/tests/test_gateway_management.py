@@ -175,6 +175,7 @@ async def test_a_generation(gateway) -> None:
     attempts = [
         AttemptRecord(1, "acme:large", "acme", "main", "main", "acme/large", 1.0, kind="overloaded", status=503),
         AttemptRecord(2, "other:large", "other", "main", "main", "acme/large", 2.0, status=200, latency=0.25),
+        AttemptRecord(3, "acme:large", "acme", "main", "main", "acme/large", 2.5, kind="cancelled", role="hedge"),
     ]
     record = Generation(
         "gen-1", "done", "default", "first", "chat", "chat", "acme/large", 1_760_000_000.0, streamed=True, model="acme/large",
@@ -187,11 +188,11 @@ async def test_a_generation(gateway) -> None:
     assert (data.provider_name, data.total_cost, data.latency, data.generation_time) == ("Other", 0.001, 250, 1500)
     assert (data.tokens_prompt, data.native_tokens_cached, data.native_tokens_reasoning) == (7, 4, 1)
     assert data.created_at == "2025-10-09T08:53:20.000+00:00"
-    assert [attempt.status for attempt in data.provider_responses] == [503, 200]
+    assert [attempt.status for attempt in data.provider_responses] == [503, 200, None]
     told = reply.json["data"]
     assert told.keys() == shapes.GenerationResponseData.model_fields.keys()
     assert told["provider_responses"][1].keys() == shapes.ProviderResponse.model_fields.keys()
-    assert [row.get("id") for row in told["provider_responses"]] == [None, "chatcmpl-1"]
+    assert [row.get("id") for row in told["provider_responses"]] == [None, "chatcmpl-1", None]
     assert told["provider_responses"][1]["latency"] == 250
     bare = Generation("gen-2", "lost", "default", "first", "chat", "chat", "acme/large", 0.0, streamed=False)
     gateway.store.generations["gen-2"] = bare

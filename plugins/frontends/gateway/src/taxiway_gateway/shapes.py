@@ -223,9 +223,15 @@ def generation(record: Generation, names: Mapping[str, str]) -> Json:
     }
 
 
+def _served(record: Generation) -> AttemptRecord | None:
+    """Return the attempt whose reply the provider's own id is of: a hedge that lost may follow it, or who did not go on with it."""
+    whole = [attempt for attempt in record.attempts if attempt.kind is None]
+    broken = [attempt for attempt in record.attempts if attempt.endpoint == record.endpoint]
+    return next(iter(reversed(whole or broken)), None)
+
+
 def _attempt(attempt: AttemptRecord, names: Mapping[str, str], record: Generation) -> Json:
-    # The provider's own id is known of the reply that served, and that is the last one.
-    own = {"id": record.upstream_id} if record.upstream_id and attempt is record.attempts[-1] else {}
+    own = {"id": record.upstream_id} if record.upstream_id and attempt is _served(record) else {}
     return {
         **own,
         "endpoint_id": attempt.endpoint,
