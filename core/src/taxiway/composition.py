@@ -57,8 +57,9 @@ class NoCatalog:
 class Composition(Builder):
     """What was built, and with what. `providers` by slug; `credentials` name providers by slug.
 
-    `slugs` has the slugs by all the names that a provider may go by, `declared` what its table says of its endpoints. `found`: the providers whose keys the environment had.
-    `last_resort`: nothing was found, and something that needs no key serves instead. `warnings` are for people.
+    `slugs` has the slugs by all the names that a provider may go by, `declared` what its table says of its endpoints. `found`:
+    the providers whose keys the environment had. `last_resort`: nothing was found, and something that needs no key serves
+    instead. `warnings` are for people.
     """
 
     config: Config

@@ -48,8 +48,9 @@ _KEPT: Final = tuple(
 class Engine:
     """Runs calls. `snapshot` may be replaced at any time: a call goes on with the one that it began with.
 
-    `verify` is told of a candidate whose key was refused, and of what was sent; `watch` that something is shut, or used up. `offsets`: how many seconds a provider's clock is
-    ahead of ours, where one was learnt. Everything is built and started by who makes an engine.
+    `verify` is told of a candidate whose key was refused, and of what was sent; `watch` that something is shut, or used up.
+    `offsets`: how many seconds a provider's clock is ahead of ours, where one was learnt. Everything is built and started by
+    who makes an engine.
     """
 
     snapshot: Snapshot

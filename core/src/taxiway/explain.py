@@ -29,8 +29,9 @@ class Row:
     """One candidate. `place` counts from 1 in the order of trying, None: it is out. `frees` in seconds from now.
 
     `headroom` is the free share of its tightest limit (1 where none is known, 0 where the call doesn't fit); `price` the
-    expected USD of this very call; `shares` are other accounts that draw from the same quota. `scores`: what ranked its endpoint, one
-    of each strategy in their order, the least first (0 where its place has another reason). `excluded_by`: OpenRouter's code for the filter that left it out.
+    expected USD of this very call; `shares` are other accounts that draw from the same quota. `scores`: what ranked its
+    endpoint, one of each strategy in their order, the least first (0 where its place has another reason). `excluded_by`:
+    OpenRouter's code for the filter that left it out.
     """
 
     place: int | None

@@ -229,11 +229,15 @@ class Stated:
 
 @define(eq=False)
 class Pool:
-    """What is known of one quota pool. `group` are those that it may be one with, `labels` its accounts' names, by their keys. `limits` are the whole account's, `known` what its provider states, `guesses` by unit.
+    """What is known of one quota pool.
 
-    `ledgers` are all of these. `taken` is all that its `count` reservations ever took, corrected; `marks` say how much that was at
-    moments of the last minute, before what was taken then; `fixes` are the latest corrections: at which count, of which reservation. It is `shut` until then, by reservation `shut_by`. `turn` grows with each use of any pool: the least was longest
-    unused. `lag`: the shortest time that a reply's head ever took.
+    `group` are those that it may be one with, `labels` its accounts' names, by their keys. `limits` are the whole account's,
+    `known` what its provider states, `guesses` by unit.
+
+    `ledgers` are all of these. `taken` is all that its `count` reservations ever took, corrected; `marks` say how much that was
+    at moments of the last minute, before what was taken then; `fixes` are the latest corrections: at which count, of which
+    reservation. It is `shut` until then, by reservation `shut_by`. `turn` grows with each use of any pool: the least was
+    longest unused. `lag`: the shortest time that a reply's head ever took.
     """
 
     name: str

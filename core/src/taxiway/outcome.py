@@ -137,9 +137,10 @@ class Bill:
 class AttemptRecord:
     """One attempt as it is kept: no prompt, no key. `account` is the credential's label. A new field is the last: see `records`.
 
-    `price`: USD per token in and out, as planned; `headroom`: the share of its tightest limit that was free. `tokens` and `max_output` are what an estimate is made from.
-    `passed`: who was out when it was picked, of those before it, by their candidates' keys, and the kind of failure that shut them.
-    `role`: why it ran beside or after another: it is a `resumption` of a broken stream, or a `hedge`; empty for all others.
+    `price`: USD per token in and out, as planned; `headroom`: the share of its tightest limit that was free. `tokens` and
+    `max_output` are what an estimate is made from. `passed`: who was out when it was picked, of those before it, by their
+    candidates' keys, and the kind of failure that shut them. `role`: why it ran beside or after another: it is a `resumption`
+    of a broken stream, or a `hedge`; empty for all others.
     """
 
     number: int

@@ -159,7 +159,10 @@ class Management:
         return _json({"data": shapes.preset(preset, workspace)})
 
     async def _explain(self, request: Request) -> Response:
-        """Taxiway's own: why each candidate for a body (in the dialect that the query names, else chat) is in, out, and where, by what is known at this moment."""
+        """Taxiway's own: why each candidate for a body is in, out, and where, by what is known at this moment.
+
+        The body is in the dialect that the query names, else in chat.
+        """
         caller = await self._caller(request)
         exchange: Exchange = request.scope[_EXCHANGE]
         body = decode(await exchange.body(self._body_limit))

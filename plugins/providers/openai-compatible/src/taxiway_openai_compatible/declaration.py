@@ -149,11 +149,11 @@ class Shape:
     `catalog`: its name in the catalog; `adds`: models that the catalog lacks. `paths` by dialect, an operation's best dialect
     first. `refuses`: canonical fields that the API answers with an error; `reasoning_refuses`, `plain_refuses`: those that its
     reasoning models refuse, and those that all others refuse; `models`: what is known of single ones, read in order, the last
-    word counts; `tiers`: service tiers, asked for by `service_tier`. `errors` are asked before the rows that all such servers share. `stream_options`: whether a stream is asked for its usage.
-    `renames`: top-level fields that this API knows by another name. `prefill`: it goes on where a last assistant message ends.
-    `echoes`: the name under which reasoning is sent back (empty: it is not). `efforts`: what it calls a `reasoning_effort` that
-    it does not know by that name. `probe`: the path, or another address of the provider's, of what proves a key; none, or
-    empty: nothing does.
+    word counts; `tiers`: service tiers, asked for by `service_tier`. `errors` are asked before the rows that all such servers
+    share. `stream_options`: whether a stream is asked for its usage. `renames`: top-level fields that this API knows by another
+    name. `prefill`: it goes on where a last assistant message ends. `echoes`: the name under which reasoning is sent back
+    (empty: it is not). `efforts`: what it calls a `reasoning_effort` that it does not know by that name. `probe`: the path, or
+    another address of the provider's, of what proves a key; none, or empty: nothing does.
     """
 
     slug: str

@@ -36,10 +36,11 @@ def _known(valid: Iterable[str], what: str) -> Callable[[Any, Any, Iterable[str]
 class Row(Shape):
     """A provider's row: its shape, and what only a table of providers needs.
 
-    `summary`: what it is, in a few words. `keys`: variables of the environment that may hold its key, `address`: the one that holds the address of a server without keys.
-    `speaks`: its dialects, best first; `elsewhere`: their paths, where those are not the usual ones. `lists`: a server of one's
-    own, which is asked for its models. `quirks`: what it does otherwise than OpenAI, by the names of `oddities`; `finishes`: its
-    reasons to finish, by what OpenAI calls them. `sources`: the pages that the row was made from.
+    `summary`: what it is, in a few words. `keys`: variables of the environment that may hold its key, `address`: the one that
+    holds the address of a server without keys. `speaks`: its dialects, best first; `elsewhere`: their paths, where those are
+    not the usual ones. `lists`: a server of one's own, which is asked for its models. `quirks`: what it does otherwise than
+    OpenAI, by the names of `oddities`; `finishes`: its reasons to finish, by what OpenAI calls them. `sources`: the pages that
+    the row was made from.
     """
 
     summary: str
