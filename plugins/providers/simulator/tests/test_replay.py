@@ -182,12 +182,13 @@ def test_no_key_is_read_and_a_real_providers_endpoints_and_keys_are_there_all_th
     )
 
 
+@pytest.mark.timeout(180)  # two programs are started
 def test_the_same_seed_gives_the_same_bytes_in_any_process(tmp_path):
     written = []
     for hash_seed in ("1", "2"):
         files = [tmp_path / f"{hash_seed}.{ending}" for ending in ("json", "html")]
         command = [sys.executable, "-m", "taxiway_cli.main", "simulator", "replay", "--scenario", "outage"]
-        options = ["--rate", "60", "--duration", "90s", "--seed", "3", "--strategy", "balanced", "--strategy", "price"]
+        options = ["--rate", "60", "--duration", "70s", "--seed", "3", "--strategy", "balanced", "--strategy", "price"]
         outputs = ["--json", str(files[0]), "--html", str(files[1])]
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
         subprocess.run([*command, *options, *outputs], check=True, env=environment, cwd=tmp_path, capture_output=True)
