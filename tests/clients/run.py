@@ -90,6 +90,7 @@ async def main(names: list[str]) -> int:
     chosen = [program for program in PROGRAMS if not names or Path(program.path).name in names]
     with pytest.MonkeyPatch.context() as environment:
         async with serving(environment) as site:
+            site.fails("second", kind="slow", model="breaks", factor=3000)
             site.fails("second", kind="error_in_stream", model="breaks", after=2)
             models = [row.model[0] for row in UPSTREAMS] + [SPARE]
             variables = _variables(site, models)
