@@ -355,6 +355,18 @@ def test_a_bucket_that_is_full_holds_its_limit_and_no_more(quotas):
     assert free(quotas, one, 500.0) == 60
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+@pytest.mark.parametrize("confidence", [0.2, 1.0])
+def test_a_limit_of_nothing_is_no_limit(quotas, confidence, limit):
+    """Where a provider means it, it refuses, and that shuts the pool."""
+    one = candidate()
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(0, limit=limit, reset=1, confidence=confidence)], 0.1, EPOCH)
+    for now in (0.2, 0.3, 5.0, 5.1):
+        assert quotas.room(one, 1, 1, now) == 1.0
+        quotas.reserve(one, 1, 1, now)
+    assert quotas.closed(5.2) == frozenset()
+
+
 def test_a_guessed_limit_shuts_nothing(quotas):
     one = candidate()
     quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(0, reset=30, confidence=0.2)], 1.0, EPOCH)
@@ -545,6 +557,54 @@ def test_a_window_whose_end_moves_rolls(quotas):
     block = blocked(quotas, one, 1, 1, 10.0)
     assert block.until == pytest.approx(60.0, abs=0.3)
     assert free(copy.deepcopy(quotas), one, 62.5) == 3
+
+
+def test_a_rolling_window_whose_stated_end_has_passed_frees_when_its_calls_are_a_window_old(quotas):
+    one = candidate()
+    for number, at in enumerate((0.0, 5.0, 10.0, 15.0, 20.0)):
+        reservation = quotas.reserve(one, 1, 1, at)
+        quotas.learn(reservation, [requests(4 - number, limit=5, reset=at + 6, window=60.0)], at, EPOCH + at)
+    block = blocked(quotas, one, 1, 1, 30.0)
+    assert block.until == pytest.approx(60.0, abs=0.3)
+    assert blocked(quotas, one, 1, 1, block.until) is None
+
+
+_STATED = st.builds(
+    QuotaHint,
+    unit=st.sampled_from(["requests", "tokens"]),
+    limit=st.sampled_from([None, 0, 0.5, 1, 5, 100, 1000]),
+    remaining=st.sampled_from([0, 1, 3, 80]),
+    reset=st.none() | st.floats(EPOCH - 5, EPOCH + 3600),
+    refill=st.sampled_from([None, None, 0.5]),
+    window=st.sampled_from([None, 60.0, 1.0, 86_400.0]),
+    confidence=st.sampled_from([0.2, 1.0]),
+)
+_HAPPENS = _STATED | st.sampled_from(["served", "refused", "refused for 7 s", "released", "nothing"])
+
+
+@pytest.mark.parametrize("limits", [{}, {"requests_per_minute": 3}, {"tokens_per_minute": 300}], ids=str)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0.0, 0.001, 0.5, 3.0, 20.0, 45.0, 61.0]), st.sampled_from([1, 50, 400]), _HAPPENS),
+        max_size=50,
+    )
+)
+def test_what_is_blocked_is_blocked_until_later(limits, steps):
+    """Whatever was stated, refused and used: who waits until then has waited."""
+    quotas, one, now = Quotas(Random(1)), candidate(charges="reserve-max", **limits), 0.0
+    for wait, tokens, happens in steps:
+        now += wait
+        room = quotas.room(one, tokens, tokens, now)
+        assert not isinstance(room, Block) or room.until > now
+        reservation = quotas.reserve(one, tokens, tokens, now)
+        if isinstance(happens, QuotaHint):
+            quotas.learn(reservation, [happens], now, EPOCH + min(now, 30.0))
+        elif happens.startswith("refused"):
+            quotas.shut(reservation, 7.0 if happens.endswith("s") else None, now)
+        if happens in {"refused", "released"}:
+            reservation.release(now)
+        elif happens != "nothing":
+            reservation.settle(Usage(input=tokens // 2, output=tokens), now)
 
 
 # --- memory

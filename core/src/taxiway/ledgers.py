@@ -215,7 +215,8 @@ class Stated:
         if missing <= 0:
             return now
         if self.used is not None and self.rolls and self._most(now) >= need:
-            return min(self.used.falls(self._most(now) - need, now), max(now, self.reset))
+            falls = self.used.falls(self._most(now) - need, now)
+            return falls if now >= self.reset else min(falls, self.reset)
         if self.refill:
             return now + missing / self.refill + ROUNDING
         if not self.firm and now < self.began + self.window:

@@ -108,7 +108,8 @@ class Quotas:
         # What was reserved later is not in what they say.
         later = pool.taken_later(reservation)
         for hint in hints:
-            if hint.unit not in UNITS or hint.remaining is None:
+            # A limit of 0 (or -1) is said where there is none, or where nothing at all is allowed: then refusals say so.
+            if hint.unit not in UNITS or hint.remaining is None or (hint.limit is not None and hint.limit <= 0):
                 continue
             unit, window = UNITS.index(hint.unit), hint.window or MINUTE
             ledger = pool.known.get((unit, window)) or pool.stated(unit, window, now)
