@@ -80,3 +80,62 @@ async def test_a_call_that_is_refused_waits_where_it_may(own):
     async with router(wait="2s") as running:
         await running.chat(**ASK)
     assert len(upstream.requests) == 2
+
+
+def interleaved(**routing):
+    """Two endpoints of one model, and between them in price one of another; the first model's are limited for 5 s."""
+    rows = (("a", "m", 1), ("b", "n", 2), ("c", "m", 3))
+    providers = [
+        {
+            "use": "simulator",
+            "slug": slug,
+            "models": [{"id": i, "slug": f"acme/{i}", "price": {"input": p, "output": p}}],
+        }
+        for slug, i, p in rows
+    ]
+    clock = VirtualClock()
+    return Router.from_dict({"providers": providers, "routing": routing}, clock=clock, random=Random(1)), clock
+
+
+MIXED = {"sort": {"by": "price", "partition": "none"}}
+
+
+def limit(router, *providers):
+    """Let these have met their limit on acme/m, for 5 s."""
+    engine = router.engine
+    now = engine.clock.monotonic()
+    for offer in router.snapshot.models("default")["acme/m"]:
+        if offer.endpoint.provider in providers:
+            engine.quotas.shut(engine.quotas.reserve(offer.candidates[0], 1, 1, now), 5.0, now)
+
+
+@virtual_time
+@pytest.mark.parametrize("provider", [{}, MIXED])
+async def test_a_call_waits_for_its_model_also_where_another_s_endpoint_is_cheaper_than_its_last(provider):
+    router, clock = interleaved(wait="10s")
+    async with router:
+        limit(router, "a", "c")
+        began = clock.monotonic()
+        reply = await router.chat(**{**ASK, "models": ["acme/m", "acme/n"], "model": None}, provider=provider)
+        assert reply["model"] == "acme/m"
+        assert 5 <= clock.monotonic() - began < 10
+
+
+@virtual_time
+@pytest.mark.parametrize("provider", [{}, MIXED])
+async def test_where_a_limit_is_no_reason_for_another_model_none_is_asked(provider):
+    router, _ = interleaved(fallback_on=["unavailable"])
+    async with router:
+        limit(router, "a", "c")
+        with pytest.raises(CallError) as refused:
+            await router.chat(**{**ASK, "models": ["acme/m", "acme/n"], "model": None}, provider=provider)
+        assert refused.value.failure.kind == "rate_limited"
+
+
+@virtual_time
+async def test_one_of_a_model_s_endpoints_that_is_free_is_asked_after_another_model_s():
+    router, _ = interleaved(wait="10s")
+    async with router:
+        limit(router, "a")
+        reply = await router.chat(**{**ASK, "models": ["acme/m", "acme/n"], "model": None}, provider=MIXED)
+        assert reply["model"] == "acme/n"

@@ -4,6 +4,8 @@ from random import Random
 from typing import Any, Final
 
 _MASK: Final = (1 << 64) - 1
+_WHOLE: Final = 53
+"""Bits of a number in [0, 1)."""
 
 
 class Draws(Random):
@@ -16,6 +18,15 @@ class Draws(Random):
     def seed(self, a: Any = 0, version: int = 2) -> None:
         """Begin anew at an integer."""
         self._state = int(a or 0) & _MASK
+        # What `gauss` keeps for the next time would be the last call's.
+        self.gauss_next = None
+
+    def getrandbits(self, k: int, /) -> int:
+        """Return a number of `k` bits."""
+        bits = 0
+        for _ in range(0, k, _WHOLE):
+            bits = bits << _WHOLE | int(self.random() * 2.0**_WHOLE)
+        return bits >> -k % _WHOLE
 
     def random(self) -> float:
         """Return a number in [0, 1)."""

@@ -59,8 +59,9 @@ def _late(run: "Run", attempt: "Attempt", hedge: Hedge) -> float | None:
     """Return the seconds after which an attempt is late; None where too little is known of its endpoint."""
     if hedge.share is None:
         return hedge.seconds
-    assert run.plan is not None
-    usual = run.plan.view.latency(attempt.candidate.endpoint, hedge.share)
+    # Not the plan's own view, which keeps what the plan was made of.
+    view = run.engine.health.view(run.engine.clock.monotonic())
+    usual = view.latency(attempt.candidate.endpoint, hedge.share)
     return None if usual is None else usual * _COARSE
 
 

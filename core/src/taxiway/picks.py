@@ -133,13 +133,14 @@ class Plan:
                     chosen = self.choose(offer, tried, health, quotas, now, blocks)
                     if chosen is not None:
                         return self._reserve(*chosen, quotas, now, blocks)
-            if not self.mixed and (found := self._last(blocks[start:], tried, quotas, now, patience)) is not None:
+            out = self._all_out(model, tried, health, quotas, now) if self.mixed else blocks[start:]
+            if out is None:
+                continue
+            if (found := self._last(out, tried, quotas, now, patience)) is not None:
                 return found
-            if not self.mixed and any(block.kind not in self.routing.fallback_on for _, block in blocks[start:]):
+            if any(block.kind not in self.routing.fallback_on for _, block in out):
                 # As after such a failure: the call goes to no other model.
                 break
-        if self.mixed and (found := self._last(blocks, tried, quotas, now, patience)) is not None:
-            return found
         if not tried.resorted and (breakers := [pair for pair in blocks if pair[1].breaker]):
             # Where breakers alone are the reason, the one whose probe is due first is tried, once a call.
             candidate, _ = min(breakers, key=lambda pair: pair[1].until or now)
@@ -187,6 +188,18 @@ class Plan:
             return free[self.view.turn(offer.endpoint.key) % len(free)]
         # Equal room is the rule where nothing is learnt yet: who was longest unused is next, so that all fill evenly.
         return quotas.roomiest(free)
+
+    def _all_out(
+        self, model: str, tried: Tried, health: Health, quotas: Quotas, now: float
+    ) -> list[tuple[Candidate, Block]] | None:
+        """Return why all of a model are out that stands in the plan more than once; None where some of it is free further down."""
+        blocks: list[tuple[Candidate, Block]] = []
+        for name, offers in self.models:
+            for offer in offers if name == model else ():
+                free = offer.endpoint.key not in tried.endpoints
+                if free and self.choose(offer, tried, health, quotas, now, blocks) is not None:
+                    return None
+        return blocks
 
     def _last(
         self, blocks: Sequence[tuple[Candidate, Block]], tried: Tried, quotas: Quotas, now: float, patience: float
