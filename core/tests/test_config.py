@@ -345,6 +345,26 @@ def test_names_of_ones_own_name_models_only():
     assert set(problems({"models": names})) == {'models."a/faster".try[1]', 'models."a/priced"', 'models."a/paired"'}
 
 
+@pytest.mark.parametrize(
+    ("lists", "paths"),
+    [
+        ({"x": ["x:nitro", "acme/m"]}, {'models."x".try[0]'}),
+        ({"x": ["y:floor:free"], "y": ["acme/m", "x:nitro"]}, {'models."x".try[0]', 'models."y".try[1]'}),
+        ({"taxiway/auto": ["openrouter/auto"]}, {'models."taxiway/auto".try[0]'}),
+        ({"openrouter/auto": ["acme/m", "taxiway/auto:free"]}, {'models."openrouter/auto".try[1]'}),
+    ],
+)
+def test_no_list_names_a_list_behind_variants_or_another_word_either(lists, paths):
+    found = problems({"models": {name: {"try": models} for name, models in lists.items()}})
+    assert {path.replace("models.x.", 'models."x".').replace("models.y.", 'models."y".') for path in found} == paths
+    assert all("name models" in said for said in found.values())
+
+
+def test_what_stands_behind_a_list_s_name_and_is_no_variant_makes_another_name():
+    lists = {"x": ["acme/m:8b", "acme/m:free"], "acme/m:9b": ["acme/m:8b", "openrouter/auto"]}
+    assert set(parse({"models": {name: {"try": models} for name, models in lists.items()}}).models) == set(lists)
+
+
 @pytest.mark.parametrize("slug", ["", "model", "author/", "/model"])
 def test_a_slug_has_an_author_and_a_name(slug):
     assert 'as in "author/name"' in problems({"models": {"alpha/two": {"slug": slug}}})['models."alpha/two".slug']

@@ -10,16 +10,17 @@ from taxiway.candidate import SECTIONS, Account, Candidate, Credential, Endpoint
 from taxiway.draws import Draws
 from taxiway.errors import InvalidRequest
 from taxiway.money import Price
-from taxiway.names import VARIANTS, asked, base_of, check_plugin, restricted
+from taxiway.names import asked, check_plugin, restricted
 from taxiway.outcome import CallError
 from taxiway.planner import plan
 from taxiway.preferences import Preferences, Sort
-from taxiway.routing import ModelRouting, Routing
+from taxiway.routing import ModelRouting, Routing, Timeouts
 from taxiway.snapshot import Offer, Snapshot
 from taxiway.strategy import Ranked
 from taxiway.testing.dialect import make_endpoint
 from taxiway.testing.strategy import FakeView as Figures
 from taxiway.testing.strategy import make_chat
+from taxiway.variants import VARIANTS, base_of
 
 SONNET, HAIKU, FREE = "acme/sonnet-4.5", "acme/haiku-4.5", Price(input=0.0, output=0.0)
 SEARCH = frozenset({"web_search_options", "tools"})
@@ -289,6 +290,38 @@ def test_a_sort_of_the_call_goes_before_the_names_and_that_before_the_defaults()
     assert tried(asks, made, fast) == [f"{SONNET} a", f"{SONNET} b"]
     defaults = evolve(made, routing=Routing(preferences=asks.preferences))
     assert tried(asks, defaults, fast) == [f"{SONNET} b", f"{SONNET} a"]
+
+
+CIRCLES = [
+    ({"x": ["x:nitro", SONNET]}, "x", "x > x"),
+    ({"x": ["y:floor"], "y": [SONNET, "x:nitro"]}, "x", "x > y > x"),
+    ({"taxiway/auto": ["openrouter/auto"]}, "openrouter/auto", "taxiway/auto > taxiway/auto"),
+    ({"openrouter/auto": ["taxiway/auto"]}, "taxiway/auto", "openrouter/auto > openrouter/auto"),
+    ({SONNET: ["sonnet"]}, SONNET, f"{SONNET} > {SONNET}"),
+    ({SONNET: [HAIKU, "~acme/sonnet-latest"]}, "sonnet", f"{SONNET} > {SONNET}"),
+]
+
+
+@pytest.mark.parametrize(("names", "name", "way"), CIRCLES)
+def test_a_list_that_leads_to_itself_is_refused_and_says_the_way(names, name, way):
+    made = snapshot(offer(endpoint("a", id="sonnet")), offer(endpoint("a", HAIKU)), names=names)
+    for _ in range(2):
+        assert way in refusal(made, name)
+        assert "name models in its try" in refusal(made, f"{name}:thinking")
+    assert read(made, HAIKU) == [(HAIKU, ["a"])]
+
+
+def test_a_table_of_a_name_holds_behind_its_variants_too():
+    tables = {
+        "mine": ModelRouting(try_=(SONNET,), timeouts=Timeouts(total=9.0), on_interrupted="hold"),
+        "acme/m:8b": ModelRouting(timeouts=Timeouts(total=8.0)),
+    }
+    made = evolve(TWO, names=tables)
+    assert made.timeouts("mine", SONNET).total == made.timeouts("mine:nitro:free", SONNET).total == 9.0
+    assert made.timeouts(SONNET, "mine").total == 9.0
+    assert made.on_interrupted("mine:nitro:free") == "hold"
+    assert made.timeouts("acme/m:8b:nitro").total == made.timeouts("acme/m:8b").total == 8.0
+    assert made.timeouts("acme/m").total == made.timeouts("mine:8b").total == Timeouts().total
 
 
 def test_the_free_router_draws_among_all_that_is_free():

@@ -1,6 +1,7 @@
 """What a model's name may say, through the library and the gateway, in several dialects."""
 
 import contextlib
+from random import Random
 
 import anthropic
 import httpx
@@ -9,7 +10,10 @@ import pytest
 from doors import Library, Refusal, Wire, gateway
 from upstream import Answer, Upstream
 
+from taxiway.outcome import CallError
 from taxiway.router import Router
+from taxiway.testing.virtual import virtual_time
+from taxiway.virtual import VirtualClock
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
 OFFERS = {
@@ -233,3 +237,24 @@ async def test_who_asks_how_a_call_was_routed_is_told_what_its_name_meant(monkey
         body = {"model": name, "messages": MESSAGES}
         reply = (await client.post(f"{door.base_url}/chat/completions", json=body, headers=fields)).json()
         assert (reply["openrouter_metadata"]["requested"], reply["openrouter_metadata"]["strategy"]) == (name, strategy)
+
+
+@virtual_time
+async def test_the_timeouts_of_a_name_of_ones_own_hold_for_its_streams_behind_variants_too():
+    slow = {
+        "use": "simulator",
+        "slug": "slow",
+        "models": [{"id": "m", "slug": "acme/m"}],
+        "pace": {"first_token": "5s"},
+    }
+    models = {
+        "mine": {"try": ["acme/m"], "timeouts": {"first_token": "1s"}},
+        "patient": {"try": ["acme/m"]},
+    }
+    config = {"providers": [slow], "models": models}
+    async with Router.from_dict(config, clock=VirtualClock(), random=Random(1)) as router:
+        for name in ("mine", "mine:nitro"):
+            with pytest.raises(CallError) as caught:
+                await anext(router.stream(model=name, messages=MESSAGES))
+            assert caught.value.failure.kind == "timeout"
+        assert await anext(router.stream(model="patient", messages=MESSAGES))

@@ -15,12 +15,12 @@ from taxiway.converter import below, join, nearest
 from taxiway.discovery import Discovery
 from taxiway.errors import ConfigError, KeyStoreError, Problem
 from taxiway.money import Price
-from taxiway.names import base_of
 from taxiway.provider import Discovers
 from taxiway.registration import Closes, Starts
 from taxiway.secret import Secret, scrub
 from taxiway.snapshot import Offer, Snapshot
 from taxiway.tables import ModelTable
+from taxiway.variants import base_of
 
 _KEY_TIMEOUT: Final = 20.0
 """Seconds that resolving a key may take."""

@@ -60,7 +60,7 @@ class Attempt:
         self._engine, self.call, self.candidate = engine, call, candidate
         self._reservation = pick.reservation
         self._provider: Provider = snapshot.providers[endpoint.provider]
-        self._timeouts = snapshot.timeouts(endpoint.model)
+        self._timeouts = snapshot.timeouts(call.facts.models[0], endpoint.model)
         self.answer = answer
         self.on_interrupted: OnInterrupted = "error"
         if call.facts.stream:

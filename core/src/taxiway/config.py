@@ -15,9 +15,11 @@ from attrs import field, frozen
 from taxiway.candidate import Credential
 from taxiway.converter import NOT_BUILT, collect, join, nearest, structure
 from taxiway.errors import ConfigError, Problem
+from taxiway.names import AUTO
 from taxiway.routing import Routing
 from taxiway.secret import scrub
 from taxiway.tables import CredentialTable, Gateway, MediaTable, ModelTable, PluginsTable, RoutingTable, SpoolTable
+from taxiway.variants import base_of
 
 Raw: TypeAlias = Mapping[str, Any]
 
@@ -184,8 +186,11 @@ def _label(table: CredentialTable) -> str:
 
 
 def _check_names(problems: list[Problem], models: Mapping[str, ModelTable]) -> None:
+    own = {name for name, table in models.items() if table.try_}
+    if own.intersection(AUTO):
+        own.update(AUTO)
     for name, table in models.items():
         for index, target in enumerate(table.try_):
-            if target in models and models[target].try_:
+            if target in own or base_of(target) in own:
                 where = f"{join('models', name)}.try[{index}]"
                 problems.append(Problem("is a name of your own; name models", where))

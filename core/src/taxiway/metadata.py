@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from taxiway.codec import Json
 from taxiway.failures import POLICIES
-from taxiway.names import AUTO, FREE, base_of
+from taxiway.names import AUTO, FREE
 from taxiway.outcome import CallError
+from taxiway.variants import base_of
 
 if TYPE_CHECKING:
     from taxiway.attempt import Attempt

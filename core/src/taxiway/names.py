@@ -5,14 +5,14 @@ the auto router, the free router).
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from itertools import chain
 from random import Random
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from taxiway.call import Call
 from taxiway.candidate import SECTIONS, Endpoint
@@ -21,15 +21,14 @@ from taxiway.codec import Json
 from taxiway.converter import nearest
 from taxiway.errors import InvalidRequest, UnknownModel
 from taxiway.outcome import Availability, CallError, Failure
-from taxiway.preferences import SortBy
 from taxiway.snapshot import Asked, ModelOffers, Snapshot, Strategies
 from taxiway.strategy import HealthView, Ranked
+from taxiway.variants import ONLINE, VARIANTS, Variant, is_free
 
 AUTO: Final = ("taxiway/auto", "openrouter/auto")
 """Names of the list that the owner writes for them, the first one's where the other has none."""
 
 FREE: Final = "openrouter/free"
-WEB: Final[Mapping[str, Json]] = {"web_search_options": {}}
 
 _MOST_VARIANTS: Final = 2
 _MOST_PATTERNS: Final = 1024
@@ -39,45 +38,6 @@ _MOST_NAMES: Final = 10_000
 _LATEST: Final = re.compile(r"~(?P<author>[^/]+)/(?P<family>.+)-latest")
 _VERSION: Final = re.compile(r"[a-z]?\d[\d.]*[a-z]?|preview|latest|exp")
 """What of a slug tells one model of a family from the next: `4.5`, `k2`, `4o`, `20250514`."""
-
-
-@frozen(kw_only=True, eq=False)
-class Variant:
-    """What one says. `fits`: the endpoints that it is for, `lacks` why another is not; `preferred`: all, where it is for none."""
-
-    sort: SortBy | None = None
-    tier: str = ""
-    adds: Mapping[str, Json] | None = None
-    fits: Callable[[Endpoint], bool] | None = None
-    lacks: str = ""
-    preferred: bool = False
-
-
-def is_free(endpoint: Endpoint) -> bool:
-    """Whether it is known to cost nothing."""
-    price = endpoint.price
-    return price.input == price.output == price.request == 0
-
-
-def searches(endpoint: Endpoint) -> bool:
-    """Whether it is known to search the web itself where it is asked to."""
-    return "web_search_options" in (endpoint.parameters or ()) and "web_search_options" not in endpoint.unsupported
-
-
-_ONLINE: Final = Variant(adds=WEB, fits=searches, lacks="is not known to search the web (web_search_options)")
-
-VARIANTS: Final[Mapping[str, Variant]] = {
-    "nitro": Variant(sort="throughput", tier="priority"),
-    "floor": Variant(sort="price", tier="flex"),
-    "exacto": Variant(sort="exacto"),
-    "free": Variant(fits=is_free, lacks="is not free"),
-    "online": _ONLINE,
-    "thinking": Variant(
-        adds={"reasoning": {"enabled": True}}, fits=lambda one: one.reasoning, lacks="does not reason", preferred=True
-    ),
-    # Models with a longer context are called so; of any other it says nothing.
-    "extended": Variant(),
-}
 
 
 class AtRandom:
@@ -91,12 +51,6 @@ class AtRandom:
 _AT_RANDOM: Final[Strategies] = (("random", AtRandom()),)
 
 
-def base_of(name: str) -> str:
-    """Return a name without the variants that it ends with."""
-    base, _, variant = name.rpartition(":")
-    return base_of(base) if variant in VARIANTS and base else name
-
-
 def asked(snapshot: Snapshot, workspace: str, names: Sequence[str]) -> Sequence[Asked]:
     """Return the models that a call's names ask for, in order, each once. Raises InvalidRequest for a name that means none."""
     if len(names) == 1:
@@ -104,19 +58,20 @@ def asked(snapshot: Snapshot, workspace: str, names: Sequence[str]) -> Sequence[
     return list(dict.fromkeys(chain.from_iterable(_asked(snapshot, workspace, name) for name in names)))
 
 
-def _asked(snapshot: Snapshot, workspace: str, name: str) -> tuple[Asked, ...]:
+def _asked(snapshot: Snapshot, workspace: str, name: str, within: tuple[str, ...] = ()) -> tuple[Asked, ...]:
+    """Return what one name asks for. `within`: the lists that it stands in."""
     found = snapshot.asked.get((workspace, name))
     if found is None:
-        found = _resolve(snapshot, workspace, name)
+        found = _resolve(snapshot, workspace, name, within)
         if len(snapshot.asked) >= _MOST_NAMES:
             snapshot.asked.clear()
         snapshot.asked[workspace, name] = found
     return found
 
 
-def _resolve(snapshot: Snapshot, workspace: str, name: str) -> tuple[Asked, ...]:
+def _resolve(snapshot: Snapshot, workspace: str, name: str, within: tuple[str, ...]) -> tuple[Asked, ...]:
     base, said = name, list[str]()
-    while (found := _named(snapshot, workspace, base)) is None:
+    while (found := _named(snapshot, workspace, base, within)) is None:
         base, colon, variant = base.rpartition(":")
         if not colon:
             raise UnknownModel(name, "no provider that is configured here serves it", _near(snapshot, workspace, name))
@@ -139,36 +94,47 @@ def _near(snapshot: Snapshot, workspace: str, name: str) -> Sequence[str]:
     return get_close_matches(name, likely)
 
 
-def _named(snapshot: Snapshot, workspace: str, name: str) -> tuple[Asked, ...] | None:
+def _named(snapshot: Snapshot, workspace: str, name: str, within: tuple[str, ...]) -> tuple[Asked, ...] | None:
     """Return what a name without variants asks for: the owner's own names first, then slugs and ids, then families and routers."""
     own = snapshot.names.get(name)
     if own is not None and own.try_:
-        return _own(snapshot, workspace, name, own.try_)
+        return _own(snapshot, workspace, name, within)
     if (offers := snapshot.named(workspace, name)) is not None:
         return (Asked(model=name, offers=ModelOffers.of(offers), strategies=snapshot.named_strategies.get(name)),)
     if "/" not in name and (slug := snapshot.slug_of(workspace, name)) is not None:
-        return _asked(snapshot, workspace, slug)
+        return _asked(snapshot, workspace, slug, within)
     if (family := _LATEST.fullmatch(name)) is not None:
-        return _asked(snapshot, workspace, _newest(snapshot, workspace, name, family["author"], family["family"]))
+        newest = _newest(snapshot, workspace, name, family["author"], family["family"])
+        return _asked(snapshot, workspace, newest, within)
     if name == FREE:
         return _free(snapshot, workspace)
     if name in AUTO:
         for other in AUTO:
             if other in snapshot.names and snapshot.names[other].try_:
-                return _own(snapshot, workspace, other, snapshot.names[other].try_)
+                return _own(snapshot, workspace, other, within)
         raise UnknownModel(
             name, f'it stands for models of your choice: write [models."{AUTO[0]}"] with try = ["author/name"]'
         )
     return None
 
 
-def _own(snapshot: Snapshot, workspace: str, name: str, models: Sequence[str]) -> tuple[Asked, ...]:
+class _Circle(UnknownModel):
+    """A list that leads to itself."""
+
+
+def _own(snapshot: Snapshot, workspace: str, name: str, within: tuple[str, ...]) -> tuple[Asked, ...]:
     """Return the models of an owner's list that are served; ranked together where the list has strategies of its own."""
+    if name in within:
+        raise _Circle(
+            name, f'[models."{name}"] leads to itself ({" > ".join((*within, name))}): name models in its try'
+        )
     found: list[Asked] = []
     refused: InvalidRequest | None = None
-    for model in models:
+    for model in snapshot.names[name].try_:
         try:
-            found += _asked(snapshot, workspace, model)
+            found += _asked(snapshot, workspace, model, (*within, name))
+        except _Circle:
+            raise
         except InvalidRequest as error:
             refused = error
     if not found:
@@ -286,7 +252,7 @@ def restricted(call: Call, some: Sequence[Asked]) -> Sequence[Asked]:
     if (web := _switched_on(call, "web")) is not None:
         location = web.get("user_location")
         options = {} if location is None else {"user_location": location}
-        some = list(_narrowed(some, evolve(_ONLINE, adds={"web_search_options": options}), call.facts.models[0]))
+        some = list(_narrowed(some, evolve(ONLINE, adds={"web_search_options": options}), call.facts.models[0]))
     if (router := _switched_on(call, "auto-router")) is not None:
         some = [left for one in some if (left := _allowed(one, router) if one.router else one) is not None]
         if not some:

@@ -13,6 +13,7 @@ from taxiway.preferences import SortBy
 from taxiway.provider import Provider, Refreshes
 from taxiway.routing import ModelRouting, OnInterrupted, Routing, Timeouts
 from taxiway.strategy import Observes, Strategy
+from taxiway.variants import base_of
 
 Strategies: TypeAlias = tuple[tuple[str, Strategy], ...]
 """Strategies by name, the first one's score first."""
@@ -189,9 +190,13 @@ class Snapshot:
 
     def _own(self, name: str) -> ModelRouting | None:
         """Return the table of a name, or of what stands before its variants."""
-        return self.names.get(name) or self.names.get(name.partition(":")[0])
+        return self.names.get(name) or self.names.get(base_of(name))
 
-    def timeouts(self, model: str) -> Timeouts:
-        """Return the limits that hold for a model."""
-        own = self._own(model)
-        return self.routing.timeouts if own is None or own.timeouts is None else own.timeouts
+    def timeouts(self, *names: str) -> Timeouts:
+        """Return the limits that hold: the first of a call's names that has some of its own says them."""
+        if self.names:
+            for name in names:
+                own = self._own(name)
+                if own is not None and own.timeouts is not None:
+                    return own.timeouts
+        return self.routing.timeouts

@@ -18,6 +18,7 @@ from taxiway.preferences import Preferences
 from taxiway.provider import Provider
 from taxiway.routing import Routing
 from taxiway.tables import ModelTable, RoutingTable
+from taxiway.variants import base_of
 from taxiway_simulator.carrier import SCHEME
 from taxiway_simulator.options import Fault, Key, Model, Pace, Quota, SimulatorOptions
 from taxiway_simulator.provider import SimulatorProvider
@@ -226,7 +227,7 @@ def _names(generations: Iterable[Generation], observed: Observed) -> dict[str, M
     models = {seen.model for seen in observed.endpoints.values()}
     found: dict[str, dict[str, None]] = {}
     for generation in generations:
-        if generation.requested not in models and generation.requested.partition(":")[0] not in models:
+        if generation.requested not in models and base_of(generation.requested) not in models:
             found.setdefault(generation.requested, {}).update(dict.fromkeys(one.model for one in generation.attempts))
     return {name: ModelTable(try_=tuple(some)) for name, some in sorted(found.items()) if some}
 
