@@ -13,10 +13,11 @@ from taxiway.money import Price
 from taxiway.names import asked, check_plugin, restricted
 from taxiway.outcome import CallError
 from taxiway.planner import plan
-from taxiway.preferences import Preferences, Sort
-from taxiway.routing import ModelRouting, Routing, Timeouts
+from taxiway.preferences import Preferences, Sort, preferences_of
+from taxiway.routing import ModelRouting, Timeouts
 from taxiway.snapshot import Offer, Snapshot
 from taxiway.strategy import Ranked
+from taxiway.tables import RoutingTable
 from taxiway.testing.dialect import make_endpoint
 from taxiway.testing.strategy import FakeView as Figures
 from taxiway.testing.strategy import make_chat
@@ -288,8 +289,43 @@ def test_a_sort_of_the_call_goes_before_the_names_and_that_before_the_defaults()
     assert tried(call(f"{SONNET}:nitro"), made, fast) == [f"{SONNET} b", f"{SONNET} a"]
     asks = call(f"{SONNET}:nitro", preferences=Preferences(sort=Sort("price")))
     assert tried(asks, made, fast) == [f"{SONNET} a", f"{SONNET} b"]
-    defaults = evolve(made, routing=Routing(preferences=asks.preferences))
-    assert tried(asks, defaults, fast) == [f"{SONNET} b", f"{SONNET} a"]
+    defaults = RoutingTable(sort="price").routing()
+    routed = evolve(made, routing=defaults)
+    for raw, route, order in (
+        (None, None, "ba"),
+        (None, "sort", "ba"),
+        ({"sort": {"partition": "none"}}, None, "ba"),
+        ({"ignore": ["z"]}, None, "ba"),
+        ({"sort": "price"}, None, "ab"),
+        ({"sort": "price"}, "sort", "ab"),
+    ):
+        wish = preferences_of(raw, defaults.preferences, route)
+        found = tried(call(f"{SONNET}:nitro", preferences=wish), routed, fast)
+        assert found == [f"{SONNET} {one}" for one in order], (raw, route)
+
+
+@pytest.mark.parametrize("route", [None, "sort"])
+def test_a_partition_alone_is_no_sort_that_could_go_before_a_names(route):
+    made = snapshot(offer(endpoint("a", price=1.0)), offer(endpoint("b", price=2.0)))
+    first, second = (one.endpoint for one in made.offers["default"][SONNET])
+    wish = preferences_of(None if route else {"sort": {"partition": "none"}}, route=route)
+    fast = FakeView(throughputs={first: 10.0, second: 90.0})
+    asks = call(f"{SONNET}:nitro", preferences=wish)
+    assert tried(asks, made, fast) == [f"{SONNET} b", f"{SONNET} a"]
+
+
+def test_models_that_are_mixed_are_ordered_as_the_first_ones_name_and_strategies_say():
+    made = snapshot(offer(endpoint("a", price=1.0)), offer(endpoint("b", HAIKU, price=2.0)))
+    cheap, fast = made.offers["default"][SONNET][0].endpoint, made.offers["default"][HAIKU][0].endpoint
+    view = FakeView(throughputs={cheap: 10.0, fast: 90.0})
+    wish = Preferences(sort=Sort(None, "none"))
+    dear_first, cheap_first = [f"{HAIKU} b", f"{SONNET} a"], [f"{SONNET} a", f"{HAIKU} b"]
+    assert tried(call(f"{SONNET}:nitro", f"{HAIKU}:floor", preferences=wish), made, view) == dear_first
+    assert tried(call(f"{SONNET}:nitro", HAIKU, preferences=wish), made, view) == dear_first
+    assert tried(call(f"{HAIKU}:floor", f"{SONNET}:nitro", preferences=wish), made, view) == cheap_first
+    own = evolve(made, named_strategies={HAIKU: (("own", ByName()),)})
+    assert tried(call(HAIKU, SONNET, preferences=wish), own) == dear_first
+    assert tried(call(SONNET, HAIKU, preferences=wish), own) == cheap_first
 
 
 CIRCLES = [

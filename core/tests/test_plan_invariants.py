@@ -204,7 +204,7 @@ def test_a_sort_is_strict_and_slow_endpoints_are_behind_the_others_of_their_sect
             throughput is not None and throughput < least for least in wishes.preferred_min_throughput.values()
         )
 
-    for _, group in groupby(found, lambda pair: (pair[0], pair[1].section, slow(pair[1]))):
+    for _, group in groupby(found, lambda pair: (pair[0], pair[1].section, pair[1].endpoint.tier, slow(pair[1]))):
         some = [offer for _, offer in group]
         if wishes.sort is not None and wishes.sort.by == "price":
             assert rises([call.expected_price(one.endpoint) or 1.0 for one in some if one.endpoint.price.known])

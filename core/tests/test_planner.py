@@ -220,6 +220,14 @@ def test_a_tier_that_is_asked_for_comes_first_by_its_own_figure() -> None:
     assert tried(call(tier="flex"), snapshot(offer(a), offer(b), strategies=LISTED)) == ["b p", "a p"]
 
 
+@pytest.mark.parametrize(("by", "order"), [("price", "bac"), ("throughput", "abc")])
+def test_a_tier_that_is_asked_for_comes_before_the_others_in_a_strict_order_too(by: str, order: str) -> None:
+    a, b, c = endpoint("a", 9.0, tier="priority"), endpoint("b", 8.0, tier="priority"), endpoint("c", 1.0)
+    served = snapshot(offer(c), offer(a), offer(b), strategies=LISTED)
+    view = FakeView(throughputs={a: 20.0, b: 10.0, c: 90.0})
+    assert tried(call(tier="priority", sort=Sort(by)), served, view) == [f"{one} p" for one in order]
+
+
 def test_what_a_strategy_leaves_out_is_told() -> None:
     served = snapshot(offer(endpoint("a")), offer(endpoint("b")), strategies=(("listed", Listed("a")),))
     notes = Notes()

@@ -158,6 +158,8 @@ class _Order:
             names.update((offer.endpoint, asked_as or offer.endpoint.model) for offer in new)
             offers += new
         offers.sort(key=lambda offer: SECTIONS.index(offer.section))
+        # One order has one sort and one list of strategies: the first model's.
+        self._asked = models[0][0]
         ordered = self._model(in_sections(offers))
         return [(name, tuple(run)) for name, run in groupby(ordered, lambda offer: names[offer.endpoint])]
 
@@ -223,14 +225,12 @@ class _Order:
         if len(endpoints) < 2:
             return self._listed(endpoints)
         preferences, tier, sort = self.call.preferences, self.call.facts.service_tier, self._sort()
-        if sort is not None and not preferences.order:
-            ranked: Sequence[Offer] = self._sorted(endpoints, sort)
-        elif tier in _TIERS:
+        if tier in _TIERS:
             first = [endpoint for endpoint in endpoints if endpoint.tier == tier]
             others = [endpoint for endpoint in endpoints if endpoint.tier != tier]
-            ranked = [*self._sorted(first, _TIERS[tier]), *self._by_strategies(others)]
+            ranked: Sequence[Offer] = [*self._sorted(first, sort or _TIERS[tier]), *self._by(others, sort)]
         else:
-            ranked = self._by_strategies(endpoints)
+            ranked = self._by(endpoints, sort)
         if self.stuck is not None:
             ranked = self._cached_first(ranked, self.stuck.endpoint)
         if preferences.preferred_min_throughput or preferences.preferred_max_latency:
@@ -240,11 +240,15 @@ class _Order:
         return ranked
 
     def _sort(self) -> SortBy | None:
-        """The strict order that is asked for: by the call, else by the model's name, else by the defaults."""
-        sort, by_name = self.call.preferences.sort, self._asked.sort
-        if by_name is not None and sort == self.snapshot.routing.preferences.sort:
-            return by_name
-        return None if sort is None else sort.by
+        """The strict order that is asked for: by the call, else by the model's name, else by the defaults. `order` is above all."""
+        preferences, by_name = self.call.preferences, self._asked.sort
+        if preferences.order:
+            return None
+        by = None if preferences.sort is None else preferences.sort.by
+        return by_name or by if preferences.default_sort else by or by_name
+
+    def _by(self, endpoints: Sequence[Endpoint], sort: SortBy | None) -> Sequence[Offer]:
+        return self._by_strategies(endpoints) if sort is None else self._sorted(endpoints, sort)
 
     def _strategies(self) -> Strategies:
         own = self._asked.strategies

@@ -57,7 +57,7 @@ class Preferences:
     `ceiling` is the `only` of the configuration: who serves must be in both. `data_collection` False: only who is known not to keep
     prompts for training; `zdr`: only who is known to keep nothing; `distillable`: only models whose answers are known to be free
     to train others on. `preferred_min_throughput` in tokens per second, `preferred_max_latency` in seconds to the first token: who
-    misses them comes last. `options` by provider's slug: what is sent on to that provider as it is. `filters`: whether any of it
+    misses them comes last. `default_sort`: what is sorted by is the configuration's word. `options` by provider's slug: what is sent on to that provider as it is. `filters`: whether any of it
     can leave an endpoint out.
     """
 
@@ -72,6 +72,7 @@ class Preferences:
     distillable: bool = False
     quantizations: tuple[str, ...] = ()
     sort: Sort | None = None
+    default_sort: bool = field(default=False, eq=False)
     max_price: MaxPrice | None = None
     preferred_min_throughput: Cutoffs = field(default=_NO_CUTOFFS)
     preferred_max_latency: Cutoffs = field(default=_NO_CUTOFFS)
@@ -100,6 +101,8 @@ def preferences_of(raw: object, defaults: Preferences = NO_PREFERENCES, route: o
     if raw is None and route is None:
         return defaults
     given = {} if raw is None else _object("provider", raw, _FIELDS)
+    if given.get("sort") is not None:
+        given["default_sort"] = False
     if route is not None:
         partition = _ROUTES[_one_of(*_ROUTES)("route", route)]
         if partition == "none" or "sort" not in given:

@@ -31,6 +31,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "require_parameters": bool,
     "data_collection": bool,
     "zdr": bool,
+    "default_sort": bool,
 }
 """How a preference is read back from JSON, where it is no list."""
 _PLUGIN_WORDS: Final = ("enabled", "allowed_models", "excluded_models")

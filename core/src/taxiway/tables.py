@@ -185,7 +185,8 @@ class RoutingTable:
             wishes["sort"] = asdict(self.sort)
         ceiling = wishes.pop("only")
         try:
-            preferences = evolve(preferences_of(wishes), ceiling=ceiling)
+            preferences = preferences_of(wishes)
+            preferences = evolve(preferences, ceiling=ceiling, default_sort=preferences.sort is not None)
         except InvalidRequest as error:
             raise ConfigError([Problem(error.message, error.field.removeprefix("provider."))]) from None
         return Routing(
