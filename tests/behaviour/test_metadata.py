@@ -6,6 +6,8 @@ from doors import gateway
 from openrouter import OpenRouter
 from simulated import BODY, EXACT, KEYS, MODEL, over_http
 
+from taxiway import Router
+
 ASKING = {"X-OpenRouter-Metadata": "Enabled"}
 BROKEN = {"kind": "server_error"}
 
@@ -14,6 +16,20 @@ BROKEN = {"kind": "server_error"}
 def _keys(monkeypatch):
     for number, key in enumerate(KEYS, 1):
         monkeypatch.setenv(f"SIMULATED_{number}", key)
+
+
+@pytest.fixture
+def post_to():
+    async def ask(credentials):
+        async with over_http() as usual:
+            settings = {"base_url": usual.router.built.credentials[0].settings["base_url"]}
+            own = [{**one, "settings": settings} for one in credentials]
+            router = Router.from_dict({"credentials": own})
+            async with router, gateway(router) as served, httpx.AsyncClient() as client:
+                fields = {"authorization": f"Bearer {served.key}", **ASKING}
+                return await client.post(f"{served.base_url}/chat/completions", json=BODY, headers=fields)
+
+    return ask
 
 
 @pytest.fixture
@@ -74,6 +90,15 @@ async def test_the_way_from_the_name_to_the_model_is_told(name, strategy):
         fields = {"authorization": f"Bearer {served.key}", **ASKING}
         reply = await client.post(f"{served.base_url}/chat/completions", json={**BODY, "model": name}, headers=fields)
         assert reply.json()["openrouter_metadata"]["strategy"] == strategy
+
+
+async def test_labels_of_the_operator_s_keys_are_told_to_nobody(post_to):
+    mine, theirs = {"label": "my-own"}, {"label": "the-operators", "pool": True}
+    for flags, told in ((mine, "(my-own)"), (theirs, "(pool)")):
+        credentials = [{"provider": "openai", "key": "env:SIMULATED_1", **flags}]
+        summary = (await post_to(credentials)).json()["openrouter_metadata"]["summary"]
+        assert told in summary
+        assert "the-operators" not in summary
 
 
 async def test_an_error_tells_too(post):

@@ -113,8 +113,8 @@ class Endpoint:
     known to refuse, `thinking_refuses` those that it refuses besides where it is told to reason. `elsewhere`: parameters whose calls go
     in its best dialect, even if it speaks the client's own. `tier` is the service tier that it runs at ("": the default one),
     `tiers` others that it may run at, each with its price: each becomes an endpoint of its own.
-    `quantization`, `zdr` (no prompt is kept), `collects` (prompts may be kept for training), `caches` (a prompt's beginning costs less when
-    it comes again), `distillable` (its answers may train other models): None where it is not known.
+    `quantization`, `zdr` (no prompt is kept), `collects` (prompts may be kept for training), `distillable` (its answers may train
+    other models): None where it is not known.
     """
 
     model: str
@@ -144,7 +144,6 @@ class Endpoint:
     quantization: str | None = None
     zdr: bool | None = None
     collects: bool | None = None
-    caches: bool | None = None
     distillable: bool | None = None
     charges: Charge = "admission"
     quota_group: str = field()

@@ -15,6 +15,7 @@ from taxiway.variants import base_of
 if TYPE_CHECKING:
     from taxiway.attempt import Attempt
     from taxiway.call import Call
+    from taxiway.candidate import Candidate
     from taxiway.run import Run
 
 FIELD: Final = "openrouter_metadata"
@@ -92,8 +93,14 @@ def _strategy(requested: str, names: list[str], served: str | None) -> str:
 
 
 def _summary(run: "Run", served: "Attempt | None") -> str:
-    """Say in a sentence who was tried and what came of it; labels of credentials are their owner's own words."""
-    said = [f"{one.endpoint.provider_name} ({one.account.label}): {failure.kind}" for one, failure in run.failures]
+    """Say in a sentence who was tried and what came of it."""
+    said = [f"{_named(candidate)}: {failure.kind}" for candidate, failure in run.failures]
     if served is not None:
-        said.append(f"{served.candidate.endpoint.provider_name} ({served.candidate.account.label}): served")
+        said.append(f"{_named(served.candidate)}: served")
     return "; ".join(said) or "nothing was sent"
+
+
+def _named(candidate: "Candidate") -> str:
+    """Name a candidate to a client: labels of the operator's own keys are not for everybody."""
+    label = "pool" if candidate.section == "pool" else candidate.account.label
+    return f"{candidate.endpoint.provider_name} ({label})"

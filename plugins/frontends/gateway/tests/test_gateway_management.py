@@ -28,7 +28,14 @@ def endpoints():
     return {
         "acme/large": [
             endpoint(
-                "acme/large", "Acme", price=one, context=128_000, max_output=4096, parameters=parameters, name="Large"
+                "acme/large",
+                "Acme",
+                price=one,
+                context=128_000,
+                max_output=4096,
+                parameters=parameters,
+                name="Large",
+                quantization="fp8",
             ),
             endpoint("acme/large", "Other", price=two, inputs=frozenset({"text", "image"})),
         ],
@@ -136,6 +143,7 @@ async def test_a_models_endpoints(gateway) -> None:
     assert [endpoint.tag for endpoint in data.endpoints] == ["acme", "other"]
     assert data.endpoints[0].pricing.input_cache_read == "0.00000125"
     assert data.endpoints[0].supports_tool_choice.auto
+    assert [endpoint.quantization for endpoint in data.endpoints] == ["fp8", None]
     local = await gateway.client.get("/v1/models/local/meta-llama/llama:8b/endpoints")
     assert local.json["data"]["id"] == "local/meta-llama/llama:8b"
     missing = await gateway.client.get("/v1/models/no/such/endpoints")

@@ -286,7 +286,7 @@ def _endpoint(endpoint: Endpoint, figures: Known) -> Json:
         "max_completion_tokens": endpoint.max_output,
         "max_prompt_tokens": None,
         "pricing": pricing(endpoint.price),
-        "quantization": None,
+        "quantization": endpoint.quantization,
         "service_tier": endpoint.tier or None,
         "status": 0,
         "supported_parameters": sorted(parameters),
