@@ -1,5 +1,6 @@
 """What the name of a model asks for: a snapshot and names in, models with their endpoints out."""
 
+import contextlib
 from random import Random
 
 import pytest
@@ -12,7 +13,7 @@ from taxiway.errors import InvalidRequest
 from taxiway.money import Price
 from taxiway.names import asked, check_plugin, restricted
 from taxiway.outcome import CallError
-from taxiway.planner import plan
+from taxiway.planner import Notes, plan
 from taxiway.preferences import Preferences, Sort, preferences_of
 from taxiway.routing import ModelRouting, Timeouts
 from taxiway.snapshot import Offer, Snapshot
@@ -328,6 +329,14 @@ def test_models_that_are_mixed_are_ordered_as_the_first_ones_name_and_strategies
     assert tried(call(SONNET, HAIKU, preferences=wish), own) == cheap_first
 
 
+def test_an_unknown_name_is_compared_with_few_and_the_likeliest_are_among_them(monkeypatch):
+    compared = []
+    monkeypatch.setattr("taxiway.names.get_close_matches", lambda name, some: (compared.append(len(some)), some)[1])
+    made = snapshot(*(offer(endpoint("a", f"acme/{kind}-{n}")) for kind in ("sonnet", "haiku") for n in range(200)))
+    assert " acme/haiku-77 " in refusal(made, "acme/haiku-7x").replace("?", " ")
+    assert compared == [32]
+
+
 CIRCLES = [
     ({"x": ["x:nitro", SONNET]}, "x", "x > x"),
     ({"x": ["y:floor"], "y": [SONNET, "x:nitro"]}, "x", "x > y > x"),
@@ -413,11 +422,49 @@ def test_the_plugin_web_asks_all_models_of_a_call_to_search():
     (one,) = restricted(
         call(SONNET, HAIKU, plugins={"web": {"id": "web", "user_location": place}}),
         asked(made, "default", (SONNET, HAIKU)),
+        [],
     )
     assert one.adds == {"web_search_options": {"user_location": place}}
     assert [offer.endpoint.provider for offer in one.offers.offers] == ["a"]
-    with pytest.raises(InvalidRequest, match="every endpoint of it is not known to search the web"):
-        restricted(call(HAIKU, plugins={"web": {"id": "web"}}), asked(made, "default", (HAIKU,)))
+    nobody = call(HAIKU, plugins={"web": {"id": "web"}})
+    with pytest.raises(CallError, match="not known to search the web") as failed:
+        plan(nobody, made, FakeView(), Draws())
+    availability = failed.value.availability
+    assert (failed.value.failure.status, availability.code) == (404, "no_endpoints")
+    assert availability.constraint[0] == "plugins"
+
+
+def out(notes: Notes) -> dict[str, str]:
+    return {f"{one.offer.endpoint.model} {one.offer.endpoint.provider}": one.reason.text for one in notes.excluded}
+
+
+@pytest.mark.parametrize("plugin", [{"excluded_models": [HAIKU, "other/*"]}, {"allowed_models": ["nobody/*"]}])
+@pytest.mark.parametrize("together", [False, True])
+def test_what_the_auto_router_leaves_out_is_told(plugin, together):
+    strategies = {"taxiway/auto": (("own", ByName()),)} if together else {}
+    made, notes = evolve(ROUTED, named_strategies=strategies), Notes()
+    asks = call("taxiway/auto", plugins={"auto-router": plugin})
+    with contextlib.suppress(CallError):
+        plan(asks, made, FakeView(), Draws(), notes)
+    left = [] if "allowed_models" in plugin else [f"{SONNET} a"]
+    every = {f"{SONNET} a", f"{HAIKU} b", "other/sonnet-4 c"}
+    assert out(notes) == dict.fromkeys(every.difference(left), "the plugin auto-router does not allow its model")
+
+
+def test_models_that_a_variant_or_a_plugin_leaves_nothing_of_are_told():
+    made = snapshot(
+        offer(endpoint("a", parameters=SEARCH)),
+        offer(endpoint("b", HAIKU, price=0.0)),
+        offer(endpoint("c", HAIKU)),
+        names={"mine": [SONNET, HAIKU]},
+    )
+    notes = Notes()
+    assert tried(call("mine:free"), made) == [f"{HAIKU} b"]
+    plan(call("mine:free"), made, FakeView(), Draws(), notes)
+    assert out(notes) == {f"{SONNET} a": "is not free", f"{HAIKU} c": "is not free"}
+    notes, web = Notes(), {"web": {"id": "web"}}
+    plan(call(f"{HAIKU}:free", SONNET, plugins=web), made, FakeView(), Draws(), notes)
+    assert out(notes) == {f"{HAIKU} b": VARIANTS["online"].lacks, f"{HAIKU} c": "is not free"}
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ the auto router, the free router).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from heapq import nlargest
 from itertools import chain
+from operator import eq
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
 
 from attrs import evolve
 
@@ -20,8 +22,9 @@ from taxiway.chat_facts import Check, check, integer, of_type
 from taxiway.codec import Json
 from taxiway.converter import nearest
 from taxiway.errors import InvalidRequest, UnknownModel
+from taxiway.filters import Excluded, Reason, nothing_left
 from taxiway.outcome import Availability, CallError, Failure
-from taxiway.snapshot import Asked, ModelOffers, Snapshot, Strategies
+from taxiway.snapshot import Asked, ModelOffers, Offer, Snapshot, Strategies
 from taxiway.strategy import HealthView, Ranked
 from taxiway.variants import ONLINE, VARIANTS, Variant, is_free
 
@@ -30,8 +33,13 @@ AUTO: Final = ("taxiway/auto", "openrouter/auto")
 
 FREE: Final = "openrouter/free"
 
+_Out: TypeAlias = tuple[tuple[Offer, str], ...]
+_NOT_ALLOWED: Final = "the plugin auto-router does not allow its model"
 _MOST_VARIANTS: Final = 2
 _MOST_PATTERNS: Final = 1024
+_MOST_LIKELY: Final = 32
+"""Names that an unknown one is compared with: each takes some thirty microseconds of everybody's time."""
+
 _MOST_NAMES: Final = 10_000
 """Names that are kept: clients make them up."""
 
@@ -82,7 +90,10 @@ def _resolve(snapshot: Snapshot, workspace: str, name: str, within: tuple[str, .
     if len(said) > _MOST_VARIANTS or len(set(said)) < len(said):
         raise UnknownModel(name, f"a name has at most {_MOST_VARIANTS} variants, each once")
     for variant in reversed(said):
-        found = tuple(_narrowed(found, VARIANTS[variant], name))
+        kept, out = _narrowed(found, VARIANTS[variant])
+        if not kept:
+            raise UnknownModel(name, f"every endpoint of it {VARIANTS[variant].lacks}")
+        found = (evolve(kept[0], excluded=kept[0].excluded + out), *kept[1:]) if out else tuple(kept)
     return found
 
 
@@ -91,6 +102,9 @@ def _near(snapshot: Snapshot, workspace: str, name: str) -> Sequence[str]:
     author, _, rest = name.partition("/")
     served = [*snapshot.names, *snapshot.models(workspace)]
     likely = [one for one in served if one.startswith(f"{author}/") or one.partition("/")[2] == (rest or author)]
+    if len(likely) > _MOST_LIKELY:
+        # Those with the most letters in the same place.
+        likely = nlargest(_MOST_LIKELY, likely, lambda one: sum(map(eq, one, name)) - abs(len(one) - len(name)))
     return get_close_matches(name, likely)
 
 
@@ -187,29 +201,24 @@ def _family(name: str) -> str:
     return "-".join(part for part in name.split("-") if not _VERSION.fullmatch(part))
 
 
-def _narrowed(some: Iterable[Asked], variant: Variant, name: str) -> Iterator[Asked]:
-    """Apply a variant to what a name asks for. Raises InvalidRequest where it leaves nothing of it."""
-    left = False
+def _narrowed(some: Iterable[Asked], variant: Variant) -> tuple[list[Asked], _Out]:
+    """Apply a variant to what is asked for: what it leaves, and what is out with the models that it leaves nothing of."""
+    left: list[Asked] = []
+    out: _Out = ()
     for one in some:
         offers, excluded = one.offers, one.excluded
         if (fits := variant.fits) is not None:
             kept = tuple(offer for offer in offers.offers if fits(offer.endpoint))
             if not kept and not variant.preferred:
+                out += one.excluded + tuple((offer, variant.lacks) for offer in offers.offers)
                 continue
             if kept and len(kept) < len(offers.offers):
                 excluded += tuple((offer, variant.lacks) for offer in offers.offers if offer not in kept)
                 offers = ModelOffers.of(kept)
-        left = True
-        yield evolve(
-            one,
-            offers=offers,
-            excluded=excluded,
-            sort=variant.sort or one.sort,
-            tier=variant.tier or one.tier,
-            adds={**one.adds, **(variant.adds or {})},
-        )
-    if not left:
-        raise UnknownModel(name, f"every endpoint of it {variant.lacks}")
+        adds = {**one.adds, **(variant.adds or {})}
+        sort, tier = variant.sort or one.sort, variant.tier or one.tier
+        left.append(evolve(one, offers=offers, excluded=excluded, sort=sort, tier=tier, adds=adds))
+    return left, out
 
 
 def check_plugin(where: str, plugin: Json) -> bool:
@@ -244,17 +253,20 @@ PLUGINS: Final[Mapping[str, Mapping[str, Check]]] = {
 """What a call's plugins may say of its models: their fields."""
 
 
-def restricted(call: Call, some: Sequence[Asked]) -> Sequence[Asked]:
+def restricted(call: Call, some: Sequence[Asked], excluded: list[Excluded]) -> Sequence[Asked]:
     """Apply what a call's plugins say of its models: `web` of all, `auto-router` of those that a router names.
 
-    Raises InvalidRequest and CallError where they leave nothing.
+    `excluded` takes what is out with a whole model. Raises CallError where they leave nothing.
     """
     if (web := _switched_on(call, "web")) is not None:
         location = web.get("user_location")
         options = {} if location is None else {"user_location": location}
-        some = list(_narrowed(some, evolve(ONLINE, adds={"web_search_options": options}), call.facts.models[0]))
+        some, out = _narrowed(some, evolve(ONLINE, adds={"web_search_options": options}))
+        excluded += left_out(out, "plugins")
+        if not some:
+            raise nothing_left(call, excluded)
     if (router := _switched_on(call, "auto-router")) is not None:
-        some = [left for one in some if (left := _allowed(one, router) if one.router else one) is not None]
+        some = [left for one in some if (left := _allowed(one, router, excluded) if one.router else one) is not None]
         if not some:
             message = "No models match your request and model restrictions"
             failure = Failure(kind="not_found", message=message, status=404)
@@ -268,16 +280,26 @@ def _switched_on(call: Call, name: str) -> Json | None:
     return None if plugin is None or plugin.get("enabled") is False else plugin
 
 
-def _allowed(one: Asked, router: Json) -> Asked | None:
+def left_out(out: _Out, said: str = "model") -> list[Excluded]:
+    """Return what names and plugins leave out, as filters say it. `said`: the field of the request that does."""
+    return [Excluded(offer, Reason("variant", said, why)) for offer, why in out]
+
+
+def _allowed(one: Asked, router: Json, excluded: list[Excluded]) -> Asked | None:
     """Leave of a router's models those that the call allows."""
-    allowed, excluded = router.get("allowed_models"), router.get("excluded_models")
+    allowed, barred = router.get("allowed_models"), router.get("excluded_models")
     kept = tuple(
         offer
         for offer in one.offers.offers
-        if (not allowed or _matches(offer.endpoint.model, allowed))
-        and not _matches(offer.endpoint.model, excluded or ())
+        if (not allowed or _matches(offer.endpoint.model, allowed)) and not _matches(offer.endpoint.model, barred or ())
     )
-    return evolve(one, offers=ModelOffers.of(kept)) if kept else None
+    if len(kept) == len(one.offers.offers):
+        return one
+    out = one.excluded + tuple((offer, _NOT_ALLOWED) for offer in one.offers.offers if offer not in kept)
+    if kept:
+        return evolve(one, offers=ModelOffers.of(kept), excluded=out)
+    excluded += left_out(out, "plugins")
+    return None
 
 
 def _matches(model: str, patterns: Iterable[str]) -> bool:

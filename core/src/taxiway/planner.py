@@ -19,7 +19,7 @@ from taxiway.call import Call
 from taxiway.candidate import SECTIONS, Endpoint
 from taxiway.codec import Json
 from taxiway.filters import Excluded, Reason, asks_for_tiers, kept_of, matches, nothing_left, passes
-from taxiway.names import asked, restricted
+from taxiway.names import asked, left_out, restricted
 from taxiway.picks import Plan, PlanView
 from taxiway.preferences import SortBy
 from taxiway.secret import scrub
@@ -66,14 +66,14 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
     random.seed(call.seed)
     every = asked(snapshot, call.caller.workspace, call.facts.models)
     if call.plugins:
-        every = restricted(call, every)
+        every = restricted(call, every, excluded)
     for one in every:
         model: ModelOffers | None = one.offers
         assert model is not None
         if notes is None and model.standard is not None and not asks_for_tiers(call, one.tier):
             model = model.standard
         if one.excluded:
-            excluded += [Excluded(offer, Reason("variant", "model", why)) for offer, why in one.excluded]
+            excluded += left_out(one.excluded)
         if model.guarded and (model := _admitted(call, every.index(one), model, view, excluded)) is None:
             continue
         sections = model.sections if passes(call, model) else in_sections(kept_of(call, model, excluded, one.tier))
