@@ -498,6 +498,22 @@ def test_what_a_name_adds_belongs_to_the_first_that_stands_in_the_list_with_an_e
     assert not plan(call(SONNET), made, FakeView(), Draws()).adds
 
 
+def test_an_endpoint_is_planned_once_where_two_names_ask_it_for_different_things_and_that_is_told():
+    made, notes = snapshot(offer(endpoint("a", parameters=SEARCH)), offer(endpoint("b"), "fallback")), Notes()
+    twice = plan(call(SONNET, f"{SONNET}:online"), made, FakeView(), Draws(), notes)
+    assert [(name, [one.endpoint.provider for one in offers]) for name, offers in twice.models] == [
+        (SONNET, ["a", "b"])
+    ]
+    said = [
+        (one.offer.endpoint.provider, one.reason.field, one.reason.text.partition(",")[0]) for one in notes.excluded
+    ]
+    assert said == [
+        ("b", "model", VARIANTS["online"].lacks),
+        ("a", "models", "an earlier name of the call asks it for something else"),
+    ]
+    assert tried(call(f"{SONNET}:online", SONNET), made) == [f"{SONNET} a", f"{SONNET} b"]
+
+
 def test_the_base_of_a_name_is_what_stands_before_its_variants():
     assert [base_of(name) for name in ("a/b:free:nitro", "a/b:8b", "a/b", ":free")] == ["a/b", "a/b:8b", "a/b", ":free"]
 

@@ -39,6 +39,9 @@ _NOT_FIRST: Final = Reason(
     "provider.allow_fallbacks",
     "provider.allow_fallbacks is false, and another endpoint comes first",
 )
+_ASKED_BEFORE: Final = Reason(
+    "variant", "models", "an earlier name of the call asks it for something else, and each is asked for one thing only"
+)
 _NOT_RANKED: Final = Reason("strategy", "", "a strategy leaves it out")
 
 _score: Final = attrgetter("score")
@@ -80,23 +83,34 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
         if sections:
             models.append((one, sections))
             adding = adding or bool(one.adds)
+    adds: Mapping[Endpoint, Mapping[str, Json]] = {}
+    if adding:
+        models, adds = _added(models, excluded)
     stuck = None if call.facts.conversation is None or call.preferences.order else view.sticky(call)
     ordered = _Order(call, snapshot, view, random, excluded, notes, stuck).of(models)
     if not ordered:
         raise nothing_left(call, excluded)
     mixed = len(ordered) > 1 and len(dict(ordered)) < len(ordered)
-    adds: Mapping[Endpoint, Mapping[str, Json]] = _added(models) if adding else {}
     return Plan(call, ordered, snapshot.routing, view, mixed, stuck and stuck.candidate, adds)
 
 
-def _added(models: Sequence[tuple[Asked, Sequence[SectionOffers]]]) -> Mapping[Endpoint, Mapping[str, Json]]:
-    """Say what names add to the body, by endpoint. One may stand in a list twice, as what searches the web and as what does not."""
+def _added(
+    models: Sequence[tuple[Asked, Sequence[SectionOffers]]], excluded: list[Excluded]
+) -> tuple[list[tuple[Asked, Sequence[SectionOffers]]], Mapping[Endpoint, Mapping[str, Json]]]:
+    """Say what names add to the body, by endpoint, and return the models so that each endpoint is asked for one thing only.
+
+    One may stand in a list twice, as what searches the web and as what does not: the first name holds, since what failed is not tried again.
+    """
+    kept: list[tuple[Asked, Sequence[SectionOffers]]] = []
     added: dict[Endpoint, Mapping[str, Json]] = {}
     for one, sections in models:
-        for section in sections:
-            for endpoint in section.endpoints:
-                added.setdefault(endpoint, one.adds)
-    return added
+        offers = [offer for section in sections for offer in section.offers]
+        left = [offer for offer in offers if added.get(offer.endpoint, one.adds) == one.adds]
+        excluded += [Excluded(offer, _ASKED_BEFORE) for offer in offers if offer not in left]
+        if left:
+            kept.append((one, sections if len(left) == len(offers) else in_sections(left)))
+            added.update((offer.endpoint, one.adds) for offer in left)
+    return kept, added
 
 
 def _admitted(
