@@ -116,3 +116,44 @@ async def test_a_word_of_a_providers_table_that_is_wrong_has_its_place():
         async with Router.from_dict({"providers": [table]}):
             raise AssertionError
     assert {problem.path for problem in raised.value.problems} == {"providers[0].zdr", "providers[0].quantization"}
+
+
+TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+
+
+@virtual_time
+async def test_a_call_with_tools_goes_where_the_owner_says_that_they_work():
+    own = {"openai/gpt-4o-mini": {"parameters": ["temperature"]}, "second/gpt-4o-mini": {"parameters": ["tools"]}}
+    async with over_sim(models=own) as bench:
+        await bench.router.chat(**BODY, tools=[TOOL])
+        await bench.router.chat(**BODY)
+        assert serving(bench) == [1, 1]
+        rows = (await bench.router.explain(**BODY, tools=[TOOL])).rows
+        assert {row.reason for row in rows if row.place is None} == {"does not take tools, others do"}
+
+
+@virtual_time
+async def test_tiers_that_nobody_asked_for_are_no_reason_why_nothing_is_left():
+    async with over_sim(models={MODEL: {"tiers": {"priority": {}}}}) as bench:
+        for provider, code in (({"only": ["nobody"]}, "no_endpoints"), ({"zdr": True}, "privacy_restricted")):
+            with pytest.raises(CallError) as raised:
+                await bench.router.chat(**{**BODY, "provider": provider})
+            told = CHAT.client.error(raised.value)[1]["error"]
+            assert told["availability"]["code"] == code
+            assert len(told["availability"]["excluded_by"]) == 1
+            assert "tier" not in told["message"]
+
+
+@virtual_time
+async def test_models_that_nobody_serves_are_warned_of_wherever_they_are_named():
+    presets = {"quick": {"model": "openai/gpt-4o-mimi", "models": [MODEL]}}
+    async with over_sim(presets=presets) as bench:
+        config = {
+            "providers": [{"use": "simulator", "slug": "b", "models": [{"id": "m", "slug": MODEL}]}],
+            "credentials": [{"provider": "b", "allowed_models": ["openai/gpt-4o-mimi"]}],
+        }
+        async with Router.from_dict(config) as other:
+            for warnings, place in ((bench.router.warnings, "presets.quick.model"), (other.warnings, "allowed_models")):
+                said = [one for one in warnings if place in one]
+                assert len(said) == 1
+                assert "openai/gpt-4o-mini" in said[0]

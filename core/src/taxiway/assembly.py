@@ -18,7 +18,7 @@ from taxiway.money import Price
 from taxiway.provider import Discovers
 from taxiway.registration import Closes, Starts
 from taxiway.secret import Secret, scrub
-from taxiway.snapshot import Offer, Snapshot
+from taxiway.snapshot import SOFT, Offer, Snapshot
 from taxiway.tables import ModelTable
 from taxiway.variants import base_of
 
@@ -29,6 +29,9 @@ _filtered: Final = attrgetter(
     *"context max_output tier quantization zdr collects distillable parameters unsupported inputs".split()
 )
 """What else filters read of an endpoint."""
+
+_IMPLIED: Final = {"tool_choice": "tools", "response_format": "structured_outputs"}
+"""Parameters that work where another one does."""
 
 _Accounts: TypeAlias = Mapping[str, Sequence[Account]]
 _Endpoints: TypeAlias = Mapping[str, Sequence[tuple[Endpoint, Endpoint]]]
@@ -223,7 +226,9 @@ def _known(table: ModelTable, endpoint: Endpoint) -> Endpoint:
         own = {tier: one.price.price() if one.price else Price() for tier, one in table.tiers.items()}
         given["tiers"] = {**endpoint.tiers, **own}
     if table.parameters is not None:
-        given["unsupported"] = endpoint.unsupported - table.parameters
+        # Of what calls are kept to where anybody has it, the owner's list is the whole one.
+        lacks = {name for name in SOFT if table.parameters.isdisjoint({name, _IMPLIED.get(name, name)})}
+        given["unsupported"] = endpoint.unsupported.union(lacks) - table.parameters
     changes = {name: value for name, value in given.items() if value is not None} | table.changes()
     return evolve(endpoint, **changes) if changes else endpoint
 
@@ -327,8 +332,23 @@ def _doubts(config: Config, snapshot: Snapshot, endpoints: _Endpoints) -> Iterat
         for where, model in named.items():
             if model not in known and base_of(model) not in known and not unasked:
                 yield f'{where}: no provider of this configuration serves "{model}"{nearest(model, known)}'
+    for where, model in _wanted(config):
+        if model not in known and base_of(model) not in known and model not in config.models and not unasked:
+            yield f'{where}: no provider of this configuration serves "{model}"{nearest(model, known)}'
     for slug in silent:
         if slug not in unasked:
             yield f"{slug}: serves no model: the catalog knows none of it, and none is listed in its table"
     if not snapshot.offers and not unasked:
         yield "no provider can be used: set a provider's key in the environment, or write [[credentials]]"
+
+
+def _wanted(config: Config) -> Iterator[tuple[str, str]]:
+    """Give the models that credentials and presets name, each with its place."""
+    for credential in config.credentials:
+        path = join(config.paths[credential.id], "allowed_models")
+        yield from ((path, model) for model in sorted(credential.allowed_models or ()))
+    for slug, table in config.presets.items():
+        path = join("presets", slug)
+        models = [model] if type(model := table.get("model")) is str else []
+        yield from ((join(path, "model"), model) for model in models)
+        yield from ((join(path, "models"), model) for model in table.get("models") or ())

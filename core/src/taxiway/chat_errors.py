@@ -1,5 +1,6 @@
 """Errors in OpenRouter's form: the body of a failed call, and the same inside a stream."""
 
+from math import ceil
 from typing import Final
 
 from taxiway.codec import Json
@@ -56,7 +57,7 @@ def _availability(told: Availability, retry_after: float | None) -> Json:
         **{name: list(texts) for name, texts in lists.items() if texts},
     }
     if retry_after is not None:
-        value["retry_after"] = retry_after
+        value["retry_after"] = ceil(retry_after)
     if told.constraint is not None:
         value["constraint"] = dict(zip(("field", "detail"), told.constraint, strict=True))
     return value

@@ -105,11 +105,13 @@ def _fits(call: Call, model: ModelOffers) -> bool:
 def kept_of(call: Call, model: ModelOffers, excluded: list[Excluded], tier: str = "") -> Sequence[Offer]:
     """Return the offers that pass; `excluded` takes the others. `tier`: the one that the model's name asks for."""
     wants = call.preferences
-    offers = _of_tiers(call, model.offers, excluded, tier_of(call, tier)) if model.tiers else model.offers
+    offers: Sequence[Offer] = model.offers
     if wants.filters:
         offers = _without(offers, partial(_unwanted, call), excluded)
         if wants.zdr or not wants.data_collection:
             offers = [one for offer in offers for one in _of_accounts(call, offer, excluded)]
+    if model.tiers:
+        offers = _of_tiers(call, offers, excluded, tier_of(call, tier))
     if _fits(call, model):
         return offers
     offers = _without(offers, partial(_unfit, call), excluded)
@@ -284,6 +286,8 @@ def options_of(call: Call, endpoint: Endpoint) -> Json:
 
 def nothing_left(call: Call, excluded: Sequence[Excluded]) -> CallError:
     """Say that the filters left nothing, and which ones."""
+    # A tier that nobody asked for is why it is out, and not why nothing is left.
+    excluded = [one for one in excluded if one.reason.code != "service_tier"] or excluded
     codes = {one.reason.code for one in excluded}
     fields = {one.reason.field for one in excluded}
     by_reason: dict[str, dict[str, None]] = {}
