@@ -1,9 +1,11 @@
 """Quotas: reservations, what providers state, and refusals. Times are plain numbers: nothing here waits."""
 
 import copy
+from collections import Counter
 from random import Random
 
 import pytest
+from attrs import Factory, define
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -605,6 +607,134 @@ def test_what_is_blocked_is_blocked_until_later(limits, steps):
             reservation.release(now)
         elif happens != "nothing":
             reservation.settle(Usage(input=tokens // 2, output=tokens), now)
+
+
+# --- keys that share a quota
+
+
+@define
+class Provider:
+    """Accounts with a limit of requests in a fixed minute, and processes that spread calls over their keys.
+
+    `by_day`: there is a limit of a day too. `refused` counts what was sent beyond a limit, `turned_away` what nobody sent, `told`
+    calls after which some key seemed to share its quota.
+    """
+
+    accounts: dict[str, str]
+    processes: int = 1
+    by_day: bool = False
+    limit: int = 500
+    limits: dict[str, int] = Factory(dict)
+    used: Counter[tuple[str, int]] = Factory(Counter)
+    now: float = 0.0
+    calls: int = 0
+    refused: int = 0
+    turned_away: int = 0
+    told: int = 0
+    quotas: list[Quotas] = Factory(lambda self: [Quotas(Random(n)) for n in range(self.processes)], takes_self=True)
+    keys: list[Candidate] = Factory(
+        lambda self: [candidate(key, **self.limits) for key in self.accounts], takes_self=True
+    )
+
+    def serve(self, a_minute, minutes, random=None):
+        """At random moments and by a process at random, or evenly and by one after the other."""
+        until = self.now + 60.0 * minutes
+        while self.now < until:
+            self.now += random.expovariate(a_minute / 60) if random else 60 / a_minute
+            self.calls += 1
+            self.call(random.choice(self.quotas) if random else self.quotas[self.calls % self.processes])
+            self.told += any(any(self.shared(number)) for number in range(self.processes))
+
+    def call(self, quotas):
+        now, rooms = self.now, [(key, quotas.room(key, 1, 1, self.now)) for key in self.keys]
+        rooms = [(key, room) for key, room in rooms if not isinstance(room, Block)]
+        if not rooms:
+            self.turned_away += 1
+            return
+        key, _ = quotas.roomiest(rooms)
+        reservation, minute = quotas.reserve(key, 1, 1, now), now // 60
+        counter = self.accounts[key.account.label], minute
+        if self.used[counter] >= self.limit:
+            self.refused += 1
+            reservation.release(now)
+            quotas.shut(reservation, 60 * (minute + 1) - now, now)
+            return
+        self.used[counter] += 1
+        hint = requests(self.limit - self.used[counter], limit=self.limit, reset=60 * (minute + 1), window=60.0)
+        hints = [hint]
+        if self.by_day:
+            left = 9000 - sum(self.used[of] for of in self.used if of[0] == counter[0])
+            hints.append(requests(left, limit=9000, reset=86_400, window=86_400.0))
+        quotas.learn(reservation, hints, now + 0.01, EPOCH + now + 0.01)
+        reservation.settle(Usage(input=1, output=1), now + 0.02)
+
+    def shared(self, process=0):
+        return [self.quotas[process].shared(key) for key in self.keys]
+
+
+@pytest.mark.parametrize("seed", [None, 5], ids=["even", "random"])
+@pytest.mark.parametrize("keys", ["ab", "abc"])
+def test_keys_on_one_counter_are_told(keys, seed):
+    provider = Provider(dict.fromkeys(keys, "one"))
+    provider.serve(120, 4, seed and Random(seed))
+    assert provider.shared() == [tuple(other for other in keys if other != key) for key in keys]
+
+
+def test_keys_whose_provider_counts_by_the_minute_and_by_the_day_are_told_too():
+    provider = Provider({"a": "one", "b": "one"}, by_day=True)
+    provider.serve(120, 4)
+    assert provider.shared() == [("b",), ("a",)]
+
+
+def test_only_the_keys_on_one_counter_are_told():
+    provider = Provider({"a": "one", "b": "one", "c": "two", "d": "three"})
+    provider.serve(240, 4, Random(2))
+    assert provider.shared() == [("b",), ("a",), (), ()]
+
+
+@pytest.mark.parametrize("seed", [None, 5], ids=["even", "random"])
+@pytest.mark.parametrize("number", [2, 3])
+def test_all_quota_of_keys_with_counters_of_their_own_is_used_by_several_processes(number, seed):
+    """Whatever evenly spread load looks like."""
+    provider = Provider({key: key for key in "abc"[:number]}, processes=number, limit=60)
+    provider.serve(number * 50, 6, seed and Random(seed))
+    assert provider.turned_away + provider.refused <= 0.01 * provider.calls
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("number", [2, 3])
+def test_keys_with_counters_of_their_own_are_not_taken_for_one_by_several_processes(number, seed):
+    provider = Provider({key: key for key in "abc"[:number]}, processes=number)
+    provider.serve(300, 8, Random(seed))
+    assert provider.told == 0
+
+
+def test_what_is_told_ends_when_counters_say_otherwise():
+    provider = Provider({"a": "one", "b": "one"})
+    provider.serve(120, 3)
+    assert provider.shared() == [("b",), ("a",)]
+    provider.accounts["b"] = "two"
+    provider.serve(120, 1)
+    assert provider.shared() == [(), ()]
+
+
+def test_what_is_told_is_found_out_again_after_a_reload():
+    provider = Provider({"a": "one", "b": "one"})
+    provider.serve(120, 3)
+    provider.quotas[0].reloaded()
+    assert provider.shared() == [(), ()]
+    provider.serve(120, 3)
+    assert provider.shared() == [("b",), ("a",)]
+
+
+def test_keys_that_seem_to_share_a_quota_keep_the_limits_that_are_configured_for_each():
+    """Also when what nobody uses is forgotten."""
+    provider = Provider({"a": "one", "b": "one"}, limits={"requests_per_day": 1000})
+    provider.serve(120, 3)
+    assert provider.shared() == [("b",), ("a",)]
+    (quotas,) = provider.quotas
+    rooms = [quotas.ledgers(key)[0].room(provider.now) for key in provider.keys]
+    assert rooms == [820, 820]
 
 
 # --- memory

@@ -222,7 +222,7 @@ async def shared(accounts, shape, a_minute, minutes):
 
 @pytest.mark.parametrize("shape", ["fixed", "bucket"])
 @virtual_time
-async def test_two_keys_that_draw_from_one_quota_are_noticed_and_pooled(shape):
+async def test_two_keys_that_draw_from_one_quota_are_noticed_and_told(shape):
     assert await shared(["one", "one", "", "", ""], shape, 180, 5) == {
         "key-0": ("key-1",), "key-1": ("key-0",), "key-2": (), "key-3": (), "key-4": (),
     }  # fmt: skip

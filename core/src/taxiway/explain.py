@@ -29,7 +29,7 @@ class Row:
     """One candidate. `place` counts from 1 in the order of trying, None: it is out. `frees` in seconds from now.
 
     `headroom` is the free share of its tightest limit (1 where none is known, 0 where the call doesn't fit); `price` the
-    expected USD of this very call; `shares` are other accounts that draw from the same quota. `scores`: what ranked its
+    expected USD of this very call; `shares` are other accounts that seem to draw from the same quota. `scores`: what ranked its
     endpoint, one of each strategy in their order, the least first (0 where its place has another reason). `excluded_by`:
     OpenRouter's code for the filter that left it out.
     """
@@ -59,7 +59,7 @@ class Row:
             "unknown" if self.price is None else f"${self.price:.6f}",
             f"{self.headroom:.0%}",
             "" if self.frees is None else f"{self.frees:.1f} s",
-            self.reason + (f"; one quota with {', '.join(self.shares)}" if self.shares else ""),
+            self.reason + (f"; seems to share its quota with {', '.join(self.shares)}" if self.shares else ""),
         )
 
 

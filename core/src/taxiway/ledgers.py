@@ -288,12 +288,14 @@ class Pool:
         own = self.known.get((stated.unit, stated.window))
         return own is not None and own.limit == stated.limit
 
-    def join(self, other: "Pool") -> None:
-        """Take in a pool that turned out to be the same: what is known of it holds for both."""
-        self.labels |= other.labels
-        self.limits = [*self.limits, *(limit for limit in other.limits if limit not in self.limits)]
-        self.shut, self.shut_by = max(self.shut, other.shut), self.count
-        self._arrange()
+    def requests_by(self, at: float) -> int:
+        """Return how many requests had been taken by a moment of the last minute, to the grain of `marks`."""
+        requests = self.taken[0]
+        for since, before in reversed(self.marks):
+            if since <= at:
+                break
+            requests = before[0]
+        return requests
 
     def refused(self, amounts: Amounts, now: float, *, again: bool) -> None:
         """Learn from a refusal that said no reason and no time, or a short one."""

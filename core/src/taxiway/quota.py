@@ -36,25 +36,28 @@ class Quotas:
         self._limits: dict[str, list[Sliding]] = {}
         self._found: dict[Candidate, Pool] = {}
         self._groups: dict[str, Sharing] = {}
-        self._same: dict[str, str] = {}
         self._sweep_at = 0.0
         self._turn = 0
 
     def shared(self, candidate: Candidate) -> tuple[str, ...]:
-        """Return the labels of the other accounts that draw from the candidate's pool: declared, or found to be so."""
+        """Return the labels of the other accounts that draw from the candidate's pool: declared, or by what counters say."""
         pool = self._found.get(candidate) or self._find(candidate)
-        return tuple(sorted(label for key, label in pool.labels.items() if key != candidate.account.key))
+        accounts = dict(pool.labels)
+        for other in self._groups[pool.group].seem(pool.name):
+            accounts |= other.labels
+        return tuple(sorted(label for key, label in accounts.items() if key != candidate.account.key))
 
     def reloaded(self) -> None:
-        """There is a new configuration, with other keys maybe: which pools are one is found out again."""
-        self._same.clear()
+        """There is a new configuration, with other keys maybe: which pools seem to be one is found out again."""
         self._found.clear()
         for pool in self._pools.values():
             pool.labels.clear()
+        for group in self._groups.values():
+            group.reloaded()
 
     def ledgers(self, candidate: Candidate) -> Sequence[Sliding | Stated] | None:
         """Return the limits that are known of a candidate's pool; None where nobody used it yet."""
-        pool = self._pools.get(self._same.get(candidate.pool, candidate.pool))
+        pool = self._pools.get(candidate.pool)
         return None if pool is None else pool.ledgers
 
     def roomiest(self, free: Sequence[tuple[Candidate, float]]) -> tuple[Candidate, float]:
@@ -123,7 +126,8 @@ class Quotas:
             )
             ledger.number = number
             if unit == 0 and ledger.limit < math.inf and len(self._groups[pool.group].pools) > 1:
-                self._compare(pool, ledger, hint.remaining, reservation)
+                own = reservation.before[0] + reservation.amounts[0]
+                self._groups[pool.group].saw(pool, ledger, hint.remaining, own, reservation.at)
             if hint.remaining >= 1 and number > pool.shut_by:
                 pool.shut = -math.inf
 
@@ -145,13 +149,12 @@ class Quotas:
     def closed(self, now: float) -> frozenset[str]:
         """Return the pools that take nothing for a long time: a limit of a day is used up."""
         then = now + _LONG
-        names = {
+        return frozenset(
             name
             for name, pool in self._pools.items()
             if pool.shut > then
             or any(one.firm and one.room(now) < 1 and one.frees(1, now) > then for one in pool.ledgers)
-        }
-        return frozenset(names.union(name for name, to in self._same.items() if to in names))
+        )
 
     def _find(self, candidate: Candidate) -> Pool:
         """Return the pool that a candidate draws from, and remember it. What names limits first sets them for the whole account."""
@@ -166,7 +169,7 @@ class Quotas:
                 (1, stated.tokens_per_day, 86_400.0),
             )
             limits += [Sliding(unit, float(limit), window) for unit, limit, window in rows if limit is not None]
-        name, account = self._same.get(candidate.pool, candidate.pool), candidate.account
+        name, account = candidate.pool, candidate.account
         pool = self._pools.get(name)
         if pool is None:
             group = f"{credential.workspace}/{candidate.endpoint.provider}#{candidate.endpoint.quota_group}"
@@ -175,16 +178,6 @@ class Quotas:
         pool.labels[account.key] = account.label
         self._found[candidate] = pool
         return pool
-
-    def _compare(self, pool: Pool, ledger: Stated, left: float, reservation: Reservation) -> None:
-        """Look whether it is one with another: then they are one pool from now on."""
-        own = reservation.before[0] + reservation.amounts[0]
-        for other in self._groups[pool.group].saw(pool, ledger, left, own, reservation.at):
-            pool.join(other)
-            self._same |= {name: pool.name for name, to in self._same.items() if to == other.name}
-            self._same[other.name] = pool.name
-            self._drop(other.name)
-            self._found.clear()
 
     def _drop(self, name: str) -> None:
         pool = self._pools.pop(name)
@@ -199,7 +192,6 @@ class Quotas:
         self._found.clear()
         for name in [name for name, pool in self._pools.items() if now - pool.seen >= _FORGOTTEN]:
             self._drop(name)
-        self._same = {name: to for name, to in self._same.items() if to in self._pools}
         used = {id(pool.limits) for pool in self._pools.values()}
         self._limits = {name: limits for name, limits in self._limits.items() if id(limits) in used}
 

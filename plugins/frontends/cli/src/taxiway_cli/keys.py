@@ -107,7 +107,10 @@ def _advice(row: dict[str, Any]) -> Iterable[str]:
     if row.get("kind"):
         yield _ADVICE.get(row["kind"], "nothing: it is tried again by itself")
     if row.get("shares"):
-        yield f"it adds no quota to {', '.join(row['shares'])}: only a key of another account would"
+        yield (
+            f"it seems to add no quota to {', '.join(row['shares'])}: only a key of another account would. Where that is so, "
+            "name one quota_pool for all of them"
+        )
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
