@@ -1,6 +1,6 @@
 """What holds of every plan, whatever the catalog, the credentials, the call's wishes and what was learnt."""
 
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from random import Random
 
 from attrs import asdict, evolve
@@ -10,19 +10,23 @@ from hypothesis import strategies as st
 from taxiway.call import Call, Caller, Facts
 from taxiway.candidate import SECTIONS, Account, Candidate, Credential, Endpoint, Section
 from taxiway.draws import Draws
+from taxiway.errors import InvalidRequest
 from taxiway.explain import explain
 from taxiway.filters import matches
 from taxiway.health import Health
 from taxiway.money import Price
+from taxiway.names import asked
 from taxiway.outcome import CallError
 from taxiway.picks import Plan
 from taxiway.planner import Notes, plan
 from taxiway.preferences import Preferences, Sort
 from taxiway.quota import Quotas
+from taxiway.routing import ModelRouting
 from taxiway.snapshot import Offer, Snapshot
 from taxiway.strategy import Ranked
 from taxiway.testing.dialect import make_endpoint
 from taxiway.testing.strategy import FakeView, make_chat
+from taxiway.variants import VARIANTS
 
 MODELS = ("acme/one", "acme/two")
 TAGS = ("a", "a/east", "b", "b/west", "c")
@@ -67,14 +71,26 @@ def catalog(draw: Random) -> Snapshot:
             endpoint = _endpoint(model, tag, draw.randint(0, 3), draw.choice(["", "", "priority"]))
             offers += [_offer(draw, endpoint, section) for section in some_of(draw, SECTIONS, 1)]
         models[model] = tuple(sorted(offers, key=lambda one: SECTIONS.index(one.section)))
+    ids: dict[str, list[Offer]] = {}
+    for one in chain.from_iterable(models.values()):
+        ids.setdefault(f"{one.endpoint.provider}/{one.endpoint.id}", []).append(one)
     strategies = some_of(draw, [("some", Some("a/east")), ("all", Some(""))])
-    return Snapshot(offers={"default": models}, strategies=tuple(strategies))
+    listed = [*MODELS, *ids, *(f"{model}{variant}" for model in MODELS for variant in VARIANTS)]
+    names = {"mine": tuple(some_of(draw, listed, 1)), "taxiway/auto": tuple(draw.sample(listed, 2)), "ranked": MODELS}
+    return Snapshot(
+        offers={"default": models},
+        ids={"default": {name: tuple(some) for name, some in ids.items()}},
+        names={name: ModelRouting(try_=some) for name, some in names.items()},
+        strategies=tuple(strategies),
+        named_strategies={"ranked": (("all", Some("")),), MODELS[0]: (("some", Some("b")),)},
+    )
 
 
 def _endpoint(model: str, tag: str, price: int, tier: str) -> Endpoint:
-    cost = Price(input=price / 1e6, output=price / 1e6) if price else Price()
+    cost = Price(input=(price - 1) / 1e6, output=(price - 1) / 1e6) if price else Price()
     made = make_endpoint("chat", "chat", provider=tag.partition("/")[0], tag=tag, price=cost)
-    return evolve(made, model=model, id=model, tier=tier)
+    searches = ("web_search_options",) if price % 2 else ()
+    return evolve(made, model=model, id=model, tier=tier, parameters=frozenset(searches), reasoning=price > 1)
 
 
 def _offer(draw: Random, endpoint: Endpoint, section: Section) -> Offer:
@@ -109,6 +125,18 @@ def call_of(draw: Random) -> Call:
     return evolve(make_chat(seed=draw.randint(0, 99)), facts=facts, preferences=wishes, caller=caller)
 
 
+def named_call_of(draw: Random, snapshot: Snapshot) -> Call:
+    """A call by names of every kind, some of them twice, with variants, now and then with plugins."""
+    bases = [*MODELS, *MODELS, *snapshot.ids["default"], *snapshot.names, "openrouter/auto", "openrouter/free"]
+    names = [draw.choice(bases) + draw.choice(["", "", *VARIANTS]) for _ in range(draw.randint(1, 3))]
+    if draw.random() < 0.3:
+        names += [draw.choice(names)]
+    router = {"excluded_models": some_of(draw, ["acme/one", "acme/t*"])}
+    plugins = dict(some_of(draw, [("web", {}), ("auto-router", router)])) if draw.random() < 0.3 else {}
+    call = call_of(draw)
+    return evolve(call, facts=evolve(call.facts, models=tuple(names)), plugins=plugins)
+
+
 def view_of(draw: Random, snapshot: Snapshot) -> View:
     """Something is known of some endpoints."""
     endpoints = list(dict.fromkeys(one.endpoint for some in snapshot.offers["default"].values() for one in some))
@@ -125,10 +153,10 @@ DRAWS = Draws()
 
 
 def planned(call: Call, snapshot: Snapshot, view: View, notes: Notes) -> Plan | None:
-    """Plan; None where nothing may serve."""
+    """Plan; None where nothing may serve, or a name asks for what is not there."""
     try:
         return plan(call, snapshot, view, DRAWS, notes)
-    except CallError:
+    except (CallError, InvalidRequest):
         return None
 
 
@@ -207,7 +235,7 @@ def test_a_sort_is_strict_and_slow_endpoints_are_behind_the_others_of_their_sect
     for _, group in groupby(found, lambda pair: (pair[0], pair[1].section, pair[1].endpoint.tier, slow(pair[1]))):
         some = [offer for _, offer in group]
         if wishes.sort is not None and wishes.sort.by == "price":
-            assert rises([call.expected_price(one.endpoint) or 1.0 for one in some if one.endpoint.price.known])
+            assert rises([call.expected_price(one.endpoint) for one in some if one.endpoint.price.known])
     for model in MODELS:
         for section in SECTIONS:
             assert rises([slow(offer) for name, offer in found if (name, offer.section) == (model, section)])
@@ -263,3 +291,55 @@ def test_an_explanation_has_a_row_for_every_candidate_and_a_reason_in_it(draw) -
     assert all(one.account.label in text for one in asked)
     places = [row.place for row in explained.rows if row.place is not None]
     assert places == list(range(1, len(places) + 1))
+
+
+def named(call: Call, snapshot: Snapshot) -> set[str] | None:
+    """The candidates that a call's names stand for, those that a variant leaves out among them; None where one means nothing."""
+    try:
+        every = asked(snapshot, "default", call.facts.models)
+    except InvalidRequest:
+        return None
+    offers = chain.from_iterable((*one.offers.offers, *(offer for offer, _ in one.excluded)) for one in every)
+    return {one.key + one.section for offer in offers for one in offer.candidates}
+
+
+@settings(max_examples=400, deadline=None)
+@EVERY
+def test_whatever_the_names_say_every_candidate_is_in_the_plan_or_out_for_a_reason(draw) -> None:
+    snapshot = catalog(draw)
+    call, notes = named_call_of(draw, snapshot), Notes()
+    every = named(call, snapshot)
+    if every is None:
+        return
+    found = flat(planned(call, snapshot, view_of(draw, snapshot), notes))
+    out = [one for each in notes.excluded for one in each.offer.candidates]
+    kept = [one for _, offer in found for one in offer.candidates]
+    assert {one.key + one.section for one in (*kept, *out)} == every
+    assert all(each.reason.text for each in notes.excluded)
+    explained = explain(call, snapshot, Health(Random(1)), Quotas(Random(1)), 0.0)
+    assert {row.account for row in explained.rows} >= {one.account.label for one in (*kept, *out)}
+    assert all(row.reason for row in explained.rows)
+
+
+@settings(max_examples=400, deadline=None)
+@EVERY
+def test_whatever_the_names_say_a_plan_is_a_function_of_its_inputs_with_one_wish_for_each_endpoint(draw) -> None:
+    snapshot = catalog(draw)
+    call, view = named_call_of(draw, snapshot), view_of(draw, snapshot)
+    first, again = (planned(call, one, view, Notes()) for one in (snapshot, evolve(snapshot)))
+    assert [(name, one.endpoint, one.section) for name, one in flat(first)] == [
+        (name, one.endpoint, one.section) for name, one in flat(again)
+    ]
+    if first is None:
+        assert again is None
+        return
+    wishes = call.preferences
+    for name, offer in flat(first):
+        endpoint = offer.endpoint
+        assert name in {endpoint.model, f"{endpoint.provider}/{endpoint.id}"}
+        assert not wishes.only or any(matches(slug, endpoint) for slug in wishes.only)
+        assert not any(matches(slug, endpoint) for slug in wishes.ignore)
+        assert not first.adds or endpoint in first.adds
+        assert "web" not in call.plugins or "web_search_options" in first.adds[endpoint]
+    if all(name.endswith(":free") for name in call.facts.models):
+        assert all(offer.endpoint.price.input == 0 for _, offer in flat(first))
