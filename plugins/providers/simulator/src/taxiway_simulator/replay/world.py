@@ -236,6 +236,7 @@ _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "strategy": ("strategies",),
     "cycle": ("cycle", "cycles"),
     "only": ("ceiling",),
+    "sort": ("sort", "default_sort"),
     "enforce_distillable_text": ("distillable",),
 }
 """What keys of `[routing]` become, where that has another name."""
