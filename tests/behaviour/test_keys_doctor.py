@@ -72,7 +72,7 @@ async def test_the_running_gateway_tells_what_it_has_learnt_of_its_keys():
         assert result.exit_code == 1
         table = (await asyncio.to_thread(doctor, "--no-probe", "--url", running.base_url, key=KEY)).stdout
         assert "of 60 requests a minute (stated)" in table
-        assert "shut, for 60 min: its learnt limit has 0 of 1 requests left" in table
+        assert "shut, for 60 min: its limit has 0 of 1 requests left" in table
         other = await asyncio.to_thread(doctor, "openai", "--no-probe", "--url", running.base_url, "--json", key=KEY)
         assert json.loads(other.stdout)["credentials"] == []
 

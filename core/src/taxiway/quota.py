@@ -207,6 +207,6 @@ def _amounts(candidate: Candidate, tokens: int, max_output: int | None) -> Amoun
 
 
 def _said(ledger: Sliding | Stated, left: float) -> str:
-    kind = "limit" if ledger.source == "configured" else "learnt limit"
+    kind = "learnt limit" if ledger.source == "learnt" else "limit"
     of = "" if ledger.limit == math.inf else f" of {ledger.limit:,.0f}"
     return f"{kind} has {max(0.0, left):,.0f}{of} {UNITS[ledger.unit]}"
