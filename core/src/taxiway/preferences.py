@@ -54,11 +54,11 @@ class MaxPrice:
 class Preferences:
     """What a request says of its providers. `order`, `only`, `ignore` and `ceiling` name slugs or tags.
 
-    `ceiling` is the `only` of the configuration: who serves must be in both. `data_collection` False: only who is known not to keep
-    prompts for training; `zdr`: only who is known to keep nothing; `distillable`: only models whose answers are known to be free
-    to train others on. `preferred_min_throughput` in tokens per second, `preferred_max_latency` in seconds to the first token: who
-    misses them comes last. `default_sort`: what is sorted by is the configuration's word. `options` by provider's slug: what is sent on to that provider as it is. `filters`: whether any of it
-    can leave an endpoint out.
+    `ceiling` is the `only` of the configuration: who serves must be in both. `data_collection` False: only who is known not to
+    keep prompts for training; `zdr`: only who is known to keep nothing; `distillable`: only models whose answers are known to
+    be free to train others on. `preferred_min_throughput` in tokens per second, `preferred_max_latency` in seconds to the first
+    token: who misses them comes last. `default_sort`: what is sorted by is the configuration's word. `options` by provider's
+    slug: what is sent on to that provider as it is. `filters`: whether any of it can leave an endpoint out.
     """
 
     order: tuple[str, ...] = ()
