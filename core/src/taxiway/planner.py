@@ -99,7 +99,8 @@ def _added(
 ) -> tuple[list[tuple[Asked, Sequence[SectionOffers]]], Mapping[Endpoint, Mapping[str, Json]]]:
     """Say what names add to the body, by endpoint, and return the models so that each endpoint is asked for one thing only.
 
-    One may stand in a list twice, as what searches the web and as what does not: the first name holds, since what failed is not tried again.
+    One may stand in a list twice, as what searches the web and as what does not: the first name holds, since what failed is not
+    tried again.
     """
     kept: list[tuple[Asked, Sequence[SectionOffers]]] = []
     added: dict[Endpoint, Mapping[str, Json]] = {}

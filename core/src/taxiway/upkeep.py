@@ -1,4 +1,7 @@
-"""What goes on while something is shut: it is probed, so that nothing stays shut in silence, and its owner is told where nothing is left."""
+"""What goes on while something is shut.
+
+It is probed, so that nothing stays shut in silence, and its owner is told where nothing is left.
+"""
 
 import asyncio
 from collections.abc import Iterable
