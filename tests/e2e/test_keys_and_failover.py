@@ -54,7 +54,7 @@ def check_the_split(bench: Bench, count: int) -> None:
 async def check_the_explanation(bench: Bench) -> None:
     """With the first provider's keys used up, it says of each that it is rate limited and when it frees."""
     rows = (await bench.router.explain(**BODY)).rows
-    out = {row.account: row for row in rows if row.provider == "openai"}
+    out = {row.account: row for row in rows if row.endpoint == "openai"}
     assert set(out) == {"key-1", "key-2", "key-3"}
     for row in out.values():
         assert row.place is None
@@ -157,7 +157,7 @@ async def check_a_revoked_key(
     assert refusals[-1].at < bench.first.log[-1].at - 1.0
     assert {seen.key for seen in refusals} == {"key-2"}
     rows = (await bench.router.explain(**BODY)).rows
-    (out,) = [row for row in rows if row.account == "key-2"]
+    (out,) = [row for row in rows if (row.endpoint, row.account) == ("openai", "key-2")]
     assert out.place is None
     assert "refuses its key" in out.reason
 

@@ -40,12 +40,16 @@ ASKED = {"model": "acme/nova", "messages": [{"role": "user", "content": "Hi"}]}
 
 @define(eq=False)
 class Bedrock:
-    """Answers Converse; a request whose signature is wrong, or out of time, is refused as AWS refuses it."""
+    """Answers Converse; a request whose signature is wrong, or out of time, is refused as AWS refuses it.
+
+    `goes_on`: its last frame waits for that.
+    """
 
     clock: SystemClock = field(factory=SystemClock)
     frames: list[bytes] = field(factory=lambda: [event(*one) for one in EVENTS])
     seen: list[tuple[str, dict, dict]] = field(factory=list)
     port: int = 0
+    goes_on: asyncio.Event | None = None
 
     async def serve(self, reader, writer):
         try:
@@ -57,7 +61,13 @@ class Bedrock:
                     headers[name.lower()] = value.strip()
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 self.seen.append((target, headers, json.loads(body)))
-                writer.write(self.answer(method, target, headers, body))
+                answer = self.answer(method, target, headers, body)
+                if self.goes_on is not None:
+                    end = len(answer) - len(self.frames[-1])
+                    writer.write(answer[:end])
+                    await self.goes_on.wait()
+                    answer = answer[end:]
+                writer.write(answer)
                 await writer.drain()
         finally:
             writer.close()
@@ -137,8 +147,13 @@ async def test_an_exception_before_the_first_token_is_a_failure_and_after_it_end
         with pytest.raises(CallError) as raised:
             [chunk async for chunk in router.stream(**ASKED)]
     assert raised.value.failure.kind == "rate_limited"
-    async with routed(Bedrock(frames=[*(event(*one) for one in EVENTS[:2]), slow])) as router:
-        chunks = [chunk async for chunk in router.stream(**ASKED)]
+    bedrock = Bedrock(frames=[*(event(*one) for one in EVENTS[:2]), slow], goes_on=asyncio.Event())
+    chunks = []
+    async with routed(bedrock) as router:
+        async for chunk in router.stream(**ASKED):
+            chunks.append(chunk)
+            bedrock.goes_on.set()
+    assert any(chunk["choices"][0]["delta"].get("content") == "Hello" for chunk in chunks)
     assert chunks[-1]["error"]["message"] == "Too many requests"
 
 
