@@ -25,7 +25,8 @@ _NO_MESSAGE: Final[Json] = {}
 _SILENT: Final = ("assistant", "function")
 _TEXT: Final = frozenset({"text"})
 _NONE: Final[frozenset[str]] = frozenset()
-_PRESET: Final = "@preset/"
+PRESET: Final = "@preset/"
+"""What stands before a preset in the name of a model."""
 _WRITTEN: Final = "configured: they are written as [presets.slug]"
 _NAMES: Final = {str: "a text", bool: "true or false", dict: "an object"}
 
@@ -93,7 +94,7 @@ def models_of(body: Json) -> tuple[str, ...]:
     else:
         models = (model,)
     for name in models:
-        if _PRESET in name:
+        if PRESET in name:
             raise InvalidRequest(
                 "model" if name == model else "models", f"{name} names a preset, and none is {_WRITTEN}"
             )

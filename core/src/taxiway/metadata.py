@@ -15,7 +15,7 @@ from taxiway.variants import base_of
 if TYPE_CHECKING:
     from taxiway.attempt import Attempt
     from taxiway.call import Call
-    from taxiway.candidate import Candidate
+    from taxiway.candidate import Candidate, Endpoint
     from taxiway.run import Run
 
 FIELD: Final = "openrouter_metadata"
@@ -37,21 +37,13 @@ def of(run: "Run", served: "Attempt | None") -> Json:
     models = [] if run.plan is None else run.plan.models
     chosen = None if served is None else served.candidate
     attempts = [
-        {
-            "provider": candidate.endpoint.provider_name,
-            "model": candidate.endpoint.model,
-            "status": failure.status or POLICIES[failure.kind].status,
-        }
+        {**_who(candidate.endpoint), "status": failure.status or POLICIES[failure.kind].status}
         for candidate, failure in run.failures
     ]
     if chosen is not None:
-        attempts.append({"provider": chosen.endpoint.provider_name, "model": chosen.endpoint.model, "status": 200})
+        attempts.append({**_who(chosen.endpoint), "status": 200})
     available = [
-        {
-            "provider": offer.endpoint.provider_name,
-            "model": offer.endpoint.model,
-            "selected": chosen is not None and offer.endpoint is chosen.endpoint,
-        }
+        {**_who(offer.endpoint), "selected": chosen is not None and offer.endpoint is chosen.endpoint}
         for _, offers in models
         for offer in offers
     ]
@@ -68,6 +60,10 @@ def of(run: "Run", served: "Attempt | None") -> Json:
         "attempts": attempts,
         "generation_time": round(1000 * (run.engine.clock.monotonic() - call.started)),
     }
+
+
+def _who(endpoint: "Endpoint") -> Json:
+    return {"provider": endpoint.provider_name, "model": endpoint.model}
 
 
 def attach(event: Json, metadata: Json) -> None:

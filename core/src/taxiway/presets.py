@@ -17,7 +17,6 @@ from taxiway.dialect import Dialect
 from taxiway.errors import InvalidRequest
 from taxiway.preferences import preferences_of
 
-MARK: Final = "@preset/"
 _FOR_PEOPLE: Final = ("name", "description")
 _ROUTED: Final = ("model", "models", "provider")
 """What a preset says of any operation; the rest is of chat alone."""
@@ -109,8 +108,12 @@ def applied(presets: Presets, dialect: Dialect, body: Json, path: Mapping[str, s
     For a client of another dialect than canonical chat, `preset` then names what its translation adds. Raises InvalidRequest.
     """
     model, others = path.get("model") or body.get("model"), body.get("models")
-    names = [name for name in (model, *(others if type(others) is list else ())) if type(name) is str and MARK in name]
-    slugs = dict.fromkeys(name.partition(MARK)[2] for name in names)
+    names = [
+        name
+        for name in (model, *(others if type(others) is list else ()))
+        if type(name) is str and chat_facts.PRESET in name
+    ]
+    slugs = dict.fromkeys(name.partition(chat_facts.PRESET)[2] for name in names)
     if body.get("preset"):
         slugs[body["preset"] if type(body["preset"]) is str else ""] = None
     if not slugs:
@@ -144,7 +147,7 @@ def _named(path: Mapping[str, str], model: str) -> Mapping[str, str]:
 
 def _base(name: Any) -> Any:
     """Return a model's name without its preset; None where nothing is left."""
-    return (name.partition(MARK)[0] or None) if type(name) is str else name
+    return (name.partition(chat_facts.PRESET)[0] or None) if type(name) is str else name
 
 
 def _said(body: Json) -> Json:

@@ -18,6 +18,7 @@ from taxiway.planner import plan
 from taxiway.preferences import NO_PREFERENCES, MaxPrice, Preferences, Sort
 from taxiway.snapshot import Offer, Snapshot
 from taxiway.sticky import Stuck
+from taxiway.view import named
 
 T = TypeVar("T")
 
@@ -146,15 +147,15 @@ class Recalled:
 
     def latency(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
         """Return what was read."""
-        return self._of(_quantile("latency", share), endpoint.key, None)
+        return self._of(named("latency", share), endpoint.key, None)
 
     def throughput(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
         """Return what was read."""
-        return self._of(_quantile("throughput", share), endpoint.key, None)
+        return self._of(named("throughput", share), endpoint.key, None)
 
     def duration(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
         """Return what was read."""
-        return self._of(_quantile("duration", share), endpoint.key, None)
+        return self._of(named("duration", share), endpoint.key, None)
 
     def success(self, endpoint: Endpoint) -> float | None:
         """Return what was read."""
@@ -196,7 +197,3 @@ class Recalled:
     def _of(self, name: str, key: str, usual: T) -> T:
         read: Mapping[str, T] = self.figures.get(name, {})
         return read.get(key, usual)
-
-
-def _quantile(name: str, share: float) -> str:
-    return name if share == 0.5 else f"{name} {share}"

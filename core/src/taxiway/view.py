@@ -25,6 +25,11 @@ _UNKNOWN: Final = Vitals()
 """What nothing was ever counted in."""
 
 
+def named(figure: str, share: float) -> str:
+    """Return the name under which a quantile is kept: the median's is the figure's own."""
+    return figure if share == 0.5 else f"{figure} {share}"
+
+
 @define(eq=False)
 class View:
     """What is known of endpoints at `now`. One is made for each plan.
@@ -134,7 +139,7 @@ class View:
     def _quantile(self, name: str, endpoint: Endpoint, measure: int, share: float) -> float | None:
         vitals = self._vitals.get(endpoint.key)
         value = None if vitals is None else vitals.history.figures(self.now).quantile(measure, share, ENOUGH)
-        return None if value is None else self._note(name if share == 0.5 else f"{name} {share}", endpoint.key, value)
+        return None if value is None else self._note(named(name, share), endpoint.key, value)
 
     def _note(self, name: str, key: str, value: T) -> T:
         if self._figures is None:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from attrs import field, frozen, validators
 
 from taxiway.candidate import Operation
+from taxiway.chat_facts import PRESET
 from taxiway.clock import Duration
 from taxiway.codec import Json
 from taxiway.outcome import Generation
@@ -20,7 +21,6 @@ REPLAYED: Final[tuple[Operation, ...]] = ("chat", "embeddings")
 
 _PIECE: Final = " abc"
 """One token by the simulator's count and by the planner's estimate, which takes four characters for one."""
-_PRESET: Final = "@preset/"
 _TYPICAL: Final = 200
 """Tokens of a reply where nothing is known of any."""
 
@@ -122,7 +122,7 @@ def _ask(one: Generation, begin: float, usual: Mapping[str, int], own: set[str])
     served = [attempt.model for attempt in one.attempts]
     fallbacks = () if one.requested in own else served
     # What a preset stood for is known by who was tried.
-    asked = () if served and _PRESET in one.requested else (one.requested,)
+    asked = () if served and PRESET in one.requested else (one.requested,)
     whole = one.usage is not None and one.state == "done"
     estimate = first.tokens if first is not None else _TYPICAL
     return Ask(
