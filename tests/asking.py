@@ -4,11 +4,15 @@ import asyncio
 from functools import cache
 from typing import Any, Final
 
-from simulated import EXACT
+from attrs import Factory, define
+from simulated import EXACT, MODEL
 
 from taxiway.codec import Json
 from taxiway.dialect import Dialect
+from taxiway.ledgers import Reservation
+from taxiway.outcome import Generation
 from taxiway.plugins import Plugins
+from taxiway.router import Router
 
 ASK: Final = f"reply exactly: {EXACT}"
 BREAKS: Final = ("cut", "truncated", "stall", "malformed", "error_in_stream")
@@ -65,3 +69,37 @@ def tasks_of_calls() -> set[Any]:
     """Return the tasks that are not the test's own, nor the upkeep of what is shut."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     return {task for task in others if not getattr(task.get_coro(), "__qualname__", "").startswith("Upkeep.")}
+
+
+@define
+class Watched:
+    """A router of simulated providers, with all that its calls reserved and recorded since it is watched."""
+
+    router: Router
+    reservations: list[Reservation] = Factory(list)
+    generations: list[Generation] = Factory(list)
+
+    def __attrs_post_init__(self) -> None:
+        engine = self.router.engine
+        reserve = engine.quotas.reserve
+
+        def reserving(*given: Any) -> Reservation:
+            self.reservations.append(reservation := reserve(*given))
+            return reservation
+
+        engine.quotas.reserve = reserving  # type: ignore[method-assign]
+        engine.journal.ended = self.generations.append  # type: ignore[method-assign]
+
+    def log(self, slug: str) -> Any:
+        """Return what a provider was asked."""
+        return self.router.snapshot.providers[slug].simulation.log  # type: ignore[attr-defined]
+
+    def assert_healthy(self) -> None:
+        """Nothing is left of any call."""
+        assert not tasks_of_calls()
+        assert not [one for one in self.reservations if one._open]
+        engine = self.router.engine
+        view = engine.health.view(engine.clock.monotonic())
+        endpoints = {offer.endpoint for offer in engine.snapshot.models("default")[MODEL]}
+        assert not any(map(view.in_flight, endpoints))
+        assert all(seen.ending for slug in engine.snapshot.providers for seen in self.log(slug))

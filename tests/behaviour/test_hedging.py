@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from random import Random
 
 import pytest
-from asking import tasks_of_calls
+from asking import Watched
 from attrs import define
 from simulated import EXACT, KEYS, MODEL, over_http
 
@@ -21,14 +21,7 @@ QUICK = {"first_token": "100ms", "tokens_per_second": 100}
 
 
 @define
-class Bench:
-    router: Router
-    reservations: list
-    generations: list
-
-    def log(self, slug):
-        return self.router.snapshot.providers[slug].simulation.log
-
+class Bench(Watched):
     def breaks(self, slug, *faults):
         self.router.snapshot.providers[slug].simulation.faults[:] = [Fault(**fault) for fault in faults]
 
@@ -44,16 +37,6 @@ class Bench:
             text += piece or ""
         return text, first
 
-    def assert_healthy(self):
-        """Nothing is left of any call."""
-        assert not tasks_of_calls()
-        assert not [one for one in self.reservations if one._open]
-        engine = self.router.engine
-        view = engine.health.view(engine.clock.monotonic())
-        endpoints = {offer.endpoint for offer in engine.snapshot.models("default")[MODEL]}
-        assert not any(map(view.in_flight, endpoints))
-        assert all(seen.ending for slug in engine.snapshot.providers for seen in self.log(slug))
-
 
 @asynccontextmanager
 async def bench(after="500ms", first=LATE, second=QUICK, keys=(), **routing):
@@ -67,15 +50,7 @@ async def bench(after="500ms", first=LATE, second=QUICK, keys=(), **routing):
         "routing": {**hedge, **routing},
     }
     async with Router.from_dict(config, clock=VirtualClock(), random=Random(1)) as router:
-        made = Bench(router, [], [])
-        reserve = router.engine.quotas.reserve
-
-        def reserving(*given):
-            made.reservations.append(reservation := reserve(*given))
-            return reservation
-
-        router.engine.quotas.reserve = reserving
-        router.engine.journal.ended = made.generations.append
+        made = Bench(router)
         yield made
         await asyncio.sleep(0)
         made.assert_healthy()

@@ -8,7 +8,7 @@ from random import Random
 
 import httpx
 import pytest
-from asking import ASK, BREAKS, CLIENTS, dialect_of, say, tasks_of_calls
+from asking import ASK, BREAKS, CLIENTS, Watched, dialect_of, say
 from attrs import define, field
 from doors import gateway
 from simulated import EXACT, MODEL
@@ -39,14 +39,8 @@ class Given:
 
 
 @define
-class Bench:
-    router: Router
-    reservations: list
-    generations: list
-    bodies: list
-
-    def log(self, slug):
-        return self.router.snapshot.providers[slug].simulation.log
+class Bench(Watched):
+    bodies: list = field(factory=list)
 
     def breaks(self, slug, kind, after):
         """From now on, a provider fails so. What was learnt of all is forgotten."""
@@ -76,16 +70,6 @@ class Bench:
         (given.generation,) = self.generations[first:]
         return given
 
-    def assert_healthy(self):
-        """Nothing is left of any call."""
-        assert not tasks_of_calls()
-        assert not [one for one in self.reservations if one._open]
-        engine = self.router.engine
-        view = engine.health.view(engine.clock.monotonic())
-        endpoints = {offer.endpoint for offer in engine.snapshot.models("default")[MODEL]}
-        assert not any(map(view.in_flight, endpoints))
-        assert all(seen.ending for slug in engine.snapshot.providers for seen in self.log(slug))
-
 
 def answering(bodies, answer, method, target, headers, body, now):
     bodies.append(body)
@@ -105,18 +89,10 @@ async def bench(policy, *more, prefill=("first", "second", "third"), pace="5ms",
     whole = {"providers": providers, **config, "routing": {**routing, **config.get("routing", {})}}
     async with Router.from_dict(whole, clock=VirtualClock(), random=Random(1)) as router:
         router.engine.dialects = {name: dialect_of(name) for name in CLIENTS}
-        made = Bench(router, [], [], [])
-        reserve = router.engine.quotas.reserve
-
-        def reserving(*given):
-            made.reservations.append(reservation := reserve(*given))
-            return reservation
-
+        made = Bench(router)
         for provider in router.snapshot.providers.values():
             answer = provider.simulation.answer
             provider.simulation.answer = partial(answering, made.bodies, answer)
-        router.engine.quotas.reserve = reserving
-        router.engine.journal.ended = made.generations.append
         yield made
         # The executor's clean-ups may take a turn of the loop.
         await asyncio.sleep(0)
