@@ -170,3 +170,17 @@ def test_parts_and_choices_that_providers_have_of_their_own_pass():
     assert told.inputs == {"text", "file"}
     with pytest.raises(InvalidRequest, match="tool_choice"):
         facts(tool_choice={"name": "f"})
+
+
+@pytest.mark.parametrize(
+    "role", ["user", "assistant", "system", "developer", "tool", "function", "robot", None, ["user"]]
+)
+@pytest.mark.parametrize("content", ["Hello", "", None, 5, [{"type": "text", "text": "Hello"}]])
+def test_a_null_beside_a_messages_content_changes_nothing_of_what_is_read(role, content):
+    def read(**more):
+        try:
+            return facts(messages=[USER, {"role": role, "content": content, **more}]).tokens
+        except InvalidRequest as error:
+            return str(error)
+
+    assert read() == read(tool_calls=None)

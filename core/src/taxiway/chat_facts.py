@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from taxiway.call import NOTHING, Conversation, Facts
 from taxiway.codec import Json, dumps
-from taxiway.conversations import beginning, check_session, conversation_of, tier_of
+from taxiway.conversations import HEADER, beginning, check_session, conversation_of, tier_of
 from taxiway.errors import InvalidRequest
 from taxiway.http import Headers
 
@@ -24,10 +24,12 @@ _SYSTEM: Final = ("system", "developer")
 _NO_MESSAGE: Final[Json] = {}
 _SILENT: Final = ("assistant", "function")
 _TEXT: Final = frozenset({"text"})
-_NONE: Final[frozenset[str]] = frozenset()
+_READ_ON: Final = frozenset("tools response_format reasoning_effort session_id prompt_cache_key service_tier".split())
+"""Fields that say more than that they are in use."""
 PRESET: Final = "@preset/"
 """What stands before a preset in the name of a model."""
-_WRITTEN: Final = "configured: they are written as [presets.slug]"
+_UNKNOWN: Final = "names a preset, and none is configured: they are written as [presets.slug]"
+_NUMBERS: Final = frozenset({int, float})
 _NAMES: Final = {str: "a text", bool: "true or false", dict: "an object"}
 
 _PARTS: Final = {
@@ -48,19 +50,19 @@ _PARTS: Final = {
 def facts(body: Json, headers: Headers = NOTHING) -> Facts:
     """Check a chat body and read what planning may know of it. Raises InvalidRequest, naming the field."""
     messages = body.get("messages")
-    if not messages:
+    if type(messages) is not list or not messages:
         raise InvalidRequest("messages", "must be a list of at least one message")
     given: list[str] = []
     for name, value in body.items():
-        check = FIELDS.get(name)
-        if check is not None and value is not None:
-            check(name, value)
+        if name in FIELDS and value is not None:
+            FIELDS[name](name, value)
             given.append(name)
     inputs: list[str] = []
     characters = _read_messages(messages, inputs)
-    parameters, named = _NONE, None
-    if given or headers:
-        parameters, named = _read_parameters(body, given), conversation_of(body, headers)
+    parameters, named, tier = PARAMETERS.intersection(given), None, None
+    if not _READ_ON.isdisjoint(given) or HEADER in headers:
+        parameters, named = _read_parameters(body, parameters), conversation_of(body, headers)
+        tier = tier_of(body.get("service_tier"))
         if "tools" in parameters:
             characters += len(dumps(body["tools"]))
     return Facts(
@@ -71,7 +73,7 @@ def facts(body: Json, headers: Headers = NOTHING) -> Facts:
         body.get("max_completion_tokens") or body.get("max_tokens"),
         body.get("stream") is True,
         named or Conversation("messages", body, _begins),
-        tier_of(body.get("service_tier")) if given else None,
+        tier,
     )
 
 
@@ -95,9 +97,7 @@ def models_of(body: Json) -> tuple[str, ...]:
         models = (model,)
     for name in models:
         if PRESET in name:
-            raise InvalidRequest(
-                "model" if name == model else "models", f"{name} names a preset, and none is {_WRITTEN}"
-            )
+            raise InvalidRequest("model" if name == model else "models", f"{name} {_UNKNOWN}")
     return models
 
 
@@ -124,23 +124,26 @@ def read_parts(where: str, parts: Any, inputs: list[str]) -> int:
     return characters
 
 
-def _read_messages(messages: Any, inputs: list[str]) -> int:
+def _read_messages(messages: list[Any], inputs: list[str]) -> int:
     """Check messages; return how many characters of text they have, and put other parts' modalities into `inputs`."""
     characters = 0
-    for where, message in objects("messages", messages):
+    for index, message in enumerate(messages):
+        # Places are said where something is wrong, or read on: most messages are a text.
+        if type(message) is not dict:
+            raise InvalidRequest(f"messages[{index}]", "must be an object")
         role, content = message.get("role"), message.get("content")
         if role not in _ROLES:
-            raise InvalidRequest(f"{where}.role", f"must be one of {', '.join(_ROLES)}")
+            raise InvalidRequest(f"messages[{index}].role", f"must be one of {', '.join(_ROLES)}")
         if type(content) is str:
             characters += len(content)
         elif content is not None:
-            characters += read_parts(f"{where}.content", content, inputs)
+            characters += read_parts(f"messages[{index}].content", content, inputs)
         elif role not in _SILENT:
-            raise InvalidRequest(f"{where}.content", "is required")
-        if message.get("tool_calls") is not None:
-            characters += _read_tool_calls(f"{where}.tool_calls", message["tool_calls"])
+            raise InvalidRequest(f"messages[{index}].content", "is required")
+        if "tool_calls" in message and message["tool_calls"] is not None:
+            characters += _read_tool_calls(f"messages[{index}].tool_calls", message["tool_calls"])
         if role == "tool":
-            member(where, message, "tool_call_id")
+            member(f"messages[{index}]", message, "tool_call_id")
     return characters
 
 
@@ -154,14 +157,12 @@ def _read_tool_calls(where: str, calls: Any) -> int:
     return characters
 
 
-def _read_parameters(body: Json, given: list[str]) -> frozenset[str]:
+def _read_parameters(body: Json, used: frozenset[str]) -> frozenset[str]:
     """Check what holds between parameters; return those in use, by OpenRouter's names."""
     form, reasoning, effort = body.get("response_format"), body.get("reasoning"), body.get("reasoning_effort")
-    if form is not None and form["type"] == "json_schema":
-        given.append("structured_outputs")
     if reasoning and effort and reasoning.get("effort") not in {None, effort}:
         raise InvalidRequest("reasoning_effort", "contradicts reasoning.effort")
-    return PARAMETERS.intersection(given)
+    return used | {"structured_outputs"} if form is not None and form["type"] == "json_schema" else used
 
 
 def objects(where: str, items: Any) -> Iterator[tuple[str, Json]]:
@@ -195,7 +196,7 @@ def check(good: Callable[[Any], bool], what: str) -> Check:
 
 def number(low: float, high: float) -> Check:
     """Make the check of a number within bounds, both included."""
-    return check(lambda value: type(value) in {int, float} and low <= value <= high, f"a number from {low} to {high}")
+    return check(lambda value: type(value) in _NUMBERS and low <= value <= high, f"a number from {low} to {high}")
 
 
 def integer(low: int, high: int) -> Check:
