@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from taxiway import chat_facts
 from taxiway.call import Call, Facts, Translated
-from taxiway.candidate import Endpoint
 from taxiway.chat_canonical import from_canonical
 from taxiway.chat_errors import error_reply, refusal
 from taxiway.chat_fold import ChatFold
@@ -18,7 +17,7 @@ from taxiway.codec import Json
 from taxiway.dialect import Dialect, Fold, Progress, Stamp, Translator, Writer, under_bases
 from taxiway.hookspecs import hookimpl
 from taxiway.http import Headers
-from taxiway.outcome import Bill, CallError
+from taxiway.outcome import Bill
 from taxiway.registration import Context, NoOptions, Registration
 
 TAXIWAY_API = (1, 0)
@@ -41,9 +40,7 @@ class Untranslated:
 class ChatUpstream:
     """How a provider that speaks chat is talked to: canonical already, less what an endpoint refuses."""
 
-    def from_canonical(self, body: Json, endpoint: Endpoint) -> Translated:
-        """Map or drop what the endpoint refuses; the same object where nothing applies."""
-        return from_canonical(body, endpoint)
+    from_canonical = staticmethod(from_canonical)
 
     def reply_to_canonical(self, reply: Json, state: Any) -> Translated:
         """Give the reply as it is."""
@@ -93,13 +90,8 @@ class ChatClient:
         """Return the writer; it keeps nothing, so one serves all."""
         return _WRITER
 
-    def error(self, error: CallError) -> tuple[int, Json]:
-        """Return status and body for a call that failed before anything was sent."""
-        return error_reply(error)
-
-    def refused(self, status: int, error_type: str, message: str) -> Json:
-        """Return the body of what a front end refuses."""
-        return refusal(status, error_type, message)
+    error = staticmethod(error_reply)
+    refused = staticmethod(refusal)
 
 
 def offer(dialect: Dialect, summary: str) -> Iterable[Registration[NoOptions, Dialect]]:

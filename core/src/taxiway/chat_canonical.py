@@ -1,5 +1,6 @@
 """From canonical chat to what one endpoint takes: canonical chat is OpenAI's with additions that many servers refuse."""
 
+from functools import lru_cache
 from operator import is_not
 from typing import Any, Final
 
@@ -15,7 +16,6 @@ _USUAL: Final = ("high", "medium", "low", "minimal")
 # What an effort says of `reasoning`; the rest of it is named as dropped.
 _SAID: Final = frozenset({"effort", "enabled", "max_tokens"})
 _TWINS: Final = (("max_tokens", "max_completion_tokens"), ("max_completion_tokens", "max_tokens"))
-_LISTS: Final = ("messages", "tools", "content")
 _THOUGHTS: Final = ("reasoning_content", "reasoning")
 # What of `reasoning_details` is text.
 _SPOKEN: Final = ("text", "summary")
@@ -26,17 +26,28 @@ def from_canonical(body: Json, endpoint: Endpoint) -> Translated:
 
     The same object where nothing applies.
     """
-    refused, echoes = refused_of(body, endpoint), endpoint.echoes
+    refused = refused_of(body, endpoint) if endpoint.thinking_refuses else endpoint.unsupported
+    echoes = endpoint.echoes
     if echoes:
         body = _echoed(body, echoes)
     if not refused:
         return Translated(body)
     dropped: list[str] = []
     if not refused.isdisjoint(body):
-        body = _renamed(body, refused, endpoint.max_output, dropped)
+        body = _left_out(_renamed(body, refused, endpoint.max_output, dropped), refused, dropped)
+    inside = _inside(refused, echoes)
+    body = _cleaned(body, "messages", inside, dropped)
+    if "tools" in body:
+        body = _cleaned(body, "tools", inside, dropped)
+    return Translated(body, tuple(dropped))
+
+
+@lru_cache(maxsize=256)
+def _inside(refused: frozenset[str], echoes: str) -> frozenset[str]:
+    """Return what is refused inside a message, a part or a tool. No member of these has the name of a parameter, but for `reasoning`."""
     # As a parameter it asks for reasoning; in a message it is what was reasoned, whose other form is `reasoning_details`.
-    inside = refused if "reasoning_details" in refused else refused - {"reasoning"}
-    return Translated(_without(body, refused, inside - {echoes}, dropped), tuple(dropped))
+    said = {echoes} if "reasoning_details" in refused else {echoes, "reasoning"}
+    return refused - said
 
 
 def refused_of(body: Json, endpoint: Endpoint) -> frozenset[str]:
@@ -108,21 +119,20 @@ def effort_of(reasoning: Json, most: int | None) -> str | None:
     return min(_USUAL, key=lambda name: abs(SHARES[name] - share))
 
 
-def _without(item: Any, refused: frozenset[str], inside: frozenset[str], dropped: list[str]) -> Any:
-    """Leave out what is refused wherever it stands: in the body, and `inside` a message, a part or a tool. The same object without any.
+def _left_out(item: Json, refused: frozenset[str], dropped: list[str]) -> Json:
+    """Leave out what is refused of an object, and name it."""
+    dropped += [name for name in item if name in refused and item[name] is not None and name not in dropped]
+    return {name: value for name, value in item.items() if name not in refused}
 
-    No member of a message or tool has the name of a parameter, but for `reasoning`.
-    """
-    if type(item) is not dict:
-        return item
-    if not refused.isdisjoint(item):
-        found = [name for name in item if name in refused]
-        dropped += [name for name in found if item[name] is not None and name not in dropped]
-        item = {name: value for name, value in item.items() if name not in refused}
-    for name in _LISTS:
-        inner = item.get(name)
-        if type(inner) is list:
-            kept = [_without(piece, inside, inside, dropped) for piece in inner]
-            if any(map(is_not, kept, inner)):
-                item = {**item, name: kept}
-    return item
+
+def _cleaned(owner: Json, name: str, refused: frozenset[str], dropped: list[str]) -> Json:
+    """Leave out what is refused in the items of an object's list, and in their content. The same object where there is nothing."""
+    items: Any = owner.get(name)
+    changed: dict[int, Json] = {}
+    for index, item in enumerate(items if type(items) is list else ()):
+        if type(item) is dict and (type(item.get("content")) is list or not refused.isdisjoint(item)):
+            made = item if refused.isdisjoint(item) else _left_out(item, refused, dropped)
+            made = _cleaned(made, "content", refused, dropped)
+            if made is not item:
+                changed[index] = made
+    return {**owner, name: [changed.get(index, item) for index, item in enumerate(items)]} if changed else owner
