@@ -37,11 +37,14 @@ from taxiway.stream import Stream
 from taxiway.tokens import Tokens
 from taxiway.transport import Transport
 
-_NO_HEADERS: Final[Headers] = {}
-_KEPT: Final = tuple(
+_KEPT: Final = frozenset(
     "http-referer referer x-title x-openrouter-title x-session-id user-agent x-stainless-retry-count anthropic-beta anthropic-version "
     "x-anthropic-beta x-openrouter-metadata x-openrouter-experimental-metadata".split()
 )
+_TIMEOUTS: Final = ("x-taxiway-timeout", "x-stainless-read-timeout")
+"""Seconds that a client gives its call; the second is how long an SDK waits for a reply that is not streamed."""
+_ROUTED: Final = frozenset({"provider", "route", "plugins", "preset"})
+"""Fields of a body that say how its call is served, beside its models."""
 
 
 @define(eq=False)
@@ -96,34 +99,43 @@ class Engine:
         facts: Facts,
         *,
         caller: Caller = LIBRARY,
-        headers: Headers | None = None,
+        headers: Headers = NOTHING,
         path: Mapping[str, str] = NOTHING,
     ) -> Call:
         """Make a call of a body that its dialect has read. Raises InvalidRequest."""
         client = dialect.client
         assert client is not None
-        routing = self.snapshot.routing
-        preferences = preferences_of(body.get("provider"), routing.preferences, body.get("route"))
-        headers, own = headers or _NO_HEADERS, client.own
+        preferences, plugins, fill = self.snapshot.routing.preferences, NOTHING, None
+        if not _ROUTED.isdisjoint(body):
+            preferences = preferences_of(body.get("provider"), preferences, body.get("route"))
+            if body.get("plugins") and "plugins" in client.own:
+                plugins = self._plugins(body["plugins"])
+            if body.get("preset"):
+                preset = preset_of(self.presets, body["preset"])
+                facts, fill = preset.known(facts), preset.onto
+        sent, own = body.copy(), client.own
+        for name in body:
+            if name in own:
+                del sent[name]
+        total = self.snapshot.timeouts(facts.models[0]).total
+        if headers:
+            if not headers.keys().isdisjoint(_TIMEOUTS):
+                total = _total(facts, headers, total)
+            headers = {name: headers[name] for name in headers if name in _KEPT}
         now, epoch, bits = self.clock.monotonic(), self.clock.now(), self.random.getrandbits
-        plugins = self._plugins(body["plugins"]) if body.get("plugins") and "plugins" in own else NOTHING
-        fill = None
-        if body.get("preset"):
-            preset = preset_of(self.presets, body["preset"])
-            facts, fill = preset.known(facts), preset.onto
         return Call(
-            f"gen-{int(epoch)}-{bits(96):024x}",
+            f"gen-{int(epoch)}-{bits(96).to_bytes(12).hex()}",
             bits(48),
             dialect.operation,
             dialect.name,
-            {name: value for name, value in body.items() if name not in own},
+            sent,
             facts,
             preferences,
             caller,
             epoch,
             now,
-            now + self._total(facts, headers),
-            {name: headers[name] for name in _KEPT if name in headers} if headers else headers,
+            now + total,
+            headers,
             path,
             plugins,
             fill,
@@ -196,18 +208,16 @@ class Engine:
             wanted[name] = one
         return wanted
 
-    def _total(self, facts: Facts, headers: Headers) -> float:
-        given = headers.get("x-taxiway-timeout")
-        name = "x-taxiway-timeout"
-        if given is None and not facts.stream:
-            given, name = headers.get("x-stainless-read-timeout"), "x-stainless-read-timeout"
-        total = self.snapshot.timeouts(facts.models[0]).total
-        if given is None:
-            return total
-        try:
-            seconds = float(given)
-        except ValueError:
-            seconds = math.nan
-        if not 0 < seconds < math.inf:
-            raise InvalidRequest(f"headers.{name}", "must be a positive number of seconds")
-        return min(seconds, total)
+
+def _total(facts: Facts, headers: Headers, most: float) -> float:
+    """Return the seconds that a client gives its call, `most` at the most."""
+    for name in _TIMEOUTS[:1] if facts.stream else _TIMEOUTS:
+        if name in headers:
+            try:
+                seconds = float(headers[name])
+            except ValueError:
+                seconds = math.nan
+            if not 0 < seconds < math.inf:
+                raise InvalidRequest(f"headers.{name}", "must be a positive number of seconds")
+            return min(seconds, most)
+    return most

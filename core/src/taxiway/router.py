@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, TypeVar, Unpack
 
 from taxiway.assembly import Parts, resolve
-from taxiway.call import LIBRARY, Call
+from taxiway.call import NOTHING, Call
 from taxiway.candidate import Endpoint
 from taxiway.clock import Clock
 from taxiway.codec import Json
@@ -248,11 +248,11 @@ class Router:
         return spool
 
     def _call(self, dialect: str, body: Json) -> Call:
-        chosen = self.dialects[dialect]
+        engine = self.engine
+        chosen = engine.dialects[dialect]
         assert chosen.client is not None
-        body, _ = self.engine.filled(chosen, body)
-        facts = chosen.client.facts(body, {}, {})
-        return self.engine.call(chosen, body, facts, caller=LIBRARY)
+        body, path = engine.filled(chosen, body)
+        return engine.call(chosen, body, chosen.client.facts(body, path, NOTHING))
 
 
 class SyncRouter:
