@@ -114,8 +114,8 @@ class Attempt:
             else:
                 self._translation = translation = Translation(engine.dialects, call, candidate.endpoint, self._shaped)
             answer = self.answer
-            self.progress = translation.progress()
-            self.stamp = translation.stamp(self.bill) if answer is None else answer.stamp_of(self)
+            self.progress = translation.theirs.progress(call.facts.stream)
+            self.stamp = translation.ours.stamp(call, self.bill) if answer is None else answer.stamp_of(self)
             self.opened = True
             self.outgoing = Outgoing(
                 call, translation.spoken, translation.body, candidate, self.secret, call.facts.stream

@@ -1,14 +1,13 @@
 """Between a client's dialect and an endpoint's: nothing where they are one, one or two translators where they are not."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from taxiway.call import Call, Translated
 from taxiway.candidate import Endpoint
 from taxiway.codec import Json
-from taxiway.dialect import Dialect, Progress, Stamp, Translator
+from taxiway.dialect import Dialect, Translator
 from taxiway.filters import options_of
-from taxiway.outcome import Bill
 
 if TYPE_CHECKING:
     from taxiway.resumption import Answer
@@ -25,7 +24,8 @@ def canonical(dialects: Mapping[str, Dialect], call: Call) -> Translated:
 
 
 class Translation:
-    """How one call speaks to one endpoint. `spoken` is the endpoint's dialect, `body` the request in it.
+    """How one call speaks to one endpoint. `spoken` is the endpoint's dialect, `body` the request in it; `ours` is the client's half
+    of its dialect, `theirs` the endpoint's of `spoken`.
 
     A canonical body passes through the canonical dialect's own `from_canonical` too: it has additions that not every endpoint
     takes. `shaped`: the canonical body, where something was changed in it for this endpoint; it does not pass untouched then.
@@ -33,7 +33,12 @@ class Translation:
     Raises Unsupported where the endpoint can't express the request.
     """
 
-    __slots__ = ("_call", "_ours", "_state", "_theirs", "_translators", "_two", "applied", "body", "dropped", "spoken")
+    dropped: tuple[str, ...] = ()
+    applied: tuple[str, ...] = ()
+    # Whether its reply has to pass the endpoint's translator, and the client's.
+    _two = (False, False)
+    _state: Any = None
+    _translators: tuple[Translator, ...] = ()
 
     def __init__(
         self,
@@ -43,58 +48,45 @@ class Translation:
         shaped: Translated | None = None,
         answer: "Answer | None" = None,
     ) -> None:
-        choice = endpoint.dialects[call.operation]
-        used: Collection[str] = call.facts.parameters
-        if shaped is not None:
-            # What a model's name adds is in the body alone.
-            used = {*used, *shaped.body}
-        passes = call.dialect in choice and endpoint.elsewhere.isdisjoint(used)
+        dialect, choice = call.dialect, endpoint.dialects[call.operation]
+        # What a model's name adds is in the body alone.
+        used = call.facts.parameters if shaped is None else {*call.facts.parameters, *shaped.body}
+        passes = dialect in choice and endpoint.elsewhere.isdisjoint(used)
         if answer is not None and answer.resumed:
             # It is the endpoint's best dialect that it is known to go on in.
-            passes = call.dialect == choice[0]
-        self.spoken = spoken = call.dialect if passes else choice[0]
-        ours, theirs = dialects[call.dialect].client, dialects[spoken].upstream
+            passes = dialect == choice[0]
+        self.spoken = spoken = dialect if passes else choice[0]
+        ours, theirs = dialects[dialect].client, dialects[spoken].upstream
         assert ours is not None
         assert theirs is not None
-        self._call, self._ours, self._theirs = call, ours, theirs
-        middle = CANONICAL[call.operation]
-        crosses = call.dialect != spoken or shaped is not None or answer is not None
-        self._two = (crosses and spoken != middle, crosses and call.dialect != middle)
-        self.body: Json = call.body
-        self.dropped: tuple[str, ...] = ()
-        self.applied: tuple[str, ...] = ()
-        self._state: Any = None
-        if shaped is not None or self._two[1]:
-            translated = ours.to_canonical(call.body) if shaped is None else shaped
-            self.body, self.dropped, self.applied = translated.body, translated.dropped, translated.applied
-        if answer is not None:
-            self.body = answer.request(self.body)
-        if self._two[0] or spoken == middle:
-            translated = theirs.from_canonical(self.body, endpoint)
-            self.body, self._state = translated.body, translated.state
+        self._call, self.ours, self.theirs = call, ours, theirs
+        body, middle = call.body, CANONICAL[call.operation]
+        crosses = spoken != dialect or shaped is not None or answer is not None
+        if crosses:
+            self._two = spoken != middle, dialect != middle
+            if shaped is not None or dialect != middle:
+                translated = ours.to_canonical(body) if shaped is None else shaped
+                body, self.dropped, self.applied = translated.body, translated.dropped, translated.applied
+            if answer is not None:
+                body = answer.request(body)
+        if crosses or spoken == middle:
+            translated = theirs.from_canonical(body, endpoint)
+            body, self._state = translated.body, translated.state
             self.dropped += translated.dropped
             self.applied += translated.applied
         if call.preferences.options:
-            self.body = {**self.body, **options_of(call, endpoint)}
-        self._translators: tuple[Translator, ...] = ()
-        if call.facts.stream and crosses:
-            first = (theirs.events_to_canonical(self._state),) if self._two[0] else ()
-            second = (ours.events_from_canonical(call),) if self._two[1] and answer is None else ()
+            body = {**body, **options_of(call, endpoint)}
+        self.body: Json = body
+        if crosses and call.facts.stream:
+            first = (theirs.events_to_canonical(self._state),) if spoken != middle else ()
+            second = (ours.events_from_canonical(call),) if dialect != middle and answer is None else ()
             self._translators = first + (second if answer is None else (answer,))
-
-    def progress(self) -> Progress:
-        """Return the reader of the endpoint's replies."""
-        return self._theirs.progress(self._call.facts.stream)
-
-    def stamp(self, bill: Callable[[], Bill]) -> Stamp:
-        """Return the stamp of what the client gets."""
-        return self._ours.stamp(self._call, bill)
 
     def reply(self, reply: Json) -> Json:
         """Translate a complete reply."""
         if self._two[0]:
-            reply = self._theirs.reply_to_canonical(reply, self._state).body
-        return self._ours.reply_from_canonical(reply, self._call).body if self._two[1] else reply
+            reply = self.theirs.reply_to_canonical(reply, self._state).body
+        return self.ours.reply_from_canonical(reply, self._call).body if self._two[1] else reply
 
     def events(self, event: Json) -> Sequence[Json]:
         """Translate an event of a stream."""
