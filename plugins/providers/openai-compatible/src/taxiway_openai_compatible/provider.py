@@ -110,6 +110,7 @@ class CompatibleProvider:
         self.settings: type = settings
         self._shape, self._models = shape, tuple(models)
         self._rows = (*shape.errors, *SHARED)
+        self._renamed = frozenset({*shape.renames, "reasoning", "reasoning_effort"})
         self._readings, self._requests, self._headers, self._known = readings, requests, headers, known
         self._events = {name: _composed(own.get(name), quirks.EVENTS.get(name)) for name in shape.paths}
         self._replies = {name: _composed(own.get(name), quirks.REPLIES.get(name)) for name in shape.paths}
@@ -162,34 +163,22 @@ class CompatibleProvider:
 
     def prepare(self, outgoing: Outgoing, now: float) -> HttpRequest:
         """Make the request: model first, stream fields as the API wants them, and the key in its header."""
-        candidate = outgoing.candidate
-        address: Address = candidate.account.settings
-        model, models = candidate.endpoint.id, candidate.account.models
-        if models is not None:
-            model = models.get(candidate.endpoint.model, model)
+        candidate, dialect = outgoing.candidate, outgoing.dialect
+        account, model = candidate.account, candidate.endpoint.id
+        address: Address = account.settings
+        if account.models is not None:
+            model = account.models.get(candidate.endpoint.model, model)
         body: Json = {"model": model, **outgoing.body}
-        for name, theirs in self._shape.renames.items():
-            if name in body:
-                body.setdefault(theirs, body.pop(name))
-        effort = body.get("reasoning_effort")
-        if type(effort) is str:
-            body["reasoning_effort"] = self._shape.effort(outgoing.candidate.endpoint.id, effort)
-        reasoning = body.get("reasoning")
-        if (
-            type(reasoning) is dict
-            and outgoing.call.dialect != outgoing.dialect
-            and type(reasoning.get("effort")) is str
-        ):
-            effort = self._shape.effort(outgoing.candidate.endpoint.id, reasoning["effort"])
-            body["reasoning"] = {**reasoning, "effort": effort}
-        request = self._requests.get(outgoing.dialect)
+        if not self._renamed.isdisjoint(body):
+            self._rename(body, outgoing)
+        request = self._requests.get(dialect)
         if request is not None:
             body = request(body, outgoing)
         if outgoing.stream:
             body["stream"] = True
-            if address.stream_options and outgoing.dialect in _ASKED:
+            if address.stream_options and dialect in _ASKED:
                 body["stream_options"] = _USAGE
-        headers, secret, target = address.headers, outgoing.secret, address.targets[outgoing.dialect]
+        headers, secret, target = address.headers, outgoing.secret, address.targets[dialect]
         if self._headers is not None:
             headers = (*headers, *self._headers(outgoing))
         if secret is not None:
@@ -197,6 +186,22 @@ class CompatibleProvider:
         if _MODEL in target:
             target = target.replace(_MODEL, quote(model, safe=""))
         return HttpRequest("POST", address.origin, target, headers, dumps(body))
+
+    def _rename(self, body: Json, outgoing: Outgoing) -> None:
+        """Say fields and efforts by the names that the API has for them."""
+        shape, id_ = self._shape, outgoing.candidate.endpoint.id
+        for name, theirs in shape.renames.items():
+            if name in body:
+                body.setdefault(theirs, body.pop(name))
+        effort, reasoning = body.get("reasoning_effort"), body.get("reasoning")
+        if type(effort) is str:
+            body["reasoning_effort"] = shape.effort(id_, effort)
+        if (
+            type(reasoning) is dict
+            and outgoing.call.dialect != outgoing.dialect
+            and type(reasoning.get("effort")) is str
+        ):
+            body["reasoning"] = {**reasoning, "effort": shape.effort(id_, reasoning["effort"])}
 
     def replies(self, outgoing: Outgoing, head: HttpHead) -> Replies:
         """Return the decoder: of a stream, of one JSON body, or of an error in JSON where a stream was asked for."""
