@@ -129,6 +129,15 @@ class TransportContract(ConnectionContract):
             assert KEY not in str(error)
             assert not server.requests
 
+    @pytest.mark.parametrize("target", ["/a b", "/a\r\nx-b:1", "/a\n", "/a\r", "/a\0"])
+    @looped
+    async def test_a_target_stays_in_its_line(self, target: str) -> None:
+        """The same holds for it."""
+        async with serving(answering(HELLO)) as server, self.transport() as transport:
+            _, error = await failure(transport.open(request(server.origin, target=target), 5.0))
+            assert (error.reason, error.sent) == ("local", "none")
+            assert not server.requests
+
     @looped
     async def test_a_redirect_is_not_followed(self) -> None:
         """The key would go with it."""

@@ -23,14 +23,14 @@ class HttptoolsTransport:
         self._ca_file = ca_file
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dialler: Dialler | None = None
-        self._pools: dict[Origin, Pool] = {}
+        # By scheme, host and port: an Origin hashes and compares itself in Python.
+        self._pools: dict[tuple[str, str, int], Pool] = {}
         self._names: set[str] = set()
 
     def open(self, request: HttpRequest, connect: float) -> HttptoolsExchange:
         """Begin an exchange. On a kept connection the request is written before this returns."""
-        pool = self._pools.get(request.origin)
-        if pool is None:
-            pool = self._pool(request.origin)
+        origin = request.origin
+        pool = self._pools.get((origin.scheme, origin.host, origin.port)) or self._pool(origin)
         exchange = HttptoolsExchange(pool, b"", request.body, connect)
         try:
             exchange.start = self._start(request, pool.fields)
@@ -67,24 +67,23 @@ class HttptoolsTransport:
     def _pool(self, origin: Origin) -> Pool:
         dialler = self._prepare()
         assert self._loop is not None
-        pool = self._pools[origin] = Pool(self._loop, origin, dialler)
+        pool = self._pools[origin.scheme, origin.host, origin.port] = Pool(self._loop, origin, dialler)
         return pool
 
     def _start(self, request: HttpRequest, fields: str) -> bytes:
         """Write the request's head. Raises ValueError, without quoting what may be a key."""
-        headers, names = request.headers, self._names
-        text = request.method + " " + (request.target or "/") + fields
-        lines = len(headers) + 5
+        target, headers, body, names = request.target, request.headers, request.body, self._names
+        text = f"{request.method} {target or '/'}{fields}"
+        lines = len(headers) + 4
+        if body or request.method not in {"GET", "DELETE"}:
+            text = f"{text}content-length: {len(body)}\r\n"
+            lines += 1
         for name, value in headers:
             if name not in names:
                 self._check(name)
-            text += name + ": " + value + "\r\n"
-        if request.body or request.method not in {"GET", "DELETE"}:
-            text += f"content-length: {len(request.body)}\r\n\r\n"
-        else:
-            text += "\r\n"
-            lines -= 1
-        if text.count("\n") != lines or text.count("\r") != lines or "\0" in text or " " in request.target:
+            text = f"{text}{name}: {value}\r\n"
+        text += "\r\n"
+        if text.count("\n") != lines or text.count("\r") != lines or "\0" in text or " " in target:
             raise ValueError("a line break, NUL or space where HTTP has no place for one: target or header value")
         try:
             return text.encode("latin-1")
