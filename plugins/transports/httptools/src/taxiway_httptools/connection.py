@@ -10,6 +10,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from taxiway.errors import Reason
 from taxiway.http import HttpHead, Sent
+from taxiway_httptools.exchange import ROOM
 
 if TYPE_CHECKING:
     from taxiway_httptools.exchange import HttptoolsExchange
@@ -18,15 +19,14 @@ if TYPE_CHECKING:
 PIECE: Final = 64 * 1024
 """Bytes written at once: between two pieces of a long body the peer may say that it wants no more of it."""
 
-MAX_HEAD: Final = 64 * 1024
-"""Bytes of a head, and of anything else that is no body: chunk sizes, their extensions, trailers."""
-
 MAX_FIELDS: Final = 128
 MAX_INTERIM: Final = 8
-HIGH_WATER: Final = 64 * 1024
-"""Bytes of a body that wait for their reader before the peer is made to wait."""
 
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
+
+# Fields that say how the reply comes, or how long its connection is kept.
+_TELLING: Final = frozenset({"content-encoding", "transfer-encoding", "keep-alive"})
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 
 # Field names as they came, to their lower-case text; peers use the same few again and again.
 _names: Final[dict[bytes, str]] = {}
@@ -42,22 +42,20 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answering",
-        "_delimited",
         "_drained",
         "_fields",
         "_headers",
-        "_interim",
         "_interims",
         "_keep",
         "_parser",
-        "_paused",
+        "_parts",
         "_pool",
         "_problem",
-        "_room",
         "blocked",
         "exchange",
         "kept_for",
         "kept_since",
+        "on_body",
         "served",
         "transport",
         "wire",
@@ -68,9 +66,14 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
+        # The parser itself appends what comes of a body: one call less for each event of each stream.
+        self._parts: list[bytes] = []
+        self.on_body = self._parts.append
         self._parser = HttpResponseParser(self)
         self.exchange: HttptoolsExchange | None = None
-        self.served = self.blocked = self._paused = self._keep = self._delimited = False
+        self.served = self.blocked = self._keep = False
+        self._headers: dict[str, str] = {}
+        self._problem: tuple[Reason, str] | None = None
         self._drained: asyncio.Future[None] | None = None
         self.kept_since, self.kept_for = 0.0, float("inf")
 
@@ -79,11 +82,9 @@ class Connection(asyncio.Protocol):
         self.exchange = exchange
         exchange.connection = self
         exchange.stage = "head"
-        self._room = MAX_HEAD
-        self._fields = self._interims = 0
-        self._interim = self._keep = self._answering = False
-        self._headers: dict[str, str] = {}
-        self._problem: tuple[Reason, str] | None = None
+        exchange.parts = self._parts
+        self._interims = 0
+        self._answering = False
         body = exchange.body
         if len(body) <= PIECE:
             data = exchange.start + body
@@ -132,14 +133,12 @@ class Connection(asyncio.Protocol):
             self._pool.forget(self)
             self.drop()
             return
-        size = len(data)
-        exchange.bytes_in += size
+        exchange.bytes_in += len(data)
         try:
-            if size <= self._room:
-                self._room -= size
+            if exchange.bytes_in <= exchange.limit:
                 self._parser.feed_data(data)
             else:
-                self._feed_pieces(memoryview(data))
+                self._feed_beyond(exchange, memoryview(data))
         except (HttpParserError, HttpParserUpgrade, _RefusedError) as error:
             if self.exchange is not None:
                 reason, detail = self._problem or ("protocol", str(error))
@@ -149,11 +148,10 @@ class Connection(asyncio.Protocol):
             self._keep = False
         if self.exchange is None:
             self._end(exchange)
+        # As in `wake`, without a call: this is paid by every event of every stream.
         waiter = exchange.waiter
-        if waiter is not None:
-            exchange.waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def eof_received(self) -> None:
         """The peer will send no more. Waiting for our own half to drain, as asyncio would, could take for ever."""
@@ -174,114 +172,112 @@ class Connection(asyncio.Protocol):
         self.blocked = False
         self._go_on()
 
-    # What the parser calls. `exchange` is None once the reply is complete.
+    # What the parser calls: `on_body` besides, see above.
 
     def on_message_begin(self) -> None:
         """A reply. A second one, in bytes beyond the first one's end: such a connection can't be trusted."""
         if self.exchange is None:
-            self._keep = False
+            raise _RefusedError
         # Nothing more of the request is written until this turns out to be an interim one: where the peer has closed behind
         # its answer, one write would lose the answer.
         self._answering = True
+        self._headers = {}
+        self._fields = MAX_FIELDS
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one field; those after the body (trailers) are counted and ignored."""
-        exchange = self.exchange
-        if exchange is None:
-            return
-        self._fields += 1
-        if self._fields > MAX_FIELDS:
-            self._refuse("oversized", f"more than {MAX_FIELDS} header fields")
-        if exchange.reply is not None:
-            return
+        """Take one field."""
         key = _names.get(name) or _lower(name)
         headers = self._headers
-        if key in headers:
-            headers[key] += ", " + value.decode("latin-1")
-        else:
+        if key not in headers:
             headers[key] = value.decode("latin-1")
+            return
+        headers[key] += ", " + value.decode("latin-1")
+        self._fields -= 1
+        if not self._fields:
+            self._refuse_fields()
 
     def on_headers_complete(self) -> None:
         """Check the head against what we asked for, and hand it over."""
-        exchange = self.exchange
-        if exchange is None:
-            return
         status = self._parser.get_status_code()
+        headers = self._headers
+        if len(headers) > self._fields:
+            self._refuse_fields()
         if status < 200:
             self._interims += 1
             if status == 101 or self._interims > MAX_INTERIM:
                 self._refuse("protocol", f"status {status}, {self._interims} interim replies")
-            self._interim = True
             return
-        headers = self._headers
-        if self._parser.get_http_version() not in _VERSIONS:
+        # A peer speaks one version on all of a connection.
+        if not self.served and self._parser.get_http_version() not in _VERSIONS:
             self._refuse("protocol", "neither HTTP/1.0 nor HTTP/1.1")
         if 300 <= status < 400 and status != 304:
             self._refuse("protocol", "redirect")
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            self._refuse("protocol", "a content-encoding that was not asked for")
-        chunked = headers.get("transfer-encoding")
-        if chunked is not None and chunked.lower() != "chunked":
-            self._refuse("protocol", "a transfer-encoding other than chunked")
-        if "keep-alive" in headers:
-            self.kept_for = _kept_for(headers["keep-alive"])
-        self._delimited = chunked is not None or "content-length" in headers
-        exchange.answered()
-        self._room = MAX_HEAD
+        if not _TELLING.isdisjoint(headers):
+            self._be_told(headers)
+        exchange = self.exchange
+        assert exchange is not None
+        # Nothing more is sent, nor needed for sending it again.
+        exchange.body = b""
+        if exchange.sender is not None:
+            exchange.sender.cancel()
         exchange.reply = HttpHead(status, headers)
         exchange.stage = "body"
-
-    def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
-        exchange = self.exchange
-        if exchange is None:
-            return
-        self._room = MAX_HEAD
-        exchange.parts.append(body)
-        exchange.buffered += len(body)
-        if exchange.buffered >= HIGH_WATER and not self._paused:
-            self._paused = True
-            self.transport.pause_reading()
+        # Trailers fall into this one, and are dropped.
+        self._headers = {}
 
     def on_message_complete(self) -> None:
         """The reply is whole, by its length or its last chunk."""
-        if self._interim:
-            self._interim = self._answering = False
-            self._headers = {}
+        exchange = self.exchange
+        assert exchange is not None
+        if exchange.reply is None:
+            # An interim one.
+            self._answering = False
             self._go_on()
-        elif self.exchange is not None:
-            # Only in here the parser knows it.
-            self._keep = self._parser.should_keep_alive()
-            self.exchange.framed = True
-            self.exchange = None
+            return
+        # Only in here the parser knows it.
+        self._keep = self._parser.should_keep_alive()
+        exchange.framed = True
+        self.exchange = None
 
     # The rest.
 
-    def resume(self) -> None:
-        """The reader has taken what waited."""
-        if self._paused:
-            self._paused = False
-            self.transport.resume_reading()
+    def _be_told(self, headers: dict[str, str]) -> None:
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            self._refuse("protocol", "a content-encoding that was not asked for")
+        if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+            self._refuse("protocol", "a transfer-encoding other than chunked")
+        if "keep-alive" in headers:
+            self.kept_for = _kept_for(headers["keep-alive"])
 
-    def _feed_pieces(self, data: memoryview) -> None:
-        while data:
-            room = self._room
-            if room <= 0:
-                self._refuse("oversized", f"more than {MAX_HEAD} bytes that are no body")
-            self._room = 0
-            self._parser.feed_data(data[:room])
-            data = data[room:]
-            if self.exchange is None:
-                self._keep = self._keep and not data
-                return
+    def _feed_beyond(self, exchange: "HttptoolsExchange", data: memoryview) -> None:
+        # So much may come unread. A body that waits by then makes the peer wait; without one it is refused.
+        within = max(0, len(data) - (exchange.bytes_in - exchange.limit))
+        self._parser.feed_data(data[:within])
+        if self.exchange is None:
+            # Bytes that nobody asked for.
+            self._keep = False
+            return
+        if not self._parts:
+            self._refuse("oversized", f"more than {ROOM} bytes that are no body")
+        if not exchange.paused:
+            exchange.paused = True
+            self.transport.pause_reading()
+        self._parser.feed_data(data[within:])
+
+    def _refuse_fields(self) -> None:
+        self._refuse("oversized", f"more than {MAX_FIELDS} header fields")
 
     def _refuse(self, reason: Reason, detail: str) -> None:
         self._problem = reason, detail
         raise _RefusedError
 
     def _end(self, exchange: "HttptoolsExchange") -> None:
+        if exchange.paused:
+            exchange.resume()
+        # The parser fills its own list for the next one.
+        exchange.parts = self._parts.copy()
+        self._parts.clear()
         exchange.ended("whole" if exchange.sender is None else "part")
-        self.resume()
         if self._keep and exchange.sender is None and not self.blocked:
             self.served = True
             self._pool.keep(self)
@@ -295,9 +291,10 @@ class Connection(asyncio.Protocol):
             return
         self.exchange = None
         sent: Sent = "part" if self.blocked or exchange.sender is not None else "whole"
-        if error is None and exchange.reply is not None and not self._delimited:
+        if error is None and exchange.reply is not None and _FRAMING.isdisjoint(exchange.reply.headers):
             # No length was given: the end of the connection is the end of the body, and nobody knows whether it is whole.
             exchange.ended(sent)
+            exchange.wake()
         else:
             exchange.lost(error, sent, stale=self.served and not exchange.bytes_in)
 

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from taxiway_httptools.connection import Connection
     from taxiway_httptools.pool import Pool
 
+ROOM: Final = 64 * 1024
+"""Bytes that may come before the reader takes some: the peer is made to wait then. Where none of them is of a body (a head, chunk
+sizes and their extensions, trailers) the reply is refused."""
+
 _REASONS: Final[tuple[tuple[type[Exception], Reason], ...]] = (
     (ssl.SSLError, "protocol"),
     (ConnectionError, "reset"),
@@ -29,13 +33,14 @@ class HttptoolsExchange:
         "_error",
         "_sent",
         "body",
-        "buffered",
         "bytes_in",
         "connect",
         "connection",
         "dialling",
         "framed",
+        "limit",
         "parts",
+        "paused",
         "pool",
         "reply",
         "reused",
@@ -56,8 +61,9 @@ class HttptoolsExchange:
         self.waiter: asyncio.Future[None] | None = None
         self.reply: HttpHead | None = None
         self.parts: list[bytes] = []
-        self.buffered = self.bytes_in = self.written = 0
-        self.framed = self.reused = False
+        self.bytes_in = self.written = 0
+        self.limit = ROOM
+        self.framed = self.reused = self.paused = False
         self._sent: Sent = "none"
         self._error: TransportError | None = None
 
@@ -81,25 +87,26 @@ class HttptoolsExchange:
     async def head(self) -> HttpHead:
         """Wait for the reply's head."""
         while self.reply is None:
-            await self._wait()
+            if self._error is not None:
+                raise self._error.with_traceback(None)
+            self.waiter = self.pool.loop.create_future()
+            await self.waiter
         return self.reply
 
     async def read(self) -> bytes:
         """Give all of the body that has come, or wait for some."""
-        parts = self.parts
-        while not parts:
+        while not self.parts:
             if self.stage == "end":
                 return b""
             if self._error is not None:
                 raise self._error.with_traceback(None)
-            # As in `_wait`, without a coroutine: this is paid by every event of every stream.
             self.waiter = self.pool.loop.create_future()
             await self.waiter
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        parts.clear()
-        self.buffered = 0
-        if self.connection is not None:
-            self.connection.resume()
+        data = b"".join(self.parts)
+        self.parts.clear()
+        self.limit = self.bytes_in + ROOM
+        if self.paused:
+            self.resume()
         return data
 
     def abort(self, reason: Reason = "cancelled") -> None:
@@ -112,18 +119,24 @@ class HttptoolsExchange:
 
     # What connection and pool call.
 
-    def answered(self) -> None:
-        """The reply's head is here: nothing more is sent, nor needed for sending it again."""
-        self.body = b""
-        if self.sender is not None:
-            self.sender.cancel()
+    def resume(self) -> None:
+        """The peer need not wait any more."""
+        if self.paused and self.connection is not None:
+            self.paused = False
+            self.connection.transport.resume_reading()
 
     def ended(self, sent: Sent) -> None:
         """The reply is complete."""
         self._sent = sent
         self.stage = "end"
         self.connection = None
-        self._stop()
+        if self.sender is not None:
+            self.sender.cancel()
+
+    def wake(self) -> None:
+        """Something came for whoever waits."""
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
 
     def lost(self, error: Exception | None, sent: Sent, *, stale: bool) -> None:
         """The peer closed the connection, or it broke."""
@@ -152,18 +165,7 @@ class HttptoolsExchange:
     def _stop(self) -> None:
         if self.sender is not None:
             self.sender.cancel()
-        self._wake()
-
-    def _wake(self) -> None:
-        waiter, self.waiter = self.waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-    async def _wait(self) -> None:
-        if self._error is not None:
-            raise self._error.with_traceback(None)
-        self.waiter = self.pool.loop.create_future()
-        await self.waiter
+        self.wake()
 
 
 def _reason(error: Exception | None) -> Reason:

@@ -82,7 +82,8 @@ class Pool:
         return [exchange.dialling for exchange in self._dialling if exchange.dialling is not None]
 
     def _fresh(self, connection: "Connection") -> bool:
-        return self.loop.time() - connection.kept_since < min(self._keep, connection.kept_for)
+        age = self.loop.time() - connection.kept_since
+        return age < self._keep and age < connection.kept_for
 
     def _sweep(self) -> None:
         """Close what has waited too long. One timer a pool, not one a connection."""
