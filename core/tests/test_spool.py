@@ -22,7 +22,7 @@ from taxiway.records import (
     read,
     unframed,
 )
-from taxiway.spool import Journal, Spool
+from taxiway.spool import Spool
 from taxiway.testing.sink import generation
 from taxiway.testing.spool import Keeps, attempt, call, done
 from taxiway.testing.virtual import virtual_time
@@ -305,14 +305,6 @@ async def test_a_folder_that_can_not_be_made_is_said_at_the_start(tmp_path):
     with pytest.raises(SpoolUnavailable, match="file/spool"):
         await spool.start()
     await spool.aclose()
-
-
-@virtual_time
-async def test_no_journal_writes_nothing(tmp_path):
-    journal = Journal()
-    journal.opened(call(1), attempt(1), None)
-    journal.ended(done(1))
-    assert list(tmp_path.iterdir()) == []
 
 
 @virtual_time

@@ -17,11 +17,7 @@ def test_who_waits_for_a_reply_is_told_when_the_router_closes():
     router, ended = SyncRouter.from_dict(SLOW), []
     router.__enter__()
     engine = router._router.engine
-    asked, opened = threading.Event(), engine.journal.opened
-
-    def told(*attempt):
-        asked.set()
-        opened(*attempt)
+    asked = threading.Event()
 
     def ask():
         try:
@@ -29,7 +25,7 @@ def test_who_waits_for_a_reply_is_told_when_the_router_closes():
         except (CancelledError, TaxiwayError) as error:
             ended.append(error)
 
-    engine.journal.opened = told
+    engine.journal.opened = lambda *_: asked.set()
     waiting = threading.Thread(target=ask, daemon=True)
     waiting.start()
     assert asked.wait(5)

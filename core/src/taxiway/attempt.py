@@ -1,34 +1,35 @@
 """One try of one candidate: opened, read, ended. Whatever goes wrong in it comes out as a Failure, cancellation excepted."""
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
-from taxiway.call import Call, Outgoing, Translated
+from taxiway.call import Outgoing, Translated
 from taxiway.codec import Json
+from taxiway.ending import record_of
 from taxiway.errors import TransportError
 from taxiway.failures import POLICIES
 from taxiway.http import Headers
 from taxiway.money import FREE
-from taxiway.outcome import AttemptRecord, Bill, Failure, Outcome
+from taxiway.outcome import AttemptRecord, Bill, Failure, Outcome, Role
 from taxiway.picks import Pick
 from taxiway.provider import Event, InBandError
 from taxiway.refusals import error_body, error_of, lost, raised
-from taxiway.resumption import Answer, go_on
+from taxiway.resumption import go_on
 from taxiway.retry_after import epoch_of
 from taxiway.secret import Secret, scrub
-from taxiway.snapshot import Snapshot
 from taxiway.translation import Translation
 from taxiway.usage import Usage
 from taxiway.watch import Watch
 
 if TYPE_CHECKING:
-    from taxiway.executor import Engine
     from taxiway.provider import Provider, Replies
     from taxiway.routing import OnInterrupted
+    from taxiway.run import Run
     from taxiway.transport import Exchange
 
 MOST_HELD: Final = 1000
@@ -39,104 +40,84 @@ _DRAIN: Final = 1.0
 
 
 class Attempt:
-    """One try. `record` is what is kept of it; `usage` is what is known so far, `last` the events that end a stream which is whole.
+    """One try. `usage` is what is known so far, `last` the events that end a stream which is whole.
 
     `secret` is what it is sent with. `opened`: it was translated, so that there is a `progress`. `whole`: a stream came to its
-    end. `answer`: what outlives the attempt, where another may go on with what it gave.
-    `others` says whether another endpoint could serve the call.
+    end. `answer`: what outlives the attempt, where another may go on with what it gave. `outcome`: how it ended, once it has;
+    `record`: what is kept of it, where a journal takes that. `created` is in seconds since the epoch.
     """
 
     __slots__ = tuple(
-        "_bill _closed _ended _engine _exchange _late _marked _provider _replies _reservation _shaped _started "
-        "_timeouts _translation _watch answer call candidate committed first_token last on_interrupted opened others outgoing "
-        "progress record secret stamp status usage whole".split()
+        "_bill _closed _engine _exchange _late _marked _provider _replies _started _watch answer call "
+        "candidate committed created first_token last number on_interrupted opened outcome outgoing pick progress record role "
+        "secret stamp status translation usage whole".split()
     )
 
-    def __init__(
-        self, engine: "Engine", snapshot: Snapshot, call: Call, pick: Pick, number: int, answer: Answer | None = None
-    ) -> None:
-        candidate = pick.candidate
-        endpoint, account = candidate.endpoint, candidate.account
-        self._engine, self.call, self.candidate = engine, call, candidate
-        self._reservation = pick.reservation
-        self._provider: Provider = snapshot.providers[endpoint.provider]
-        self._timeouts = snapshot.timeouts(call.facts.models[0], endpoint.model)
-        self.answer = answer
-        self.on_interrupted: OnInterrupted = "error"
-        if call.facts.stream:
-            self.on_interrupted = snapshot.on_interrupted(call.facts.models[0], endpoint.model)
-        self._started = engine.clock.monotonic()
+    def __init__(self, run: "Run", pick: Pick, now: float, role: Role) -> None:
+        self._engine = engine = run.engine
+        self.call, self.answer = run.call, run.answer
+        self.pick, self.role, self._started, self.created = pick, role, now, engine.clock.now()
+        self.candidate = candidate = pick.candidate
+        self.secret = candidate.account.secret
+        run.number = self.number = run.number + 1
         self._exchange: Exchange | None = None
         self._watch: Watch | None = None
         self._replies: Replies | None = None
         self._late: Failure | None = None
         self._bill: Bill | None = None
-        self._marked = self._closed = self._ended = self.committed = self.opened = self.whole = False
-        self.secret = account.secret
-        self._shaped: Translated | None = None
-        self.last: list[Json] = []
-        self.others: Callable[[], bool] | None = None
         self.first_token: float | None = None
         self.status: int | None = None
         self.usage: Usage | None = None
-        self.record = AttemptRecord(
-            number,
-            endpoint.key,
-            endpoint.provider,
-            account.label,
-            account.credential.id,
-            endpoint.model,
-            engine.clock.now(),
-            call.facts.tokens,
-            call.facts.max_output,
-            endpoint.price.input,
-            endpoint.price.output,
-            headroom=pick.headroom,
-        )
-        if pick.passed:
-            self.record.passed = {one.key: block.kind for one, block in pick.passed}
-        engine.health.opened(candidate, self._started)
+        self.outcome: Outcome | None = None
+        self.record: AttemptRecord | None = None
+        self.last: Sequence[Json] = ()
+        self._marked = self._closed = self.committed = self.opened = self.whole = False
+        engine.health.opened(candidate, now)
 
-    def ready(self, secret: Secret | None, shaped: Translated | None) -> None:
-        """Take what was waited for: the secret that it is sent with, the canonical body where that was changed for its endpoint.
+    def ready(self, secret: Secret | None) -> None:
+        """Take the secret that was waited for. Its time counts from now: no endpoint is slow because a token or a picture was."""
+        self.secret, self._started = secret, self._engine.clock.monotonic()
 
-        Its time counts from now: no endpoint is slow because a token or a picture was.
+    def open(self, run: "Run", shaped: Translated | None) -> Failure | None:
+        """Translate, prepare, account, send. `shaped`: the canonical body, where that was changed for its endpoint.
+
+        Raises SpoolUnavailable: nothing was sent then; and what a transport does.
         """
-        self.secret, self._shaped = secret, shaped
-        self._started = self._engine.clock.monotonic()
-
-    def open(self, before: AttemptRecord | None) -> Failure | None:
-        """Translate, prepare, account, send. Raises SpoolUnavailable: nothing was sent then."""
-        engine, call, candidate = self._engine, self.call, self.candidate
+        engine, call, candidate, snapshot, answer = self._engine, self.call, self.candidate, run.snapshot, self.answer
+        endpoint, stream = candidate.endpoint, call.facts.stream
+        names, goes_on = (call.facts.models[0], endpoint.model), answer is not None
+        if stream:
+            self.on_interrupted: OnInterrupted = snapshot.on_interrupted(*names)
+            goes_on = goes_on or self.on_interrupted == "resume"
         try:
-            if self.answer is not None or self.on_interrupted == "resume":
-                self._translation = translation = go_on(self, engine.dialects, self._shaped)
+            if goes_on:
+                translation = go_on(self, engine.dialects, shaped)
+                answer = self.answer
             else:
-                self._translation = translation = Translation(engine.dialects, call, candidate.endpoint, self._shaped)
-            answer = self.answer
-            self.progress = translation.theirs.progress(call.facts.stream)
+                translation = Translation(engine.dialects, call, endpoint, shaped)
+            self.translation, self.progress = translation, translation.theirs.progress(stream)
             self.stamp = translation.ours.stamp(call, self.bill) if answer is None else answer.stamp_of(self)
             self.opened = True
-            self.outgoing = Outgoing(
-                call, translation.spoken, translation.body, candidate, self.secret, call.facts.stream
+            self.outgoing = outgoing = Outgoing(
+                call, translation.spoken, translation.body, candidate, self.secret, stream
             )
-            request = self._provider.prepare(self.outgoing, engine.now(candidate.endpoint.provider))
+            self._provider: Provider = snapshot.providers[endpoint.provider]
+            request = self._provider.prepare(outgoing, engine.now(endpoint.provider))
             transport = engine.transports[request.origin.scheme]
         except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
             return self.failure_of(error)
-        engine.journal.opened(call, self.record, before)
-        timeouts = self._timeouts
-        connect = min(timeouts.connect, call.deadline - self._started)
-        try:
-            self._exchange = transport.open(request, connect)
-        except Exception as error:  # noqa: BLE001 - as above
-            return self.failure_of(error)
-        first_token = learnt = None
-        if call.facts.stream:
-            engine.health.waits(candidate.endpoint, self, self._started)
-            first_token, learnt = timeouts.first_token, engine.health.patience(candidate.endpoint, self._started)
+        opened = engine.journal.opened
+        if opened is not None:
+            opened(call, record_of(self), record_of(run.attempts[-1]) if run.attempts else None)
+        timeouts, started = snapshot.timeouts(*names), self._started
+        self._exchange = transport.open(request, min(timeouts.connect, call.deadline - started))
+        first_token = learnt = others = None
+        if stream:
+            engine.health.waits(endpoint, self, started)
+            first_token, learnt = timeouts.first_token, engine.health.patience(endpoint, started)
+            others = None if self.role == "hedge" else partial(run.others, endpoint)
         self._watch = Watch(
-            engine.loop, self._exchange, self._started, call.deadline, first_token, timeouts.idle, learnt, self.others
+            engine.loop, self._exchange, started, call.deadline, first_token, timeouts.idle, learnt, others
         )
         return None
 
@@ -156,7 +137,7 @@ class Attempt:
                 if not (self.progress.started or self.progress.finish):
                     break
                 self._read_usage()
-                return self.stamp.reply(self._translation.reply(event))
+                return self.stamp.reply(self.translation.reply(event))
             return Failure(kind="unavailable", message="the provider's reply was empty")
         except Exception as error:  # noqa: BLE001 - as in open
             return self.failure_of(error)
@@ -178,7 +159,7 @@ class Attempt:
                 return more
             held += more
         # What came together with its own failure is not worth a client's while: nothing of it was sent yet.
-        return held if self._late is None or self.record.role == "resumption" else self._late
+        return held if self._late is None or self.role == "resumption" else self._late
 
     async def read(self) -> list[Json] | Failure | None:
         """Wait for more of a stream: stamped events in the client's dialect; None: it is whole."""
@@ -216,16 +197,6 @@ class Attempt:
         finally:
             timer.cancel()
 
-    @property
-    def dropped(self) -> tuple[str, ...]:
-        """What the endpoint's dialect could not express."""
-        return self._translation.dropped
-
-    @property
-    def applied(self) -> tuple[str, ...]:
-        """What stood in for something that it could not express."""
-        return self._translation.applied
-
     def abort(self) -> None:
         """Close the connection at once."""
         if self._exchange is not None:
@@ -236,19 +207,17 @@ class Attempt:
         bill, usage, candidate = self._bill, self.usage, self.candidate
         if bill is None or bill.usage is not usage:
             cost = None if usage is None else candidate.endpoint.price.parts(usage)
-            self.record.cost = None if cost is None else cost.total
             if cost is not None and self.progress.finish == "error":
                 cost = FREE
             bill = self._bill = Bill(candidate, usage, cost, candidate.section != "pool")
         return bill
 
     def end(self, failure: Failure | None) -> None:
-        """Settle everything: reservation, health, quotas, record. Once, on every way out."""
-        if self._ended:
+        """Settle everything: reservation, health, quotas. Once, on every way out."""
+        if self.outcome is not None:
             return
-        self._ended = True
-        engine, candidate, exchange, record = self._engine, self.candidate, self._exchange, self.record
-        now = engine.clock.monotonic()
+        engine, candidate, exchange, call = self._engine, self.candidate, self._exchange, self.call
+        now, status, reservation = engine.clock.monotonic(), self.status, self.pick.reservation
         if self._watch is not None:
             self._watch.cancel()
         sent = exchange is not None and exchange.sent != "none"
@@ -257,30 +226,24 @@ class Attempt:
                 self._estimate(failure, sent)
             except Exception as error:  # noqa: BLE001 - as in open
                 self.failure_of(error)
-        refused = self.status is not None and not 200 <= self.status < 300
-        if sent and not refused:
-            self._reservation.settle(self.usage, now)
-        else:
-            self._reservation.release(now)
-        first = None if self.first_token is None else self.first_token - self._started
-        outcome = Outcome(
-            candidate, self._started, failure, self.committed, self.usage, self.first_token, now, sent, self.status
+        usage = self.usage
+        self.outcome = outcome = Outcome(
+            candidate, self._started, failure, self.committed, usage, self.first_token, now, sent, status
         )
-        if exchange is not None and self.status is None and self.call.facts.stream:
+        if sent and (status is None or 200 <= status < 300):
+            reservation.settle(usage, now)
+        else:
+            reservation.release(now)
+        if exchange is not None and status is None and call.facts.stream:
             engine.health.left(candidate.endpoint, self)
         engine.observe(outcome, now)
-        if failure is None and self.call.facts.conversation is not None:
-            engine.health.sticky.served(self.call, candidate, self.usage, now)
-        record.status, record.sent, record.latency = self.status, sent, first
-        record.duration = now - self._started
-        record.usage = self.usage
-        self.bill()
-        if failure is not None:
-            record.kind, record.code = failure.kind, failure.code
-            if failure.kind == "rate_limited" and failure.scope not in {"endpoint", "none"}:
-                engine.quotas.shut(self._reservation, failure.retry_after, now)
-            elif failure.kind == "credential_invalid":
-                engine.verify(candidate, self.outgoing if self.opened else None)
+        if failure is None:
+            if call.facts.conversation is not None:
+                engine.health.sticky.served(call, candidate, usage, now)
+        elif failure.kind == "rate_limited" and failure.scope not in {"endpoint", "none"}:
+            engine.quotas.shut(reservation, failure.retry_after, now)
+        elif failure.kind == "credential_invalid":
+            engine.verify(candidate, self.outgoing if self.opened else None)
 
     async def _head(self) -> Failure | None:
         exchange = self._exchange
@@ -296,13 +259,13 @@ class Attempt:
         epoch = engine.now(self.candidate.endpoint.provider)
         hints = provider.hints(outgoing, head, epoch)
         if hints:
-            engine.quotas.learn(self._reservation, hints, engine.clock.monotonic(), epoch)
+            engine.quotas.learn(self.pick.reservation, hints, engine.clock.monotonic(), epoch)
         self._replies = provider.replies(outgoing, head)
         return None
 
     def _take(self, events: Sequence[Event]) -> list[Json]:
         """See, translate and stamp events, up to an error among them, which is kept for the next read."""
-        progress, stamp, translation = self.progress, self.stamp, self._translation
+        progress, stamp, translation = self.progress, self.stamp, self.translation
         batch: list[Json] = []
         try:
             for event in events:
@@ -331,7 +294,7 @@ class Attempt:
         self.progress.close(replies.mark, framed)
         self._read_usage()
         if self.progress.done and (self.progress.started or self.progress.finish):
-            stamped = map(self.stamp.event, self._translation.close())
+            stamped = map(self.stamp.event, self.translation.close())
             self.last = [*(event for event in stamped if event is not None), *self.stamp.last()]
             self.whole = True
             return None
@@ -365,7 +328,7 @@ class Attempt:
         if failure.kind == "clock_skewed" and (date := epoch_of(headers.get("date", ""))) is not None:
             engine.offsets[slug] = date - engine.clock.now()
         if failure.hints:
-            engine.quotas.learn(self._reservation, failure.hints, engine.clock.monotonic(), epoch)
+            engine.quotas.learn(self.pick.reservation, failure.hints, engine.clock.monotonic(), epoch)
         return failure
 
     def _lost(self, error: TransportError) -> Failure:

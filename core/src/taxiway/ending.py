@@ -1,9 +1,11 @@
 """How a call ends: what its client is told where it failed, and what is recorded of it."""
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from taxiway.failures import POLICIES, availability_of
-from taxiway.outcome import CallError, Failure, Generation
+from taxiway.money import FREE
+from taxiway.outcome import AttemptRecord, CallError, Failure, Generation
 from taxiway.replan import figures_of
 
 if TYPE_CHECKING:
@@ -45,9 +47,49 @@ def failure_of_block(left: "Exhausted") -> Failure:
     return Failure(kind=left.block.kind, message=left.block.reason)
 
 
+def record_of(attempt: "Attempt") -> AttemptRecord:
+    """Return what is recorded of an attempt: what it is sent with, and how it did once it has ended."""
+    pick, candidate, outcome, record = attempt.pick, attempt.candidate, attempt.outcome, attempt.record
+    if record is None:
+        endpoint, account, facts = candidate.endpoint, candidate.account, attempt.call.facts
+        record = attempt.record = AttemptRecord(
+            attempt.number,
+            endpoint.key,
+            endpoint.provider,
+            account.label,
+            account.credential.id,
+            endpoint.model,
+            attempt.created,
+            facts.tokens,
+            facts.max_output,
+            endpoint.price.input,
+            endpoint.price.output,
+            pick.headroom,
+            role=attempt.role,
+            passed={one.key: block.kind for one, block in pick.passed} if pick.passed else None,
+        )
+    if outcome is not None:
+        usage, failure = outcome.usage, outcome.failure
+        record.status, record.sent, record.usage = outcome.status, outcome.sent, usage
+        record.duration = outcome.ended - outcome.started
+        if outcome.first_token is not None:
+            record.latency = outcome.first_token - outcome.started
+        if failure is not None:
+            record.kind, record.code = failure.kind, failure.code
+        if usage is not None:
+            cost = attempt.bill().cost
+            # What costs the client nothing, since it ended in an error, has cost something.
+            cost = candidate.endpoint.price.parts(usage) if cost is FREE else cost
+            record.cost = None if cost is None else cost.total
+    return record
+
+
 def generation_of(run: "Run", state: "State", attempt: "Attempt | None", failure: Failure | None) -> Generation:
     """Return what is recorded of a call. `attempt`: the one that served it, or came furthest."""
     call = run.call
+    records = [record_of(one) for one in run.attempts]
+    if run.hedged:
+        records.sort(key=attrgetter("number"))
     generation = Generation(
         call.id,
         state,
@@ -58,7 +100,7 @@ def generation_of(run: "Run", state: "State", attempt: "Attempt | None", failure
         call.facts.models[0],
         call.created,
         call.facts.stream,
-        attempts=run.records,
+        attempts=records,
         duration=run.engine.clock.monotonic() - call.started,
         seed=call.seed,
         snapshot=run.snapshot.hash,
@@ -78,6 +120,8 @@ def generation_of(run: "Run", state: "State", attempt: "Attempt | None", failure
             generation.latency = first - call.started
         generation.finish_reason, generation.native_finish_reason = progress.finish, progress.native_finish
         generation.upstream_id = progress.upstream_id
-        generation.dropped, generation.applied = list(attempt.dropped), list(attempt.applied)
-    generation.estimated = any(r.usage is not None and r.usage.estimated for r in run.records)
+        generation.dropped, generation.applied = list(attempt.translation.dropped), list(attempt.translation.applied)
+    for record in records:
+        if record.usage is not None and record.usage.estimated:
+            generation.estimated = True
     return generation

@@ -54,7 +54,7 @@ def of(run: "Run", served: "Attempt | None") -> Json:
         ),
         "region": None,
         "summary": _summary(run, served),
-        "attempt": 0 if served is None else served.record.number,
+        "attempt": 0 if served is None else served.number,
         "is_byok": chosen is not None and chosen.section != "pool",
         "endpoints": {"total": len(available), "available": available},
         "attempts": attempts,

@@ -2,18 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
-from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from taxiway.attempt import Attempt
 from taxiway.call import NOTHING, Call, Translated
-from taxiway.candidate import Candidate
+from taxiway.candidate import Candidate, Endpoint
 from taxiway.codec import Json
 from taxiway.ending import call_error, failure_of_block, generation_of
 from taxiway.errors import InvalidRequest, SpoolUnavailable
 from taxiway.failures import POLICIES
-from taxiway.outcome import AttemptRecord, CallError, Failure, Kind, RefreshFailed, State
+from taxiway.outcome import CallError, Failure, Kind, RefreshFailed, State
 from taxiway.picks import NOTHING_TRIED, SAME_ENDPOINT, Exhausted, Pause, Pick, Plan, Tried
 from taxiway.planner import plan
 from taxiway.resumption import Answer, elsewhere
@@ -33,8 +31,8 @@ class Run:
     """One call on its way: its plan, what was tried, and the record. A snapshot that comes meanwhile is not for it."""
 
     __slots__ = tuple(
-        "_afforded _answer _ended _fetched _free _number _patience _shaped attempt broken call engine failures plan records "
-        "hedged snapshot tried troubles".split()
+        "_afforded _ended _fetched _free _patience _shaped answer attempt attempts broken call engine failures hedged number "
+        "plan snapshot tried troubles".split()
     )
 
     def __init__(self, engine: "Engine", call: Call) -> None:
@@ -42,55 +40,51 @@ class Run:
         self.tried = NOTHING_TRIED
         self.plan: Plan | None = None
         self.attempt: Attempt | None = None
-        self.records: list[AttemptRecord] = []
+        # Those that ended.
+        self.attempts: list[Attempt] = []
         self.failures: list[tuple[Candidate, Failure]] = []
         self._patience = self.snapshot.routing.wait
-        self._number = self._afforded = self.troubles = 0
+        self.number = self._afforded = self.troubles = 0
         self._free = self._ended = self.hedged = False
         # The stream that broke off and is to be gone on with, why it broke, and what was given of it.
         self.broken: tuple[Attempt, Failure] | None = None
-        self._answer: Answer | None = None
+        self.answer: Answer | None = None
         self._shaped: dict[Wanted, Translated] = {}
         self._fetched: dict[str, str] = {}
 
     async def next(self) -> Attempt:
         """Open the next attempt. Raises CallError when nothing is left, InvalidRequest for an unknown model."""
         engine, call = self.engine, self.call
-        if self.plan is None:
-            now = engine.clock.monotonic()
-            self.plan = plan(call, self.snapshot, engine.health.view(now, engine.quotas), engine.draws)
-            retried = call.headers.get("x-stainless-retry-count", "0") if call.headers else "0"
-            engine.budget(call.caller.workspace).called(now, again=retried.isdecimal() and retried.strip("0") != "")
         while True:
             now = engine.clock.monotonic()
-            if now >= call.deadline or not self._affordable(now):
+            if self.plan is None:
+                self.plan = plan(call, self.snapshot, engine.health.view(now, engine.quotas), engine.draws)
+                retried = call.headers.get("x-stainless-retry-count", "0")
+                again = retried != "0" and retried.isdecimal() and retried.strip("0") != ""
+                engine.budget(call.caller.workspace).called(now, again=again)
+            if now >= call.deadline or (self.failures and not self._affordable(now)):
                 raise self._exhausted(Exhausted(None, None))
             pick = self.plan.pick(self.tried, engine.health, engine.quotas, now, self._patience)
-            if isinstance(pick, Pause):
-                self._patience -= max(0.0, pick.until - now)
-                await self._sleep(pick.until - now)
-                self.tried.limited.clear()
-            elif isinstance(pick, Exhausted):
-                if self._free or not self.tried.once_more():
-                    raise self._exhausted(pick)
-                await self._sleep(self._backoff())
-            else:
-                self._number += 1
+            if isinstance(pick, Pick):
                 if pick.resort:
                     self._marked().resorted = True
-                attempt = self.attempt = Attempt(engine, self.snapshot, call, pick, self._number, self._answer)
-                if self._answer is not None:
-                    attempt.record.role = "resumption"
-                if call.facts.stream:
-                    attempt.others = partial(self._others, attempt)
-                failure = await self._prepared(attempt) or self._open(attempt)
+                attempt = self.attempt = Attempt(self, pick, now, "resumption" if self.answer else "")
+                failure = await self.open(attempt)
                 if failure is None:
                     return attempt
                 self.failed(attempt, failure)
+            elif isinstance(pick, Pause):
+                self._patience -= max(0.0, pick.until - now)
+                await self._sleep(pick.until - now)
+                self.tried.limited.clear()
+            else:
+                if self._free or not self.tried.once_more():
+                    raise self._exhausted(pick)
+                await self._sleep(self._backoff())
 
-    def _others(self, attempt: Attempt) -> bool:
-        """Whether an endpoint other than the attempt's, that was not tried yet, could take the call now."""
-        plan, tried, engine, taken = self.plan, self.tried, self.engine, attempt.candidate.endpoint
+    def others(self, taken: Endpoint) -> bool:
+        """Whether an endpoint other than that one, that was not tried yet, could take the call now."""
+        plan, tried, engine = self.plan, self.tried, self.engine
         assert plan is not None
         now = engine.clock.monotonic()
         return any(
@@ -101,39 +95,45 @@ class Run:
             if offer.endpoint is not taken and offer.endpoint.key not in tried.endpoints
         )
 
-    async def _prepared(self, attempt: Attempt) -> Failure | None:
-        """Get what an attempt needs before it can be opened; nearly always nothing is waited for. Raises InvalidRequest."""
+    async def open(self, attempt: Attempt) -> Failure | None:
+        """Open an attempt when all is there that it needs; nearly always nothing is waited for. Raises InvalidRequest."""
         engine, candidate = self.engine, attempt.candidate
-        slug = candidate.endpoint.provider
+        endpoint = candidate.endpoint
+        shaped: Translated | None = None
+        assert self.plan is not None
         try:
-            adds = self._adds(candidate)
-            wanted, refreshes = (
-                engine.shaper.wanted(self.call, candidate.endpoint, adds),
-                self.snapshot.refreshes.get(slug),
-            )
-            held = None if refreshes is None else engine.tokens.current(slug, refreshes, candidate.account)
+            adds = self.plan.adds.get(endpoint, NOTHING)
+            wanted = engine.shaper.wanted(self.call, endpoint, adds)
+            refreshes = self.snapshot.refreshes.get(endpoint.provider)
+            held = None if refreshes is None else engine.tokens.current(endpoint.provider, refreshes, candidate.account)
+            if held is not None:
+                attempt.secret = held
             if wanted is not None or (refreshes is not None and held is None):
-                return await self._waited(attempt, wanted)
+                waited = await self._waited(attempt, wanted, adds)
+                if isinstance(waited, Failure):
+                    return waited
+                shaped = waited
+            return attempt.open(self, shaped)
+        except SpoolUnavailable as error:
+            return self._unaccounted(attempt, error)
         except InvalidRequest as error:
-            if attempt.record.role:
+            if attempt.role:
                 return attempt.failure_of(error)
             self.failed(attempt, failure := attempt.failure_of(error))
             self._record("failed", None, failure)
             raise
         except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
             return attempt.failure_of(error)
-        if held is not None:
-            attempt.secret = held
-        return None
 
-    async def _waited(self, attempt: Attempt, wanted: Wanted | None) -> Failure | None:
-        """Wait for a token, and for a body that is shaped for the endpoint."""
+    async def _waited(
+        self, attempt: Attempt, wanted: Wanted | None, adds: Mapping[str, Json]
+    ) -> Translated | Failure | None:
+        """Wait for a token, and for a body that is shaped for the endpoint. Returns the body, where there is something to be shaped."""
         engine, call, endpoint = self.engine, self.call, attempt.candidate.endpoint
         limit = asyncio.timeout(max(0.0, call.deadline - engine.clock.monotonic()))
         try:
             async with limit:
                 if wanted is not None and wanted not in self._shaped:
-                    adds = self._adds(attempt.candidate)
                     self._shaped[wanted] = await engine.shaper.shape(call, endpoint, wanted, self._fetched, adds)
                 secret = await engine.secret(attempt.candidate)
         except RefreshFailed as error:
@@ -142,13 +142,8 @@ class Run:
             if not limit.expired():
                 raise
             return Failure(kind="timeout", message="the call's time was over before it could be sent", scope="none")
-        attempt.ready(secret, None if wanted is None else self._shaped[wanted])
-        return None
-
-    def _adds(self, candidate: Candidate) -> Mapping[str, Json]:
-        """Return what a model's name adds to the body."""
-        added = None if self.plan is None else self.plan.adds
-        return added.get(candidate.endpoint, NOTHING) if added else NOTHING
+        attempt.ready(secret)
+        return None if wanted is None else self._shaped[wanted]
 
     def failed(self, attempt: Attempt, failure: Failure) -> None:
         """Take a failed attempt in: end it, and say who is not to be tried again."""
@@ -156,7 +151,7 @@ class Run:
         if self.attempt is attempt:
             self.attempt = None
         attempt.abort()
-        self.records.append(attempt.record)
+        self.attempts.append(attempt)
         self.failures.append((attempt.candidate, failure))
         self.troubles += POLICIES[failure.kind].budgeted
         # A key, too, is not judged by a token that was revoked before its end.
@@ -167,31 +162,27 @@ class Run:
     def served(self, attempt: Attempt) -> None:
         """Take the attempt in that served: the generation is durable when this returns."""
         attempt.end(None)
-        self.records.append(attempt.record)
+        self.attempts.append(attempt)
         self._record("done", attempt)
 
     def hedge(self, pick: Pick) -> Attempt:
         """Make a second attempt beside the one that is under way."""
         self.hedged = True
-        self._number += 1
-        attempt = Attempt(self.engine, self.snapshot, self.call, pick, self._number)
-        attempt.record.role = "hedge"
-        return attempt
+        return Attempt(self, pick, self.engine.clock.monotonic(), "hedge")
 
     async def begin_hedge(self, attempt: Attempt) -> list[Json] | Failure:
         """Open the second attempt, and wait for its first token."""
-        return await self._prepared(attempt) or self._open(attempt) or await attempt.begin()
+        return await self.open(attempt) or await attempt.begin()
 
     def lost(self, attempt: Attempt) -> None:
         """Another attempt gave the first token, or nobody waits any more: close the connection now, and account what was used."""
         attempt.abort()
         attempt.end(Failure(kind="cancelled", message="it was not waited for any longer"))
-        record = attempt.record
-        self.records.append(record)
-        if record.role != "hedge":
+        self.attempts.append(attempt)
+        outcome = attempt.outcome
+        if attempt.role != "hedge" and outcome is not None:
             # It would have taken longer than this. Without it only quick ones are learnt from, and ever more would count as late.
-            now = self.engine.clock.monotonic()
-            self.engine.health.waited(attempt.candidate.endpoint, record.duration or 0.0, now)
+            self.engine.health.waited(attempt.candidate.endpoint, outcome.ended - outcome.started, outcome.ended)
 
     def interrupted(self, attempt: Attempt, failure: Failure) -> CallError | None:
         """A stream failed after its first token. Returns what the client is told, recorded; None: another attempt goes on with it."""
@@ -207,7 +198,7 @@ class Run:
             return self._broke(attempt, failure)
         assert answer is not None
         answer.resume()
-        self._answer, self._afforded = answer, self._number
+        self.answer, self._afforded = answer, self.number
         return None
 
     def cancelled(self) -> None:
@@ -221,10 +212,10 @@ class Run:
         if attempt is not None:
             attempt.abort()
             attempt.end(failure)
-            self.records.append(attempt.record)
+            self.attempts.append(attempt)
         elif self.broken is not None:
             attempt = self.broken[0]
-        if attempt is not None or self.records:
+        if attempt is not None or self.attempts:
             self._record("cancelled", attempt if attempt is not None and attempt.opened else None, failure)
 
     def _marked(self) -> Tried:
@@ -235,7 +226,7 @@ class Run:
 
     def _exclude(self, candidate: Candidate, kind: Kind) -> None:
         """Say who is not to be tried again after a failure."""
-        if self._answer is not None and kind == "invalid_request":
+        if self.answer is not None and kind == "invalid_request":
             # The request was good before: what is refused is to go on with an answer, and that is this endpoint's own.
             kind = "unsupported_here"
         tried, policy, endpoint = self._marked(), POLICIES[kind], candidate.endpoint
@@ -263,34 +254,30 @@ class Run:
             if over or policy.next == "stop":
                 tried.models.add(name)
 
-    def _open(self, attempt: Attempt) -> Failure | None:
-        try:
-            return attempt.open(self.records[-1] if self.records else None)
-        except SpoolUnavailable as error:
-            failure = Failure(kind="overloaded", scope="none", message="the gateway can't account calls at the moment")
-            if attempt.record.role == "hedge":
-                return failure
-            attempt.end(failure)
-            self.attempt = None
-            self.engine.log.error(  # noqa: TRY400 - the cause is the message
-                "call refused: %s", error
-            )
-            if self.broken is not None:
-                raise self._broke(*self.broken) from None
-            if self.records:
-                self._record("failed", None, failure)
-            raise CallError(failure, retry_after=1.0, should_retry=True, generation=self.call.id) from None
+    def _unaccounted(self, attempt: Attempt, error: SpoolUnavailable) -> Failure:
+        """An attempt could not be written down, and was not sent. Raises CallError: no other is tried; a hedge fails alone."""
+        failure = Failure(kind="overloaded", scope="none", message="the gateway can't account calls at the moment")
+        if attempt.role == "hedge":
+            return failure
+        attempt.end(failure)
+        self.attempt = None
+        self.engine.log.error("call refused: %s", error)
+        if self.broken is not None:
+            raise self._broke(*self.broken) from None
+        if self.attempts:
+            self._record("failed", None, failure)
+        raise CallError(failure, retry_after=1.0, should_retry=True, generation=self.call.id) from None
 
     def _affordable(self, now: float) -> bool:
         """Whether a further attempt is within the limits, after a failure that counts against the retry budget.
 
         With the budget spent one move to an endpoint with a closed breaker stays free, so that an outage is hidden even then.
         """
-        if self._afforded == self._number or not POLICIES[self.failures[-1][1].kind].budgeted:
+        if self._afforded == self.number or not POLICIES[self.failures[-1][1].kind].budgeted:
             return True
         if self._free or self.troubles >= MOST_ATTEMPTS:
             return False
-        self._afforded = self._number
+        self._afforded = self.number
         if not self.engine.budget(self.call.caller.workspace).spend(now):
             self._free = self.tried.resorted = True
         return True
@@ -328,6 +315,6 @@ class Run:
     def _record(self, state: State, attempt: Attempt | None, failure: Failure | None = None) -> None:
         """Write the generation: durable before the client sees the last byte."""
         self._ended = True
-        if self.hedged:
-            self.records.sort(key=attrgetter("number"))
-        self.engine.journal.ended(generation_of(self, state, attempt, failure))
+        ended = self.engine.journal.ended
+        if ended is not None:
+            ended(generation_of(self, state, attempt, failure))

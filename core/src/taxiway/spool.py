@@ -9,7 +9,7 @@ import asyncio
 import errno
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import count, takewhile
 from pathlib import Path
@@ -41,13 +41,14 @@ CLOSE_WITHIN: Final = 10.0
 
 
 class Journal:
-    """What the executor writes to. This one writes nothing: the library, where no store, sink or folder was configured."""
+    """What the executor writes to. This one takes nothing: the library, where no store, sink or folder was configured.
 
-    def opened(self, call: Call, record: AttemptRecord, before: AttemptRecord | None) -> None:
-        """An attempt is about to be sent; `before` is how the call's previous one ended. Raises SpoolUnavailable: don't send."""
+    `opened`: an attempt is about to be sent, and how the call's previous one ended. Raises SpoolUnavailable: don't send.
+    `ended`: a generation ended, and the client does not know yet. Never raises. None: it is not told, and no record is made.
+    """
 
-    def ended(self, generation: Generation) -> None:
-        """A generation ended, and the client does not know yet. Never raises."""
+    opened: Callable[[Call, AttemptRecord, AttemptRecord | None], None] | None = None
+    ended: Callable[[Generation], None] | None = None
 
 
 class Spool(Journal):

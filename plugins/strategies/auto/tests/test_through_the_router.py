@@ -88,14 +88,8 @@ async def test_the_routers_names_use_it_without_being_told_and_by_price(name):
 async def test_a_record_planned_again_gives_the_same_order_though_it_has_no_prompt():
     options = {**CHOICES, "rules": [{"words": ["liability"], "model": "acme/big"}]}
     async with router("team/auto", strategy=["auto", "price"], options=options) as ask:
-        kept, journal = [], ask.router.engine.journal
-        ended = journal.ended
-
-        def keep(generation):
-            kept.append(read(ended_body(generation)))
-            ended(generation)
-
-        journal.ended = keep
+        kept = []
+        ask.router.engine.journal.ended = lambda generation: kept.append(read(ended_body(generation)))
         for text, first in (("Hello", "acme/small"), (HARD, "acme/middle"), ("What is our liability?", "acme/big")):
             assert (await ask(text))[0] == first
             assert text not in str(kept[-1].figures)
