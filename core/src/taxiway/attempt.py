@@ -117,7 +117,7 @@ class Attempt:
             first_token, learnt = timeouts.first_token, engine.health.patience(endpoint, started)
             others = None if self.role == "hedge" else partial(run.others, endpoint)
         self._watch = Watch(
-            engine.loop, self._exchange, started, call.deadline, first_token, timeouts.idle, learnt, others
+            engine.watches, self._exchange, started, call.deadline, first_token, timeouts.idle, learnt, others
         )
         return None
 

@@ -36,6 +36,7 @@ from taxiway.spool import Journal
 from taxiway.stream import Stream
 from taxiway.tokens import Tokens
 from taxiway.transport import Transport
+from taxiway.watch import Watches
 
 _KEPT: Final = frozenset(
     "http-referer referer x-title x-openrouter-title x-session-id user-agent x-stainless-retry-count anthropic-beta anthropic-version "
@@ -74,6 +75,7 @@ class Engine:
     presets: Presets = Factory(dict)
     budgets: dict[str, Budget] = Factory(dict)
     draws: Draws = Factory(Draws)
+    watches: Watches = Factory(lambda self: Watches(self.loop), takes_self=True)
 
     def __attrs_post_init__(self) -> None:
         self.tokens = Tokens(self.now, self.log.warning)

@@ -1,9 +1,38 @@
-"""The executor's one timer for each attempt: transports have none, so that nothing hangs whatever they do."""
+"""The executor's timers: transports have none, so that nothing hangs whatever they do."""
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from taxiway.transport import Exchange
+
+TICK: Final = 1.0
+"""Seconds within which most exchanges are over: only those that are not, and those with a limit as short, get a timer each."""
+
+
+class Watches:
+    """The watches of all exchanges: one timer for those that have just begun."""
+
+    __slots__ = ("_ticking", "loop", "young")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.young: dict[Watch, None] = {}
+        self._ticking = False
+
+    def take(self, watch: "Watch", now: float) -> None:
+        """Take a watch that has nothing to look for within `TICK` from now."""
+        self.young[watch] = None
+        if not self._ticking:
+            self._ticking = True
+            self.loop.call_at(now + TICK, self._tick)
+
+    def _tick(self) -> None:
+        """Those that are still there look after themselves."""
+        self._ticking = False
+        grown, self.young = self.young, {}
+        for watch in grown:
+            watch.arm()
 
 
 class Watch:
@@ -17,12 +46,12 @@ class Watch:
     """
 
     __slots__ = tuple(
-        "_deadline _exchange _first _handle _idle _learnt _loop _moved _others _since started waiting".split()
+        "_deadline _exchange _first _handle _idle _learnt _moved _next _others _since _watches started waiting".split()
     )
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        watches: Watches,
         exchange: Exchange,
         now: float,
         deadline: float,
@@ -31,20 +60,33 @@ class Watch:
         learnt: float | None = None,
         others: Callable[[], bool] | None = None,
     ) -> None:
-        self._loop, self._exchange, self._deadline = loop, exchange, deadline
+        self._watches, self._exchange, self._deadline = watches, exchange, deadline
         self._moved, self._since = 0, now
         self.started = False
         self.waiting = True
         self._first = None if first_token is None else now + first_token
         self._learnt = None if learnt is None or others is None else now + learnt
         self._idle, self._others = idle, others
-        self._handle = loop.call_at(self._next(now), self._check)
+        self._handle: asyncio.TimerHandle | None = None
+        self._next = at = self._after(now)
+        if at >= now + TICK:
+            watches.take(self, now)
+        else:
+            self.arm()
+
+    def arm(self) -> None:
+        """Look when it is time to."""
+        self._handle = self._watches.loop.call_at(self._next, self._check)
 
     def cancel(self) -> None:
-        """Stop watching."""
-        self._handle.cancel()
+        """Stop watching, and let go of who could tell of others: it knows whoever has this."""
+        self._others = None
+        if self._handle is None:
+            del self._watches.young[self]
+        else:
+            self._handle.cancel()
 
-    def _next(self, now: float) -> float:
+    def _after(self, now: float) -> float:
         """When to look next: silence is looked for four times in its limit, so it is found within 1.25 times of it."""
         at = self._deadline
         if self._first is not None and not self.started:
@@ -52,7 +94,7 @@ class Watch:
         return min(at, now + self._idle / 4)
 
     def _check(self) -> None:
-        now, moved = self._loop.time(), self._exchange.moved
+        now, moved = self._watches.loop.time(), self._exchange.moved
         phase = self._exchange.phase
         silent = phase == "send" or (phase == "body" and self._first is not None)
         if moved != self._moved or not self.waiting or not silent:
@@ -66,4 +108,5 @@ class Watch:
         if late:
             self._exchange.abort("timeout")
         else:
-            self._handle = self._loop.call_at(self._next(now), self._check)
+            self._next = self._after(now)
+            self.arm()
