@@ -62,7 +62,7 @@ class Clocked:
 
     async def status(self, key: str) -> int:
         try:
-            await self.keys.caller({"authorization": f"Bearer {key}"})
+            await self.keys.caller({b"authorization": b"Bearer " + key.encode()})
         except Refused as refused:
             return refused.status
         return 200
@@ -144,7 +144,7 @@ def test_a_flood_of_unknown_keys_is_bounded(store, monkeypatch) -> None:
 async def test_the_operators_key_needs_no_store() -> None:
     given = given_key(Secret("a-key-of-the-operator"))
     keys = Keys(None, SystemClock(), given)
-    caller = await keys.caller({"x-api-key": "a-key-of-the-operator"})
+    caller = await keys.caller({b"x-api-key": b"a-key-of-the-operator"})
     assert caller == given.caller
     assert given.short
     assert caller.api_key == given_key(Secret("a-key-of-the-operator")).caller.api_key

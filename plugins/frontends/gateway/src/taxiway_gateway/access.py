@@ -21,16 +21,14 @@ class Lines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._waiting: list[str] = []
-        self._second, self._stamp = 0, ""
+        self._start = ""
 
-    def add(self, text: str) -> None:
-        """Write a line, soon."""
-        now = int(time.time())
-        if now != self._second:
-            self._second, self._stamp = now, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+    def add(self, exchange: Exchange, started: float) -> None:
+        """Write the line of a request that began at `started` (of `perf_counter`), soon; its time is its batch's first one's."""
         if not self._waiting:
+            self._start = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {LOG.name}: "
             asyncio.get_running_loop().call_later(_DELAY, self.flush)
-        self._waiting.append(f"{self._stamp} {LOG.name}: {text}\n")
+        self._waiting.append(f"{self._start}{_text(exchange, started)}\n")
 
     def flush(self) -> None:
         """Write what waits. A console that is gone stops nobody."""
@@ -42,18 +40,15 @@ class Lines:
             pass
 
 
-def write(exchange: Exchange, started: float, lines: Lines | None) -> None:
-    """Write the line of a request that began at `started` (of `perf_counter`); without `lines`, to the log."""
-    if lines is not None:
-        lines.add(_text(exchange, started))
-    elif LOG.isEnabledFor(logging.INFO):
+def log(exchange: Exchange, started: float) -> None:
+    """Write such a line to the log."""
+    if LOG.isEnabledFor(logging.INFO):
         LOG.info(_text(exchange, started))
 
 
 def _text(exchange: Exchange, started: float) -> str:
-    scope = exchange.scope
     took = (time.perf_counter() - started) * 1000
-    text = f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')[:_LONGEST]} {exchange.status} {took:.1f}ms"
+    text = f"{exchange.method} {exchange.raw_path[:_LONGEST]} {exchange.status} {took:.1f}ms"
     model = exchange.model
     if not model:
         return text

@@ -13,15 +13,17 @@ from urllib.parse import parse_qsl
 from taxiway.chat_errors import refusal
 from taxiway.codec import dumps
 from taxiway_gateway import access
-from taxiway_gateway.exchange import CONNECTION, Exchange, Gone, Refused
+from taxiway_gateway.asgi import AsgiExchange
+from taxiway_gateway.exchange import Gone, Refused
 from taxiway_gateway.inference import Inference, Load
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
 
     from taxiway.router import Router
+    from taxiway_gateway.asgi import Receive, Scope, Send
     from taxiway_gateway.auth import Keys
-    from taxiway_gateway.exchange import Receive, Scope, Send
+    from taxiway_gateway.exchange import Exchange
     from taxiway_gateway.management import Management
 
 BASES: Final = ("/api/v1", "/v1")
@@ -34,7 +36,7 @@ _DRAINING: Final = dumps({"status": "draining"})
 _UNWRITABLE: Final = dumps({"status": "the spool can't be written"})
 _HOST: Final = re.compile(rb"[\w.:\[\]-]{1,255}")
 """What may stand on the page as the gateway's address, of what the browser says."""
-_HTML: Final = (b"content-type", b"text/html; charset=utf-8")
+_HTML: Final = b"text/html; charset=utf-8"
 # The page needs nothing from anywhere, and nobody has a reason to frame it.
 _PAGE_POLICY: Final = (
     b"content-security-policy",
@@ -48,7 +50,8 @@ class App:
     def __init__(
         self, router: Router, keys: Keys, *, body_limit: int, max_calls: int, lines: access.Lines | None = None
     ) -> None:
-        self._router, self._keys, self._lines = router, keys, lines
+        self._router, self._keys = router, keys
+        self._log = access.log if lines is None else lines.add
         self._body_limit = body_limit
         load = Load(max_calls)
         self._inference: dict[str, Inference] = {}
@@ -69,24 +72,34 @@ class App:
         self._management: Management | None = None
         self.draining = False
 
+    @property
+    def paths(self) -> Mapping[bytes, str]:
+        """The paths of calls, by what a client sends for them."""
+        return {path.encode(): path for path in self._inference}
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. It never raises for what a client does."""
+        """Be an ASGI app, for other servers than our own."""
         if scope["type"] != "http":
             await _not_http(scope, receive, send)
-            return
+        else:
+            await self.serve(AsgiExchange(scope, receive, send))
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Serve one request. It never raises for what a client does."""
         started = perf_counter()
-        exchange = Exchange(scope, receive, send)
         try:
-            inference = self._inference.get(scope["path"])
-            if inference is None:
-                await self._other(exchange)
-            else:
-                await inference.serve(exchange)
-        except Refused as refusal:
-            await exchange.json(refusal.status, refusal.body, *refusal.fields)
+            try:
+                inference = self._inference.get(exchange.path)
+                if inference is None:
+                    await self._other(exchange)
+                else:
+                    await inference.serve(exchange)
+            except Refused as refused:
+                await exchange.refuse(refused)
         except (asyncio.CancelledError, Gone):
-            # The client is gone (or the server's patience, at its end). uvicorn would log a traceback for the cancellation.
+            # The client is gone (or the server's patience, at its end).
             exchange.status, exchange.ending = 499, "cancelled"
+            exchange.abort()
         except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the traceback
             _LOG.exception("request %s failed", exchange.id.decode())
             if exchange.status:
@@ -95,19 +108,19 @@ class App:
             else:
                 await exchange.answer(500, _WRONG)
             exchange.status = 500
-        access.write(exchange, started, self._lines)
+        self._log(exchange, started)
 
     async def _other(self, exchange: Exchange) -> None:
-        scope = exchange.scope
-        plain = self._plain.get(scope["path"])
+        path = exchange.path
+        plain = self._plain.get(path)
         if plain is not None:
-            if scope["method"] not in {"GET", "HEAD"}:
+            if exchange.method not in {"GET", "HEAD"}:
                 raise Refused(405, "This route takes GET.", "invalid_request", (b"allow", b"GET"))
             await plain(exchange)
             return
         for pattern, inference in self._patterns:
-            if (match := pattern.fullmatch(scope["path"])) is not None:
-                query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+            if (match := pattern.fullmatch(path)) is not None:
+                query = dict(parse_qsl(exchange.query.decode("latin-1")))
                 # Where some of Google's clients have their key: it is no part of a call.
                 query.pop("key", None)
                 said = {name: value for name, value in match.groupdict().items() if value is not None}
@@ -125,10 +138,9 @@ class App:
 
     async def _page(self, exchange: Exchange) -> None:
         page = files("taxiway_gateway").joinpath("page.html").read_bytes()
-        scope = exchange.scope
-        for name, host in scope["headers"]:
-            if name == b"host" and _HOST.fullmatch(host):
-                page = page.replace(b"http://127.0.0.1:8787", b"%s://%s" % (scope["scheme"].encode(), host))
+        host = exchange.head.get(b"host", b"")
+        if _HOST.fullmatch(host):
+            page = page.replace(b"http://127.0.0.1:8787", b"%s://%s" % (exchange.scheme.encode(), host))
         await exchange.answer(200, page, _PAGE_POLICY, kind=_HTML)
 
     async def _healthz(self, exchange: Exchange) -> None:
@@ -141,24 +153,6 @@ class App:
             await exchange.answer(503, _UNWRITABLE)
         else:
             await exchange.answer(200, _OK)
-
-
-def with_cors(app: App, origins: Sequence[str]) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """Wrap the app so that browsers at `origins` may call it."""
-    from starlette.middleware.cors import CORSMiddleware
-
-    async def plain(scope: Scope, receive: Receive, send: Send) -> None:
-        # One-piece replies would go past the middleware, which adds its fields in `send`.
-        scope.pop(CONNECTION, None)
-        await app(scope, receive, send)
-
-    return CORSMiddleware(
-        plain,
-        allow_origins=list(origins),
-        allow_methods=["GET", "POST"],
-        allow_headers=["*"],
-        expose_headers=["x-generation-id", "x-request-id", "retry-after"],
-    )
 
 
 async def _not_http(scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import define, frozen
@@ -69,12 +69,9 @@ class Keys:
         if given is not None:
             self._known[given.hash] = _Known(given.hash, given.caller, None)
 
-    async def caller(self, fields: MutableMapping[str, str]) -> Caller:
-        """Say who calls, and take the key out of `fields`. Raises Refused: 401, or 503 where the store can't tell."""
-        key = _presented(fields)
-        fields.pop("authorization", None)
-        fields.pop("x-api-key", None)
-        fields.pop("x-goog-api-key", None)
+    async def caller(self, head: Mapping[bytes, bytes]) -> Caller:
+        """Say who calls. Raises Refused: 401, or 503 where the store can't tell."""
+        key = _presented(head)
         if not key:
             raise _unauthorized("No API key: send it as `Authorization: Bearer ...`.")
         digest = hash_api_key(key)
@@ -132,11 +129,11 @@ def caller_of(key: ApiKey) -> Caller:
     return Caller(key.workspace, key.id, key.label)
 
 
-def _presented(fields: Mapping[str, str]) -> str:
-    scheme, _, key = fields.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and key:
-        return key.strip()
-    return fields.get("x-api-key") or fields.get("x-goog-api-key") or ""
+def _presented(head: Mapping[bytes, bytes]) -> str:
+    scheme, _, key = head.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer" or not key:
+        key = head.get(b"x-api-key") or head.get(b"x-goog-api-key") or b""
+    return key.strip().decode("latin-1")
 
 
 def _unauthorized(message: str = "Invalid API key.") -> Refused:

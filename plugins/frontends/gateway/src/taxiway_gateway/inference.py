@@ -15,7 +15,7 @@ from taxiway_gateway.exchange import Gone, Refused
 
 if TYPE_CHECKING:
     from asyncio import Task, TimerHandle
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from taxiway.call import Call, Caller
     from taxiway.codec import Json
@@ -28,6 +28,7 @@ QUIET: Final = 10.0
 """Seconds of silence after which a stream gets a ping."""
 
 _NO_RETRY_ABOVE: Final = 60
+_NO_CACHE: Final = (b"cache-control", b"no-cache")
 _BUSY_FIELDS: Final = ((b"retry-after", b"1"), (b"x-should-retry", b"true"))
 
 
@@ -52,67 +53,60 @@ class Inference:
 
     async def serve(self, exchange: Exchange, path: Mapping[str, str] = NOTHING) -> None:
         """Serve one call; `path` is what the route says besides. Raises Refused, Gone, and CancelledError where the client went away."""
-        try:
-            await self._serve(exchange, path)
-        except Refused as refusal:
-            refusal.body = self._client.refused(refusal.status, refusal.error_type, str(refusal))
-            raise
-
-    async def _serve(self, exchange: Exchange, path: Mapping[str, str]) -> None:
-        load, fields = self._load, exchange.fields
-        if exchange.scope["method"] != "POST":
+        load, head = self._load, exchange.head
+        exchange.refused = self._client.refused
+        if exchange.method != "POST":
             raise Refused(405, "This route takes POST.", "invalid_request", (b"allow", b"POST"))
         if load.calls >= load.most:
             await exchange.answer(503, self._busy, *_BUSY_FIELDS)
             return
-        caller = await self._keys.caller(fields)
-        if fields.get("content-encoding", "identity").lower() != "identity":
+        caller = await self._keys.caller(head)
+        if head.get(b"content-encoding", b"identity").lower() != b"identity":
             raise Refused(415, "The body must not be compressed (Content-Encoding).", "invalid_request")
         load.calls += 1
         try:
-            body = decode(await exchange.body(self._body_limit))
-            try:
-                await self._call(exchange, body, caller, path)
-            except (CallError, InvalidRequest) as error:
-                told = call_error_of(error)
-                exchange.provider = told.provider
-                await _failed(exchange, self._client, told)
+            await self._call(exchange, decode(await exchange.body(self._body_limit)), caller, path)
+        except (CallError, InvalidRequest) as error:
+            told = call_error_of(error)
+            exchange.provider = told.provider
+            await _failed(exchange, self._client, told)
         finally:
             load.calls -= 1
 
     async def _call(self, exchange: Exchange, body: Json, caller: Caller, path: Mapping[str, str]) -> None:
-        fields = exchange.fields
-        body, path = self._engine.filled(self._dialect, body, path)
+        dialect, engine, fields = self._dialect, self._engine, exchange.fields
+        body, path = engine.filled(dialect, body, path)
         facts = self._client.facts(body, path, fields)
         exchange.model = facts.models[0]
-        call = self._engine.call(self._dialect, body, facts, caller=caller, headers=fields, path=path)
+        call = engine.call(dialect, body, facts, caller=caller, headers=fields, path=path)
         exchange.generation = call.id
         if facts.stream:
             await self._stream(exchange, call)
         else:
-            reply = await self._engine.complete(call)
+            reply = await engine.complete(call)
             exchange.ending, exchange.provider = "done", reply.get("provider", "")
-            await exchange.answer(200, dumps(reply), (b"x-generation-id", call.id.encode()))
+            await exchange.answer(200, dumps(reply))
 
     async def _stream(self, exchange: Exchange, call: Call) -> None:
-        stream = self._engine.stream(call)
-        reply = StreamedReply(exchange, self._client.writer(call), call.id)
+        stream, writer = self._engine.stream(call), self._client.writer(call)
+        reply, write = StreamedReply(exchange, writer), writer.write
         try:
             try:
                 async for batch in stream:
+                    data = write(batch)
                     if stream.whole:
                         # Going on to the iteration's end gives the connection back, for which no client need wait.
-                        await reply.end(batch, whole=True)
-                    elif not reply.at_once(batch):
-                        await reply.events(batch)
+                        await reply.end(data, whole=True)
+                    elif not reply.put(data):
+                        await reply.part(data)
                 exchange.ending = "done" if stream.whole else "interrupted"
             except (CallError, InvalidRequest) as error:
                 if not reply.begun:
                     raise
                 # The head went out with a ping: what failed before its first token is told in the stream too.
-                await reply.events(self._client.stamp(call, _nobody).failed(call_error_of(error)))
+                await reply.part(write(self._client.stamp(call, _nobody).failed(call_error_of(error))))
             if not reply.ended:
-                await reply.end((), whole=stream.whole)
+                await reply.end(b"", whole=stream.whole)
         finally:
             exchange.provider = stream.provider
             reply.stop()
@@ -125,42 +119,29 @@ class StreamedReply:
     Pings cost a timer a stream; a task only where one is sent.
     """
 
-    def __init__(self, exchange: Exchange, writer: Writer, generation: str) -> None:
-        self._exchange, self._writer, self._write = exchange, writer, writer.write
-        self._head: list[Field] = [
-            (b"content-type", writer.content_type.encode()),
-            (b"cache-control", b"no-cache"),
-            (b"x-generation-id", generation.encode()),
-            (b"x-request-id", exchange.id),
-        ]
-        self.begun = self.ended = False
-        self._sent = self._seen = 0
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, exchange: Exchange, writer: Writer) -> None:
+        self._exchange, self._writer = exchange, writer
+        self.begun = self.ended = self._talked = False
         self._ping: Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
         self._timer: TimerHandle = self._loop.call_later(QUIET, self._look)
 
-    def at_once(self, batch: Iterable[Json]) -> bool:
-        """Send events as `events` does if that needs no waiting, else say so: most do not, and a coroutine costs."""
-        connection = self._exchange.connection
-        if connection is None or connection.flow.write_paused or self._ping is not None or not self.begun:
-            return False
-        self._sent += 1
-        connection.part(self._write(batch))
-        return True
+    def put(self, data: bytes) -> bool:
+        """Send a part as `part` does if that needs no waiting, else say so."""
+        self._talked = True
+        return self.begun and self._ping is None and self._exchange.put(data)
 
-    async def events(self, batch: Iterable[Json]) -> None:
-        """Send events, in one piece."""
-        data = self._write(batch)
+    async def part(self, data: bytes) -> None:
+        """Send a part."""
         await self._ready()
         await self._exchange.part(data)
 
-    async def end(self, batch: Iterable[Json], *, whole: bool) -> None:
-        """Send the last events and end the reply, in one piece; `whole`: it is a success."""
-        data = self._write(batch) + self._writer.end(whole)
+    async def end(self, data: bytes, *, whole: bool) -> None:
+        """Send the last part and end the reply, in one piece; `whole`: it is a success."""
         self.ended = True
         await self._ready()
         self._timer.cancel()
-        await self._exchange.end(data)
+        await self._exchange.end(data + self._writer.end(whole))
 
     def stop(self) -> None:
         """Send nothing more by itself."""
@@ -169,7 +150,7 @@ class StreamedReply:
             self._ping.cancel()
 
     async def _ready(self) -> None:
-        self._sent += 1
+        self._talked = True
         if self._ping is not None:
             await self._ping
         if not self.begun:
@@ -177,12 +158,12 @@ class StreamedReply:
 
     async def _begin(self) -> None:
         self.begun = True
-        await self._exchange.begin(200, self._head)
+        await self._exchange.begin(200, self._writer.content_type.encode(), _NO_CACHE)
 
     def _look(self) -> None:
-        if self._sent == self._seen and self._ping is None:
+        if not self._talked and self._ping is None:
             self._ping = self._loop.create_task(self._send_ping())
-        self._seen = self._sent
+        self._talked = False
         self._timer = self._loop.call_later(QUIET, self._look)
 
     async def _send_ping(self) -> None:
@@ -217,8 +198,6 @@ async def _failed(exchange: Exchange, client: Client, error: CallError) -> None:
     if error.metadata is not None:
         attach(body, error.metadata)
     fields: list[Field] = []
-    if exchange.generation:
-        fields.append((b"x-generation-id", exchange.generation.encode()))
     wait = error.retry_after
     if wait is not None:
         fields.append((b"retry-after", b"%d" % math.ceil(wait)))

@@ -17,6 +17,7 @@ from taxiway.names import asked
 from taxiway.outcome import CallError, call_error_of
 from taxiway.store import Spend
 from taxiway_gateway import shapes
+from taxiway_gateway.asgi import answer, ask
 from taxiway_gateway.exchange import Refused
 from taxiway_gateway.inference import decode
 from taxiway_gateway.shapes import Offered
@@ -68,22 +69,14 @@ class Management:
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request. Raises Refused."""
-        scope = exchange.scope
-        # With an `app` in the scope Starlette raises what it would otherwise answer in plain text.
-        scope["app"], scope[_EXCHANGE] = self, exchange
-
-        async def send(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                exchange.status = message["status"]
-                message["headers"].append((b"x-request-id", exchange.id))
-            await exchange.send(message)
-
         try:
-            await self._routes(scope, exchange.receive, send)
+            # With an `app` in the scope Starlette raises what it would otherwise answer in plain text.
+            said = await ask(self._routes, exchange, {"app": self, _EXCHANGE: exchange})
         except HTTPException as error:
             allowed = (error.headers or {}).get("Allow", "GET")
             message = f"This route takes {allowed}."
             raise Refused(405, message, "invalid_request", (b"allow", allowed.encode())) from None
+        await answer(exchange, *said)
 
     async def _models(self, request: Request) -> Response:
         caller = await self._caller(request)
@@ -192,7 +185,7 @@ class Management:
 
     async def _caller(self, request: Request) -> Caller:
         exchange: Exchange = request.scope[_EXCHANGE]
-        return await self._keys.caller(exchange.fields)
+        return await self._keys.caller(exchange.head)
 
     def _offered(self, caller: Caller) -> dict[str, Offered]:
         """Return what the key can ask for, by slug: models, and the owner's own names, which go first as they do in a call."""

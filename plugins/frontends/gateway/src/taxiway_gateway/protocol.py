@@ -1,22 +1,22 @@
-"""uvicorn's HTTP protocol with what it lacks: limits on heads, a client that leaves is noticed at once, one-piece replies.
+"""HTTP/1.1 for uvicorn: heads with limits, one request at a time, and a client that leaves is noticed at once.
 
-What uvicorn 0.54 does by itself: no limit on the size or the time of a head; a pipelined second request stops reading, so that
-the first one's client can't be seen leaving; a task that waits for nothing but the provider runs on.
+What uvicorn's own protocol lacks: limits on the size and the time of a head; a pipelined second request stops its reading, so that
+the first one's client can't be seen leaving; a task that waits for nothing but the provider runs on. And a call needs none
+of ASGI's messages.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Final
-from urllib.parse import unquote
+from collections.abc import Mapping
+from typing import Final
 
 import httptools
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from taxiway.chat_errors import refusal
 from taxiway.codec import dumps
-from taxiway_gateway.exchange import CLOSE, CONNECTION, Field, join
+from taxiway_gateway.exchange import Field, Serve, join
+from taxiway_gateway.wire import MOST_HELD, WireExchange
 
 MAX_HEAD: Final = 64 * 1024
 MAX_FIELDS: Final = 128
@@ -28,11 +28,6 @@ SILENT_SECONDS: Final = 60
 
 KEEP_ALIVE: Final = 75
 """Seconds between two requests: more than clients' pools wait, so that they close first."""
-
-# The targets that need no taking apart: those that are asked for again and again.
-_ROUTES: Final = frozenset(
-    base + path for base in (b"/api/v1", b"/v1") for path in (b"/chat/completions", b"/embeddings")
-)
 
 _REFUSALS: Final = {
     400: ("This is not HTTP/1.1.", "invalid_request"),
@@ -46,9 +41,15 @@ _REFUSALS: Final = {
 
 
 class State(ServerState):
-    """What the connections of a server share. `tick` counts seconds."""
+    """What the connections of a server share. `serve` answers a request, and never raises; `tick` counts seconds.
 
-    tick = 0
+    `paths` are those that need no taking apart, as they come: they are asked for again and again.
+    """
+
+    def __init__(self, serve: Serve, paths: Mapping[bytes, str]) -> None:
+        super().__init__()
+        self.serve, self.paths = serve, paths
+        self.tick = 0
 
     def second(self) -> None:
         """A second has passed: close what was too slow. One sweep costs no request anything; a timer each costs 5 us."""
@@ -58,32 +59,60 @@ class State(ServerState):
                 connection.sweep(self.tick)
 
 
-class Connection(HttpToolsProtocol):
-    """One connection. `waiting`: the tick since which a head is open; `idle`: the tick at which the last reply ended."""
+class Connection(asyncio.Protocol):
+    """One connection. `waiting`: the tick since which a head is open; `idle`: the tick at which the last reply ended.
 
+    `exchange` is the request under way, `full` is there while the client takes nothing more.
+    """
+
+    transport: asyncio.Transport
+    exchange: WireExchange | None = None
+    full: asyncio.Event | None = None
     waiting: int | None = None
     idle: int | None = None
-    silent = False
+    silent = True
     closing = False
-    head = 0
-    read = 0
-    task: asyncio.Task[None] | None = None
+    _paused = False
+    _size = _read = 0
+    _task: asyncio.Task[None]
+
+    def __init__(
+        self, config: object, server_state: State, app_state: object, _loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        self.state, self._tasks = server_state, server_state.tasks
+        self._loop = _loop or asyncio.get_running_loop()
+        self.url, self.headers = b"", list[Field]()
+        self._parse()
+
+    def _parse(self) -> None:
+        self.parser = httptools.HttpRequestParser(self)
+        # Or what comes after a request that ends the connection would take its answer away.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
-        super().connection_made(transport)
-        self.waiting, self.silent = self._tick, True
-
-    @property
-    def _tick(self) -> int:
-        return self.server_state.tick  # type: ignore[attr-defined,no-any-return]
+        self.transport = transport
+        self.waiting = self.state.tick
+        self.state.connections.add(self)  # type: ignore[arg-type]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the request that runs: nobody waits for its answer."""
-        super().connection_lost(exc)
-        task = self.task
-        if task is not None and not self.cycle.response_complete and not task.done():
-            task.cancel("the client is gone")
+        self.state.connections.discard(self)
+        del self.parser
+        self.resume_writing()
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.gone = True
+            if exchange.news is not None:
+                exchange.news.set()
+            self._task.cancel("the client is gone")
+
+    def shutdown(self) -> None:
+        """Close, after the answer to the request that runs."""
+        if self.exchange is None:
+            self.transport.close()
+        else:
+            self.exchange.keep_alive = False
 
     def sweep(self, tick: int) -> None:
         """Close the connection if it has kept us waiting for too long."""
@@ -103,7 +132,7 @@ class Connection(HttpToolsProtocol):
         if self.closing:
             return
         self.silent = False
-        self.read = len(data)
+        self._read = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -114,33 +143,94 @@ class Connection(HttpToolsProtocol):
                 self._refuse(400)
             return
         if self.waiting is not None:
-            self.head += len(data)
-            if self.head > MAX_HEAD:
+            self._size += len(data)
+            if self._size > MAX_HEAD:
                 self._refuse(431)
-        elif not self._busy:
+        elif self.exchange is None:
             # Bytes that begin no head (blank lines): the clock runs for them too.
-            self.waiting, self.head = self._tick, 0
+            self.waiting, self._size = self.state.tick, 0
 
     def on_message_begin(self) -> None:
         """A head begins."""
-        super().on_message_begin()
-        self.waiting, self.head = self._tick, 0
-        self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key]
+        self.waiting, self._size = self.state.tick, 0
+        self.url, self.headers = b"", []
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the target."""
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field."""
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """A head is whole: serve its request, or refuse it."""
-        if len(self.headers) > MAX_FIELDS or (self.head + self.read > MAX_HEAD and self._size() > MAX_HEAD):
+        if len(self.headers) > MAX_FIELDS or (self._size + self._read > MAX_HEAD and self._length() > MAX_HEAD):
             self._refuse(431)
             raise _Refused
         if self.parser.should_upgrade():
             return
-        if self._busy:
+        if self.exchange is not None:
             # A second request while one runs: it is not served, and the first one's answer is the last.
-            self.cycle.keep_alive = False
+            self.exchange.keep_alive = False
             self.closing = True
             raise _Refused
         self.waiting = self.idle = None
-        self._begin()
+        self.exchange = exchange = WireExchange(self)
+        self._task = task = self._loop.create_task(self.state.serve(exchange))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.parts.append(body)
+            exchange.held += len(body)
+            if exchange.held > MOST_HELD:
+                self.pause_reading()
+            if exchange.news is not None:
+                exchange.news.set()
+
+    def on_message_complete(self) -> None:
+        """A body is whole."""
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.more = False
+            if self._paused:
+                # Or the client could not be seen leaving.
+                self.resume_reading()
+            if exchange.news is not None:
+                exchange.news.set()
+
+    def over(self) -> None:
+        """The reply is out."""
+        self.exchange = None
+        self.idle = self.state.tick
+        if self._paused:
+            self.resume_reading()
+
+    def pause_reading(self) -> None:
+        """Let the client wait."""
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take more from the client."""
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        """Be told that the client takes nothing more for now."""
+        self.full = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        """Be told that it does, or that it never will."""
+        if self.full is not None:
+            self.full.set()
+            self.full = None
 
     def _decline(self, rest: bytes) -> None:
         """Serve a request that asks for another protocol as one that does not (RFC 9110, 7.8): Java's client offers h2c.
@@ -152,127 +242,17 @@ class Connection(HttpToolsProtocol):
         if method == b"CONNECT":
             self._refuse(405)
             return
-        fields = join([*(field for field in self.headers if field[0] not in {b"upgrade", b"connection"}), CLOSE])
-        self.parser = httptools.HttpRequestParser(self)
+        kept = [field for field in self.headers if field[0] not in {b"upgrade", b"connection"}]
+        fields = join([*kept, (b"connection", b"close")])
+        self._parse()
         self.data_received(b"%b %b HTTP/%b\r\n%b\r\n%b" % (method, self.url, version, fields, rest))
 
-    def _begin(self) -> None:
-        """Serve the request of the head that is whole: what uvicorn does there, less what is never asked for."""
-        scope, parser, url = self.scope, self.parser, self.url
-        version = parser.get_http_version()
-        scope["method"] = parser.get_method().decode("ascii")
-        scope["http_version"] = version
-        if url in _ROUTES:
-            raw, query = url, b""
-        else:
-            parts = httptools.parse_url(url)
-            raw, query = parts.path, parts.query or b""
-        path = raw.decode("ascii")
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"], scope["query_string"] = raw, query
-        self.cycle = cycle = RequestResponseCycle(
-            scope,
-            self.transport,
-            self.flow,
-            self.logger,
-            self.access_logger,
-            False,
-            [],
-            asyncio.Event(),
-            self.expect_100_continue,
-            version != "1.0" and parser.should_keep_alive(),
-            self.on_response_complete,
-        )
-        self._start_asgi_task(cycle, self.app)
-
-    def on_body(self, body: bytes) -> None:
-        """Take a part of a body."""
-        cycle = self.cycle
-        if not cycle.response_complete:
-            cycle.body += body
-            if len(cycle.body) > HIGH_WATER_LIMIT:
-                self.flow.pause_reading()
-            cycle.message_event.set()
-
-    def on_message_complete(self) -> None:
-        """A body is whole."""
-        if self.parser.should_upgrade():
-            return
-        super().on_message_complete()
-        # Otherwise a large body leaves reading paused, and the client can't be seen leaving.
-        self.flow.resume_reading()
-
-    def on_response_complete(self) -> None:
-        """A reply is out. uvicorn would arm a timer here for each; the sweep costs nothing."""
-        self.server_state.total_requests += 1
-        self.idle = self._tick
-        self.flow.resume_reading()
-
-    @property
-    def _busy(self) -> bool:
-        """Whether a request is under way. Before the first one there is no cycle at all."""
-        return not getattr(self.cycle, "response_complete", True)
-
-    def _size(self) -> int:
+    def _length(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self.task = task = self.loop.create_task(cycle.run_asgi(app))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    def take(self) -> bytes:
-        """Return what is here of the body that is being received."""
-        cycle = self.cycle
-        data, cycle.body = bytes(cycle.body), bytearray()
-        return data
-
-    def reply(self, status: int, fields: Sequence[Field], body: bytes) -> None:
-        """Send a whole reply in one piece: uvicorn's two `send`s cost 50 us."""
-        cycle = self.cycle
-        if cycle.disconnected:
-            return
-        cycle.response_started = cycle.response_complete = True
-        end = b"content-length: %d\r\n\r\n" if cycle.keep_alive else b"connection: close\r\ncontent-length: %d\r\n\r\n"
-        self.transport.write(b"".join((STATUS_LINE[status], join(fields), end % len(body), body)))
-        self._ended()
-
-    def begin(self, status: int, fields: Sequence[Field]) -> None:
-        """Send the head of a reply that goes out in parts: in chunks, or to HTTP/1.0 as they are, up to the connection's end."""
-        cycle = self.cycle
-        if cycle.disconnected:
-            return
-        cycle.response_started = True
-        cycle.chunked_encoding = cycle.scope["http_version"] != "1.0"
-        end = b"" if cycle.keep_alive else b"connection: close\r\n"
-        framing = b"transfer-encoding: chunked\r\n" if cycle.chunked_encoding else b""
-        self.transport.write(b"%b%b%b%b\r\n" % (STATUS_LINE[status], join(fields), end, framing))
-
-    def part(self, data: bytes) -> None:
-        """Send a part of such a reply; the caller has seen that there is room for it."""
-        if data and not self.cycle.disconnected:
-            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self.cycle.chunked_encoding else data)
-
-    def end(self, data: bytes) -> None:
-        """Send the last part."""
-        cycle = self.cycle
-        if cycle.disconnected:
-            return
-        cycle.response_complete = True
-        if cycle.chunked_encoding:
-            data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
-        self.transport.write(data)
-        self._ended()
-
-    def _ended(self) -> None:
-        self.cycle.message_event.set()
-        if not self.cycle.keep_alive:
-            self.transport.close()
-        self.on_response_complete()
 
     def _refuse(self, status: int) -> None:
         self.closing = True
-        if not self._busy or (self.cycle.more_body and not self.cycle.response_started):
+        if self.exchange is None or (self.exchange.more and not self.exchange.status):
             message, error_type = _REFUSALS[status]
             body = dumps(refusal(status, error_type, message))
             head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)

@@ -6,13 +6,16 @@ import errno
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
 from taxiway.errors import TaxiwayError
-from taxiway_gateway.app import App, with_cors
+from taxiway_gateway.app import App
 from taxiway_gateway.protocol import Connection, State
+
+if TYPE_CHECKING:
+    from taxiway_gateway.exchange import Serve
 
 _BACKLOG: Final = 2048
 _GRACE: Final = 5
@@ -51,7 +54,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: App, cors: tuple[str, ...], total: float) -> None:
         super().__init__(
             uvicorn.Config(
-                with_cors(app, cors) if cors else app,
+                app,
                 http=Connection,
                 ws="none",
                 loop="none",
@@ -66,7 +69,13 @@ class Server(uvicorn.Server):
             )
         )
         self._app = app
-        self.server_state: State = State()
+        serve: Serve = app.serve
+        if cors:
+            # Imported where it is wanted: Starlette takes 80 ms.
+            from taxiway_gateway.cors import with_cors
+
+            serve = with_cors(serve, cors)
+        self.server_state: State = State(serve, app.paths)
 
     async def listen(self, made: socket.socket, ready: Callable[[], None]) -> None:
         """Serve until a signal comes, then end what is in flight. `ready` is called when the first request may come."""

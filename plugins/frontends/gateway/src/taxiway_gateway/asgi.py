@@ -1,0 +1,105 @@
+"""ASGI on both sides: an exchange that another server brings, and an ASGI app that answers one of ours."""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, TypeAlias
+
+from taxiway.call import NOTHING
+from taxiway_gateway.exchange import JSON_TYPE, Exchange, Field, Gone
+
+Message: TypeAlias = MutableMapping[str, Any]
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Asgi: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class AsgiExchange(Exchange):
+    """An exchange of messages. A client of whom the server says nothing else is gone when the task is cancelled."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw_path = scope["raw_path"].decode("ascii", "replace")
+        super().__init__(scope["method"], scope["path"], raw_path, scope["query_string"], scope["headers"])
+        self.scheme = scope.get("scheme", "http")
+        self._receive, self._send = receive, send
+
+    async def read(self) -> bytes:
+        """Wait for a message."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        self.more = message.get("more_body", False)
+        body: bytes = message.get("body", b"")
+        return body
+
+    async def answer(self, status: int, data: bytes, *fields: Field, kind: bytes = JSON_TYPE) -> None:
+        """Send a whole reply; the server leaves its body away where that was asked for."""
+        length = (b"content-length", b"%d" % len(data))
+        if not self.more:
+            await self._start(status, kind, length, *fields)
+            await self._body(data)
+        else:
+            await self._start(status, kind, length, (b"connection", b"close"), *fields)
+            await self._body(data, more=True)
+            await self._linger()
+            await self._body(b"")
+
+    async def begin(self, status: int, kind: bytes, *fields: Field) -> None:
+        """Send the first message."""
+        await self._patiently(self._start(status, kind, *fields))
+
+    def put(self, data: bytes) -> bool:
+        """Say that messages need waiting."""
+        return False
+
+    async def part(self, data: bytes) -> None:
+        """Send a message."""
+        await self._patiently(self._body(data, more=True))
+
+    async def end(self, data: bytes) -> None:
+        """Send the last message."""
+        await self._patiently(self._body(data))
+
+    def abort(self) -> None:
+        """Leave it to the server, which sees that a reply has no end."""
+
+    async def _start(self, status: int, kind: bytes, *fields: Field) -> None:
+        self.status = status
+        lines = self._lines(kind, fields).split(b"\r\n")[:-1]
+        head = [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
+        await self._send({"type": "http.response.start", "status": status, "headers": head})
+
+    async def _body(self, data: bytes, *, more: bool = False) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+async def ask(app: Asgi, exchange: Exchange, more: Mapping[str, Any] = NOTHING) -> tuple[int, list[Field], bytes]:
+    """Have an ASGI app answer a request, whose body it does not read: status, header fields and body. `more` goes into the scope."""
+    scope = {
+        "type": "http",
+        "method": exchange.method,
+        "path": exchange.path,
+        "root_path": "",
+        "query_string": exchange.query,
+        "headers": list(exchange.head.items()),
+        "scheme": exchange.scheme,
+        **more,
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        raise NotImplementedError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    start, *rest = sent
+    return start["status"], start["headers"], b"".join(message.get("body", b"") for message in rest)
+
+
+async def answer(exchange: Exchange, status: int, fields: list[Field], body: bytes) -> None:
+    """Send what such an app said."""
+    said = dict(fields)
+    kind = said.pop(b"content-type")
+    said.pop(b"content-length")
+    await exchange.answer(status, body, *said.items(), kind=kind)

@@ -1,0 +1,131 @@
+"""An exchange over a connection of ours: the body as the parser gives it, the answer straight into the socket."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from taxiway_gateway.exchange import JSON_TYPE, Exchange, Field, Gone, too_large
+
+if TYPE_CHECKING:
+    from taxiway_gateway.protocol import Connection
+
+_CLOSE: Final = b"connection: close\r\n"
+
+MOST_HELD: Final = 64 * 1024
+"""Bytes of a body that wait to be read; with more, the client waits."""
+
+
+class WireExchange(Exchange):
+    """An exchange of a connection. `gone`: nobody is there any more. What is here of the body is in `parts`, and `held` is its size.
+
+    `news` is there while somebody waits for more of the body.
+    """
+
+    gone = False
+    held = 0
+    news: asyncio.Event | None = None
+    _chunked = _continued = False
+
+    def __init__(self, connection: "Connection") -> None:
+        parser, url, query = connection.parser, connection.url, b""
+        path = raw_path = connection.state.paths.get(url, "")
+        if not path:
+            target = httptools.parse_url(url)
+            raw_path, query = target.path.decode("ascii"), target.query or b""
+            path = unquote(raw_path) if "%" in raw_path else raw_path
+        super().__init__(parser.get_method().decode("ascii"), path, raw_path, query, connection.headers)
+        self._connection, self._transport = connection, connection.transport
+        self._old = parser.get_http_version() == "1.0"
+        self.keep_alive = not self._old and parser.should_keep_alive()
+        self.parts: list[bytes] = []
+
+    async def body(self, limit: int) -> bytes:
+        """Give the body where it is here, as nearly always."""
+        if self.more:
+            return await super().body(limit)
+        data = self._take()
+        if len(data) > limit:
+            raise too_large(limit)
+        return data
+
+    async def read(self) -> bytes:
+        """Wait for the parser."""
+        while self.more and not self.parts:
+            if self.gone:
+                raise Gone
+            if not self.status and not self._continued and self.head.get(b"expect", b"").lower() == b"100-continue":
+                self._continued = True
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._connection.resume_reading()
+            self.news = asyncio.Event()
+            await self.news.wait()
+        return self._take()
+
+    async def answer(self, status: int, data: bytes, *fields: Field, kind: bytes = JSON_TYPE) -> None:
+        """Send a whole reply, in one piece."""
+        self.status = status
+        early = self.more
+        if early:
+            self.keep_alive = False
+        if not self.gone:
+            body = b"" if self.method == "HEAD" else data
+            head = (STATUS_LINE[status], self._lines(kind, fields), b"" if self.keep_alive else _CLOSE, len(data), body)
+            self._transport.write(b"%b%b%bcontent-length: %d\r\n\r\n%b" % head)
+        if early:
+            await self._linger()
+        self._over()
+
+    async def begin(self, status: int, kind: bytes, *fields: Field) -> None:
+        """Send the head of a reply in chunks, or to HTTP/1.0 as it is, up to the connection's end."""
+        await self._room()
+        self.status, self._chunked = status, not self._old
+        if not self.gone:
+            head = (STATUS_LINE[status], self._lines(kind, fields), b"" if self.keep_alive else _CLOSE)
+            self._transport.write(b"%b%b%b" % head + (b"\r\n" if self._old else b"transfer-encoding: chunked\r\n\r\n"))
+
+    def put(self, data: bytes) -> bool:
+        """Send a part if the client takes more."""
+        if self._connection.full is not None:
+            return False
+        if data and not self.gone:
+            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        return True
+
+    async def part(self, data: bytes) -> None:
+        """Send a part."""
+        await self._room()
+        self.put(data)
+
+    async def end(self, data: bytes) -> None:
+        """Send the last part."""
+        await self._room()
+        if self._chunked:
+            data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
+        if not self.gone:
+            self._transport.write(data)
+        self._over()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._transport.abort()
+
+    def _take(self) -> bytes:
+        # Of a single part that is the part itself.
+        data = b"".join(self.parts)
+        self.parts.clear()
+        self.held = 0
+        return data
+
+    def _over(self) -> None:
+        self._connection.over()
+        if not self.keep_alive:
+            self._transport.close()
+
+    async def _room(self) -> None:
+        """Wait until the client takes more."""
+        full = self._connection.full
+        if full is not None:
+            await self._patiently(full.wait())
