@@ -114,7 +114,8 @@ class SseWriter:
 
     def write(self, events: Iterable[Json]) -> bytes:
         """Encode events, in one piece."""
-        return b"".join([b"data: %b\n\n" % dumps(event) for event in events])
+        data = b"\n\ndata: ".join(map(dumps, events))
+        return b"data: %b\n\n" % data if data else data
 
     def ping(self) -> bytes:
         """Return a comment: parsers skip it."""

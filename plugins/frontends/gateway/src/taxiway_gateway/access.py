@@ -48,10 +48,9 @@ def log(exchange: Exchange, started: float) -> None:
 
 def _text(exchange: Exchange, started: float) -> str:
     took = (time.perf_counter() - started) * 1000
-    text = f"{exchange.method} {exchange.raw_path[:_LONGEST]} {exchange.status} {took:.1f}ms"
-    model = exchange.model
-    if not model:
-        return text
-    # What a client sent must not be able to forge a line.
-    asked = model[:_LONGEST] if model.isprintable() else "-"
-    return f"{text} {exchange.generation or '-'} {asked} {exchange.ending} {exchange.provider or '-'}"
+    call, model = "", exchange.model
+    if model:
+        # What a client sent must not be able to forge a line.
+        asked = model[:_LONGEST] if model.isprintable() else "-"
+        call = f" {exchange.generation or '-'} {asked} {exchange.ending} {exchange.provider or '-'}"
+    return f"{exchange.method} {exchange.raw_path[:_LONGEST]} {exchange.status} {took:.1f}ms{call}"

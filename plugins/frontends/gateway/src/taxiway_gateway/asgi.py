@@ -17,8 +17,9 @@ class AsgiExchange(Exchange):
     """An exchange of messages. A client of whom the server says nothing else is gone when the task is cancelled."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raw_path = scope["raw_path"].decode("ascii", "replace")
-        super().__init__(scope["method"], scope["path"], raw_path, scope["query_string"], scope["headers"])
+        super().__init__(scope["headers"])
+        self.method, self.path, self.query = scope["method"], scope["path"], scope["query_string"]
+        self.raw_path = scope["raw_path"].decode("ascii", "replace")
         self.scheme = scope.get("scheme", "http")
         self._receive, self._send = receive, send
 
@@ -69,6 +70,7 @@ class AsgiExchange(Exchange):
         await self._send({"type": "http.response.start", "status": status, "headers": head})
 
     async def _body(self, data: bytes, *, more: bool = False) -> None:
+        self.quiet = False
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
 

@@ -1,7 +1,7 @@
 """Who calls: API keys, known by their hashes, found in the store when they are new."""
 
 import asyncio
-import hmac
+import math
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -52,11 +52,10 @@ def given_key(value: Secret) -> Given:
 
 @define(eq=False)
 class _Known:
-    """What is remembered of a hash. `caller` None: not a key, or a disabled one. `until`: when to look again; None: never."""
+    """What is remembered of a hash. `caller` None: not a key, or a disabled one. `until`: when to look again."""
 
-    digest: str
     caller: Caller | None
-    until: float | None
+    until: float
 
 
 class Keys:
@@ -67,29 +66,32 @@ class Keys:
         self._known: dict[str, _Known] = {}
         self._lookups: dict[str, asyncio.Task[_Known]] = {}
         if given is not None:
-            self._known[given.hash] = _Known(given.hash, given.caller, None)
+            self._known[given.hash] = _Known(given.caller, math.inf)
 
     async def caller(self, head: Mapping[bytes, bytes]) -> Caller:
         """Say who calls. Raises Refused: 401, or 503 where the store can't tell."""
-        key = _presented(head)
-        if not key:
+        scheme, _, value = head.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not value:
+            value = head.get(b"x-api-key") or head.get(b"x-goog-api-key") or b""
+        if not value:
             raise _unauthorized("No API key: send it as `Authorization: Bearer ...`.")
+        key = value.strip().decode("latin-1")
         digest = hash_api_key(key)
         known = self._known.get(digest)
         if known is None:
             if not (is_well_formed(key) if key.startswith(PREFIX) else _VISIBLE.fullmatch(key)):
                 raise _unauthorized()
             known = await self._find(digest, None)
-        elif known.until is not None and known.until < self._clock.monotonic():
+        elif known.until < self._clock.monotonic():
             known = await self._find(digest, known)
-        if known.caller is None or not hmac.compare_digest(known.digest, digest):
+        if known.caller is None:
             raise _unauthorized()
         return known.caller
 
     async def _find(self, digest: str, before: _Known | None) -> _Known:
         """Look a hash up, once for all that ask at the same time. Where the store is silent, what was known goes on."""
         if self._store is None:
-            return _Known(digest, None, None)
+            return _Known(None, math.inf)
         task = self._lookups.get(digest)
         if task is None:
             if len(self._lookups) >= _MOST_LOOKUPS:
@@ -107,10 +109,7 @@ class Keys:
     async def _look(self, store: Store, digest: str) -> _Known:
         key = await store.api_key(digest)
         now = self._clock.monotonic()
-        if key is None or key.disabled:
-            known = _Known(digest, None, now + MISS)
-        else:
-            known = _Known(digest, caller_of(key), now + FRESH)
+        known = _Known(None, now + MISS) if key is None or key.disabled else _Known(caller_of(key), now + FRESH)
         if len(self._known) >= _MOST and digest not in self._known:
             self._forget(now)
         self._known[digest] = known
@@ -118,22 +117,15 @@ class Keys:
 
     def _forget(self, now: float) -> None:
         """Make room: what is out of date goes, and where that is not enough, everything that the store can tell again."""
-        keep = {d: k for d, k in self._known.items() if k.until is None or k.until > now}
+        keep = {d: k for d, k in self._known.items() if k.until > now}
         if len(keep) >= _MOST:
-            keep = {d: k for d, k in keep.items() if k.until is None}
+            keep = {d: k for d, k in keep.items() if k.until == math.inf}
         self._known = keep
 
 
 def caller_of(key: ApiKey) -> Caller:
     """Return who calls with a stored key."""
     return Caller(key.workspace, key.id, key.label)
-
-
-def _presented(head: Mapping[bytes, bytes]) -> str:
-    scheme, _, key = head.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() != b"bearer" or not key:
-        key = head.get(b"x-api-key") or head.get(b"x-goog-api-key") or b""
-    return key.strip().decode("latin-1")
 
 
 def _unauthorized(message: str = "Invalid API key.") -> Refused:

@@ -75,21 +75,25 @@ class Exchange(ABC):
 
     `path` is what is asked for, `raw_path` the same as it came. `head` has the header fields by their names in lower case, `fields`
     those that the engine may read. `added`: further fields of every answer, as they go over the wire. `refused` makes the bodies of
-    refusals, in the form of the dialect that the client speaks.
+    refusals, in the form of the dialect that the client speaks. `quiet` is taken back whenever a part is sent.
 
     For the log: `generation`, the `model` that was asked for, how the call ended, and who served it or was tried last.
     """
 
     scheme = "http"
     status = 0
-    more = True
+    more = quiet = True
     added = b""
     generation = model = provider = ""
     ending: "State" = "failed"
     refused: Callable[[int, str, str], Json] = staticmethod(refusal)
 
-    def __init__(self, method: str, path: str, raw_path: str, query: bytes, headers: Iterable[Field]) -> None:
-        self.method, self.path, self.raw_path, self.query = method, path, raw_path, query
+    method: str
+    path: str
+    raw_path: str
+    query = b""
+
+    def __init__(self, headers: Iterable[Field]) -> None:
         self.head = head = dict(headers)
         read = _READ.keys() & head.keys()
         self.fields = {_READ[name]: head[name].decode("latin-1") for name in read} if read else {}

@@ -61,11 +61,17 @@ class Inference:
             await exchange.answer(503, self._busy, *_BUSY_FIELDS)
             return
         caller = await self._keys.caller(head)
-        if head.get(b"content-encoding", b"identity").lower() != b"identity":
+        if b"content-encoding" in head and head[b"content-encoding"].lower() != b"identity":
             raise Refused(415, "The body must not be compressed (Content-Encoding).", "invalid_request")
         load.calls += 1
         try:
-            await self._call(exchange, decode(await exchange.body(self._body_limit)), caller, path)
+            call = self._call(exchange, decode(await exchange.body(self._body_limit)), caller, path)
+            if call.facts.stream:
+                await self._stream(exchange, call)
+            else:
+                reply = await self._engine.complete(call)
+                exchange.ending, exchange.provider = "done", reply.get("provider", "")
+                await exchange.answer(200, dumps(reply))
         except (CallError, InvalidRequest) as error:
             told = call_error_of(error)
             exchange.provider = told.provider
@@ -73,23 +79,18 @@ class Inference:
         finally:
             load.calls -= 1
 
-    async def _call(self, exchange: Exchange, body: Json, caller: Caller, path: Mapping[str, str]) -> None:
+    def _call(self, exchange: Exchange, body: Json, caller: Caller, path: Mapping[str, str]) -> Call:
         dialect, engine, fields = self._dialect, self._engine, exchange.fields
         body, path = engine.filled(dialect, body, path)
         facts = self._client.facts(body, path, fields)
         exchange.model = facts.models[0]
         call = engine.call(dialect, body, facts, caller=caller, headers=fields, path=path)
         exchange.generation = call.id
-        if facts.stream:
-            await self._stream(exchange, call)
-        else:
-            reply = await engine.complete(call)
-            exchange.ending, exchange.provider = "done", reply.get("provider", "")
-            await exchange.answer(200, dumps(reply))
+        return call
 
     async def _stream(self, exchange: Exchange, call: Call) -> None:
         stream, writer = self._engine.stream(call), self._client.writer(call)
-        reply, write = StreamedReply(exchange, writer), writer.write
+        reply, write, put = StreamedReply(exchange, writer), writer.write, exchange.put
         try:
             try:
                 async for batch in stream:
@@ -97,7 +98,7 @@ class Inference:
                     if stream.whole:
                         # Going on to the iteration's end gives the connection back, for which no client need wait.
                         await reply.end(data, whole=True)
-                    elif not reply.put(data):
+                    elif not (reply.open and put(data)):
                         await reply.part(data)
                 exchange.ending = "done" if stream.whole else "interrupted"
             except (CallError, InvalidRequest) as error:
@@ -114,22 +115,18 @@ class Inference:
 
 
 class StreamedReply:
-    """A reply in parts. Its head goes out with the first events, or with the first ping after `QUIET` seconds.
+    """A reply in parts. Its head goes out with the first part, or with the first ping after `QUIET` seconds.
 
+    `open`: the head is out and no ping is on its way, so that a part may be put as it is; most are, and a coroutine costs.
     Pings cost a timer a stream; a task only where one is sent.
     """
 
     def __init__(self, exchange: Exchange, writer: Writer) -> None:
         self._exchange, self._writer = exchange, writer
-        self.begun = self.ended = self._talked = False
+        self.begun = self.open = self.ended = False
         self._ping: Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._timer: TimerHandle = self._loop.call_later(QUIET, self._look)
-
-    def put(self, data: bytes) -> bool:
-        """Send a part as `part` does if that needs no waiting, else say so."""
-        self._talked = True
-        return self.begun and self._ping is None and self._exchange.put(data)
 
     async def part(self, data: bytes) -> None:
         """Send a part."""
@@ -150,7 +147,7 @@ class StreamedReply:
             self._ping.cancel()
 
     async def _ready(self) -> None:
-        self._talked = True
+        self._exchange.quiet = False
         if self._ping is not None:
             await self._ping
         if not self.begun:
@@ -159,11 +156,13 @@ class StreamedReply:
     async def _begin(self) -> None:
         self.begun = True
         await self._exchange.begin(200, self._writer.content_type.encode(), _NO_CACHE)
+        self.open = self._ping is None
 
     def _look(self) -> None:
-        if not self._talked and self._ping is None:
+        if self._exchange.quiet and self._ping is None:
+            self.open = False
             self._ping = self._loop.create_task(self._send_ping())
-        self._talked = False
+        self._exchange.quiet = True
         self._timer = self._loop.call_later(QUIET, self._look)
 
     async def _send_ping(self) -> None:
@@ -175,7 +174,8 @@ class StreamedReply:
             # The connection was aborted, which ends the stream itself.
             pass
         finally:
-            self._ping = None
+            # To a client that waits, a ping is silence.
+            self._ping, self.open, self._exchange.quiet = None, self.begun, True
 
 
 def decode(data: bytes) -> Json:

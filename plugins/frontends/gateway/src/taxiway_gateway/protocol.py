@@ -66,11 +66,10 @@ class Connection(asyncio.Protocol):
     """
 
     transport: asyncio.Transport
+    idle: int
     exchange: WireExchange | None = None
     full: asyncio.Event | None = None
     waiting: int | None = None
-    idle: int | None = None
-    silent = True
     closing = False
     _paused = False
     _size = _read = 0
@@ -92,7 +91,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
         self.transport = transport
-        self.waiting = self.state.tick
+        # As idle as is one that waits for its next request, but not for as long.
+        self.idle = self.state.tick - KEEP_ALIVE + SILENT_SECONDS
         self.state.connections.add(self)  # type: ignore[arg-type]
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -118,20 +118,16 @@ class Connection(asyncio.Protocol):
         """Close the connection if it has kept us waiting for too long."""
         if self.closing:
             return
-        if self.waiting is None:
-            if self.idle is not None and tick - self.idle > KEEP_ALIVE:
-                self.transport.close()
-        elif self.silent:
-            if tick - self.waiting > SILENT_SECONDS:
-                self.transport.close()
-        elif tick - self.waiting > HEAD_SECONDS:
-            self._refuse(408)
+        if self.waiting is not None:
+            if tick - self.waiting > HEAD_SECONDS:
+                self._refuse(408)
+        elif self.exchange is None and tick - self.idle > KEEP_ALIVE:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and count them while a head is open."""
         if self.closing:
             return
-        self.silent = False
         self._read = len(data)
         try:
             self.parser.feed_data(data)
@@ -175,7 +171,7 @@ class Connection(asyncio.Protocol):
             self.exchange.keep_alive = False
             self.closing = True
             raise _Refused
-        self.waiting = self.idle = None
+        self.waiting = None
         self.exchange = exchange = WireExchange(self)
         self._task = task = self._loop.create_task(self.state.serve(exchange))
         self._tasks.add(task)

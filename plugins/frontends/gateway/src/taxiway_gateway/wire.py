@@ -30,13 +30,15 @@ class WireExchange(Exchange):
     _chunked = _continued = False
 
     def __init__(self, connection: "Connection") -> None:
-        parser, url, query = connection.parser, connection.url, b""
-        path = raw_path = connection.state.paths.get(url, "")
-        if not path:
+        parser, url = connection.parser, connection.url
+        self.path = self.raw_path = connection.state.paths.get(url, "")
+        if not self.path:
             target = httptools.parse_url(url)
-            raw_path, query = target.path.decode("ascii"), target.query or b""
-            path = unquote(raw_path) if "%" in raw_path else raw_path
-        super().__init__(parser.get_method().decode("ascii"), path, raw_path, query, connection.headers)
+            self.raw_path = raw_path = target.path.decode("ascii")
+            self.path = unquote(raw_path) if "%" in raw_path else raw_path
+            self.query = target.query or b""
+        self.method = parser.get_method().decode("ascii")
+        super().__init__(connection.headers)
         self._connection, self._transport = connection, connection.transport
         self._old = parser.get_http_version() == "1.0"
         self.keep_alive = not self._old and parser.should_keep_alive()
@@ -46,10 +48,9 @@ class WireExchange(Exchange):
         """Give the body where it is here, as nearly always."""
         if self.more:
             return await super().body(limit)
-        data = self._take()
-        if len(data) > limit:
+        if self.held > limit:
             raise too_large(limit)
-        return data
+        return self._take()
 
     async def read(self) -> bytes:
         """Wait for the parser."""
@@ -67,8 +68,7 @@ class WireExchange(Exchange):
     async def answer(self, status: int, data: bytes, *fields: Field, kind: bytes = JSON_TYPE) -> None:
         """Send a whole reply, in one piece."""
         self.status = status
-        early = self.more
-        if early:
+        if early := self.more:
             self.keep_alive = False
         if not self.gone:
             body = b"" if self.method == "HEAD" else data
@@ -90,6 +90,7 @@ class WireExchange(Exchange):
         """Send a part if the client takes more."""
         if self._connection.full is not None:
             return False
+        self.quiet = False
         if data and not self.gone:
             self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
         return True
@@ -115,8 +116,7 @@ class WireExchange(Exchange):
     def _take(self) -> bytes:
         # Of a single part that is the part itself.
         data = b"".join(self.parts)
-        self.parts.clear()
-        self.held = 0
+        self.parts, self.held = [], 0
         return data
 
     def _over(self) -> None:
