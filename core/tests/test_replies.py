@@ -57,6 +57,27 @@ def test_bytes_give_the_same_events_at_once_and_one_by_one(lines, end):
     assert whole.feed(data) + whole.close() == events + single.close()
 
 
+_PIECES = [
+    'data: {"a":1}\n\n', 'data: {"a":1}\r\n\r\n', 'data: {"a":1}\n', 'data: {"a":1}\r', 'data: {"error":1}\n\n',
+    'data: {"a":1}\n\ndata: {"b":1}\n\n', 'data: {"a":\n', 'data: {"a":\n\n', "data: 1}\n\n", 'data: {"a":\r1}\n\n',
+    'data: {"a"', "data: [DONE]\n\n", ": {}\n\n", "event: error\n", "\n",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=8))
+def test_pieces_give_the_same_events_as_their_bytes_one_by_one(pieces):
+    told = []
+    for split in (pieces, [chr(byte) for byte in "".join(pieces).encode()]):
+        replies, events = SseReplies(), []
+        try:
+            _feed(replies, [piece.encode() for piece in split], events)
+            events += replies.close(framed=True)
+        except Malformed:
+            events.append(Malformed)
+        told.append((events, replies.mark))
+    assert told[0] == told[1]
+
+
 def test_errors_in_a_stream_are_told_apart_and_empty_ones_are_none():
     replies = SseReplies()
     events = replies.feed(

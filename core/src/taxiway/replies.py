@@ -55,41 +55,44 @@ class SseReplies(StreamReplies):
     An object with a top-level `error`, and any event named `error`, is an in-band error.
     """
 
-    __slots__ = ("_parser", "_quirk")
+    __slots__ = ("_between", "_parser", "_quirk")
 
     def __init__(self, quirk: Quirk | None = None) -> None:
         super().__init__()
         self._parser = SseParser()
         self._quirk = quirk
+        self._between = True  # the stream goes on, and nothing is held of it
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """Take bytes, give the events that they complete. Raises Malformed."""
-        return self.decoded(self._read, self._parser.feed(data))
+        if self._between and data.startswith(b"data: {") and data.endswith(b"}\n\n") and len(data.splitlines()) == 2:
+            # Just one event, which is no mark: most servers send each in a piece of its own. The parser would find the same.
+            return self._events(data[6:-2])
+        self._between = False
+        events = self.decoded(self._read, self._parser.feed(data))
+        self._between = self._parser.between and not self.mark and self._broken is None
+        return events
 
     def close(self, framed: bool) -> Sequence[Event]:
         """The body ended: give a last event that came without its blank line. Raises Malformed where it was cut."""
         return self.decoded(self._read, self._parser.close())
 
     def _read(self, parsed: Iterable[SseEvent], events: list[Event]) -> None:
-        for event in parsed:
-            self._one(event, events)
+        for data, name in parsed:
+            if self.mark:
+                return
+            if data == _MARK or data.strip() == _MARK:
+                self.mark = True
+            elif data:
+                events += self._events(data, name)
 
-    def _one(self, event: SseEvent, events: list[Event]) -> None:
-        data = event.data
-        if self.mark or not data:
-            return
-        if data == _MARK or data.strip() == _MARK:
-            self.mark = True
-            return
+    def _events(self, data: bytes, name: str | None = None) -> Sequence[Event]:
         value = loads(data)
         if type(value) is not dict:
             raise Malformed("an event that is not a JSON object")
-        if value.get("error") or event.name == "error":
-            events.append(InBandError(value))
-        elif self._quirk is None:
-            events.append(value)
-        else:
-            events.extend(self._quirk(value))
+        if value.get("error") or name == "error":
+            return (InBandError(value),)
+        return (value,) if self._quirk is None else tuple(self._quirk(value))
 
 
 class JsonReplies:

@@ -1,8 +1,6 @@
 """Server-sent events, decoded from bytes as they come (WHATWG HTML, 9.2), however they are split."""
 
-from typing import Final
-
-from attrs import define
+from typing import Final, NamedTuple
 
 from taxiway.errors import Malformed
 
@@ -10,8 +8,7 @@ MAX_EVENT: Final = 16 * 1024 * 1024
 """Bytes of one event: a 12 MB image as base64 fits."""
 
 
-@define(eq=True)
-class SseEvent:
+class SseEvent(NamedTuple):
     """One event: its `data` lines joined by LF, and its name where it has one."""
 
     data: bytes
@@ -44,8 +41,6 @@ class SseParser:
                 data, self._rest = bytes(self._rest), bytearray()
             else:
                 data = b""
-        elif data[:6] == b"data: " and data[-2:] == b"\n\n" and self._alone(data):
-            return [SseEvent(data[6:-2])]
         lines = data.splitlines(keepends=True)
         if lines:
             last = lines[-1]
@@ -60,9 +55,10 @@ class SseParser:
             raise Malformed(f"an event of more than {MAX_EVENT} bytes")
         return events
 
-    def _alone(self, data: bytes) -> bool:
-        """Whether bytes that look like one event are just that: most servers send each in a piece of its own."""
-        return not self._data and self._name is None and data.count(b"\n") == 2 and b"\r" not in data
+    @property
+    def between(self) -> bool:
+        """Whether nothing is held: what comes next begins an event."""
+        return not (self._rest or self._data or self._skip_lf) and self._name is None
 
     def close(self) -> list[SseEvent]:
         """Give what is left: providers have been seen to end without the last blank line."""
