@@ -60,14 +60,16 @@ class SseReplies(StreamReplies):
     def __init__(self, quirk: Quirk | None = None) -> None:
         super().__init__()
         self._parser = SseParser()
-        self._quirk = quirk
+        self._quirk = quirk or _as_it_is
         self._between = True  # the stream goes on, and nothing is held of it
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """Take bytes, give the events that they complete. Raises Malformed."""
         if self._between and data.startswith(b"data: {") and data.endswith(b"}\n\n") and len(data.splitlines()) == 2:
             # Just one event, which is no mark: most servers send each in a piece of its own. The parser would find the same.
-            return self._events(data[6:-2])
+            value = loads(data[6:-2])
+            if "error" not in value:
+                return tuple(self._quirk(value))
         self._between = False
         events = self.decoded(self._read, self._parser.feed(data))
         self._between = self._parser.between and not self.mark and self._broken is None
@@ -84,15 +86,10 @@ class SseReplies(StreamReplies):
             if data == _MARK or data.strip() == _MARK:
                 self.mark = True
             elif data:
-                events += self._events(data, name)
-
-    def _events(self, data: bytes, name: str | None = None) -> Sequence[Event]:
-        value = loads(data)
-        if type(value) is not dict:
-            raise Malformed("an event that is not a JSON object")
-        if value.get("error") or name == "error":
-            return (InBandError(value),)
-        return (value,) if self._quirk is None else tuple(self._quirk(value))
+                value = loads(data)
+                if type(value) is not dict:
+                    raise Malformed("an event that is not a JSON object")
+                events += (InBandError(value),) if value.get("error") or name == "error" else self._quirk(value)
 
 
 class JsonReplies:
@@ -104,7 +101,7 @@ class JsonReplies:
         self.mark = False
         self._pieces: list[bytes] = []
         self._size = 0
-        self._quirk = quirk
+        self._quirk = quirk or _as_it_is
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """Take bytes; nothing comes out before the end. Raises Malformed where the body is larger than `MAX_REPLY`."""
@@ -121,7 +118,11 @@ class JsonReplies:
             raise Malformed("a reply that is not a JSON object")
         if value.get("error"):
             return (InBandError(value),)
-        return (value,) if self._quirk is None else tuple(self._quirk(value))
+        return tuple(self._quirk(value))
+
+
+def _as_it_is(event: Json) -> Iterable[Event]:
+    return (event,)
 
 
 def no_stream(reply: Json) -> Iterable[Json]:

@@ -39,12 +39,13 @@ def chunk(event: Json) -> Iterable[Event]:
             if type(choice) is not dict:
                 raise Malformed("a choice is not an object")
             delta = choice.get("delta")
-            if delta is None:
+            if type(delta) is dict:
+                if "reasoning_content" in delta:
+                    _reasoning(delta)
+            elif delta is None:
                 choice["delta"] = {}
-            elif type(delta) is not dict:
+            else:
                 raise Malformed("a delta is not an object")
-            elif "reasoning_content" in delta:
-                _reasoning(delta)
     if event.get("usage"):
         _usage(event["usage"])
     return (event,)
