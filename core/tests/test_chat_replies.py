@@ -320,3 +320,27 @@ def test_the_tier_that_only_the_chunk_of_usage_tells_is_told_with_it():
     assert made.event(chunk(usage={"prompt_tokens": 1}, service_tier="on_demand")) is None
     (last,) = made.last()
     assert last["service_tier"] == "on_demand"
+
+
+_CHOICES = st.fixed_dictionaries(
+    {"delta": st.sampled_from([{"content": "a"}, {"content": None}, {"content": []}, {"reasoning": "b"}, {}])},
+    optional={"index": st.sampled_from([0, 1, None]), "finish_reason": st.just("stop")},
+)
+_EVENTS = st.fixed_dictionaries(
+    {"usage": st.sampled_from([None, {}, {"prompt_tokens": 1}]), "choices": st.lists(_CHOICES, max_size=2)},
+    optional={"id": st.sampled_from(["", "x"])},
+)
+
+
+@given(st.lists(_EVENTS, max_size=8), st.booleans())
+def test_a_chunk_says_the_same_whether_its_reason_to_finish_is_null_or_absent(events, mark):
+    """Only one in which it is null can pass for the usual chunk, which is not looked at in full."""
+    told = []
+    for null in ({"finish_reason": None}, {}):
+        progress = CHAT.upstream.progress(stream=True)
+        for event in [{"choices": [{"index": 0, "delta": {"content": "a"}}]}, *events]:
+            choices = [{**null, **choice} for choice in event.get("choices", ())]
+            progress.see({**event, "choices": choices})
+        progress.close(mark=mark, framed=True)
+        told.append([getattr(progress, name) for name in ("text", "usage", "upstream_id", "finish", "done")])
+    assert told[0] == told[1]

@@ -21,20 +21,29 @@ class ChatProgress:
     reason. Not at the finish reasons alone: usage and more have been seen after them.
     """
 
-    __slots__ = tuple("_finished _member _pieces done finish native_finish started upstream_id usage".split())
+    __slots__ = tuple("_finished _going _member _pieces done finish native_finish started upstream_id usage".split())
 
     def __init__(self, stream: bool) -> None:
-        self.started = self.done = False
+        self.started = self.done = self._going = False
         self.finish: str | None = None
         self.native_finish: str | None = None
         self.usage: Usage | None = None
         self.upstream_id: str | None = None
         self._member = "delta" if stream else "message"
-        self._pieces: list[str] = []
+        self._pieces: list[object] = []
         self._finished: dict[object, bool] = {}
 
     def see(self, event: Json) -> None:
         """Take one chunk, or the one complete reply."""
+        if self._going:
+            try:
+                (choice,) = event["choices"]
+                if choice["finish_reason"] is None and choice["index"] == 0 and event.get("usage") is None:
+                    # The first choice goes on, as it does nearly always: all that can be new is its text.
+                    self._pieces.append(choice["delta"].get("content"))
+                    return
+            except (AttributeError, LookupError, TypeError, ValueError):
+                self._going = False
         if self.upstream_id is None:
             self.upstream_id = event.get("id") or None
         usage = event.get("usage")
@@ -46,8 +55,8 @@ class ChatProgress:
             if content:
                 if not self.started:
                     self.started = any(map(content.get, TOKENS))
-                if index == 0 and type(text := content.get("content")) is str:
-                    self._pieces.append(text)
+                if index == 0:
+                    self._pieces.append(content.get("content"))
             if reason is None:
                 self._finished.setdefault(index, False)
                 continue
@@ -57,6 +66,8 @@ class ChatProgress:
                 self.native_finish = choice.get("native_finish_reason") or reason
         if self._member == "message":
             self.done = bool(choices)
+        else:
+            self._going = self.started and self.upstream_id is not None and 0 in self._finished
 
     def close(self, mark: bool, framed: bool) -> None:
         """The body ended. A complete reply was done when it was seen: it is one JSON document."""
@@ -67,4 +78,4 @@ class ChatProgress:
     @property
     def text(self) -> str:
         """The text so far, of the first choice."""
-        return "".join(self._pieces)
+        return "".join([piece for piece in self._pieces if type(piece) is str])
