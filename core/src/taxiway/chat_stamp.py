@@ -16,34 +16,32 @@ _PLAIN = frozenset("id object created model provider choices usage service_tier 
 class ChatStamp:
     """Writes id, model, provider, finish reasons, usage and cost into chat replies and chunks. Every other field stays."""
 
-    __slots__ = ("_bill", "_call", "_created", "_model", "_provider", "_tier", "_usage")
+    __slots__ = ("_bill", "_call", "_created", "_signs", "_tier", "_usage")
 
     def __init__(self, call: Call, bill: Callable[[], Bill]) -> None:
         self._call, self._bill = call, bill
-        self._model = self._provider = ""
+        self._signs: Json = {}
         self._created: Any = int(call.created)
         self._tier: Any = None
         self._usage: Json | None = None
 
     def event(self, event: Json) -> Json | None:
         """Stamp a chunk and take its usage off; None for one that had nothing else."""
-        if not self._model:
+        if not self._signs:
             endpoint = self._bill().candidate.endpoint
-            self._model, self._provider = endpoint.model, endpoint.provider_name
+            self._signs = self._signed_by(endpoint.model, endpoint.provider_name)
             self._created = event.get("created") or self._created
-        # A translator has no clock, and not every provider tells the time.
-        event.setdefault("created", self._created)
-        event["id"] = self._call.id
-        event["model"] = self._model
-        event["provider"] = self._provider
+        event |= self._signs
+        if "created" not in event:
+            # A translator has no clock, and not every provider tells the time.
+            event["created"] = self._created
         if "usage" in event:
             self._usage = event.pop("usage") or self._usage
         if "system_fingerprint" in event and event["system_fingerprint"] is None:
             del event["system_fingerprint"]
         choices = event.get("choices")
         if choices:
-            for choice in choices:
-                _finish(choice)
+            _finish(choices)
         elif _PLAIN.issuperset(event):
             self._tier = event.get("service_tier")
             return None
@@ -60,9 +58,10 @@ class ChatStamp:
 
     def reply(self, reply: Json) -> Json:
         """Stamp a complete reply."""
-        for index, choice in enumerate(reply.get("choices") or ()):
+        choices = reply.get("choices") or ()
+        for index, choice in enumerate(choices):
             choice.setdefault("index", index)
-            _finish(choice)
+        _finish(choices)
         reply.setdefault("object", "chat.completion")
         reply.setdefault("created", self._created)
         # Official clients insist on the key, and take null.
@@ -71,9 +70,9 @@ class ChatStamp:
 
     def failed(self, error: CallError) -> Iterable[Json]:
         """Give the chunk that says in the stream why it ends. No [DONE] may follow it."""
-        if not self._model:
+        if not self._signs:
             # Nobody has served yet: whoever was asked for, and whoever failed.
-            self._model, self._provider = self._call.facts.models[0], error.provider
+            self._signs = self._signed_by(self._call.facts.models[0], error.provider)
         choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error", "native_finish_reason": None}
         yield {**self._chunk(), "error": error_value(error), "choices": [choice]}
 
@@ -81,30 +80,26 @@ class ChatStamp:
         """Write who served a complete reply, and what it cost."""
         bill = self._bill()
         endpoint = bill.candidate.endpoint
-        reply["id"] = self._call.id
-        reply["model"] = endpoint.model
-        reply["provider"] = endpoint.provider_name
+        reply |= self._signed_by(endpoint.model, endpoint.provider_name)
         usage = told(reply.get("usage"), bill)
         if usage is not None:
             reply["usage"] = usage
         return reply
 
     def _chunk(self) -> Json:
-        return {
-            "id": self._call.id,
-            "object": "chat.completion.chunk",
-            "created": self._created,
-            "model": self._model,
-            "provider": self._provider,
-        }
+        return {"id": self._call.id, "object": "chat.completion.chunk", "created": self._created, **self._signs}
+
+    def _signed_by(self, model: str, provider: str) -> Json:
+        return {"id": self._call.id, "model": model, "provider": provider}
 
 
-def _finish(choice: Json) -> None:
-    # The key must be there even when null.
-    native = choice.setdefault("finish_reason", None)
-    if native is not None:
-        choice["finish_reason"] = FINISHES.get(native, native)
-    choice.setdefault("native_finish_reason", native)
+def _finish(choices: Iterable[Json]) -> None:
+    for choice in choices:
+        # The key must be there even when null.
+        native = choice.setdefault("finish_reason", None)
+        if native is not None:
+            choice["finish_reason"] = FINISHES.get(native, native)
+        choice.setdefault("native_finish_reason", native)
 
 
 class SseWriter:
