@@ -57,10 +57,11 @@ def charged(raw: Any, bill: Bill) -> Json | None:
     if usage is None:
         return told
     told = {} if told is None else told
-    told["prompt_tokens"] = usage.prompt
-    told["total_tokens"] = usage.total
-    told.pop("cost", None)
-    told.pop("cost_details", None)
+    told["prompt_tokens"] = prompt = usage.prompt
+    told["total_tokens"] = prompt + usage.completion
+    if bill.cost is None:
+        told.pop("cost", None)
+        told.pop("cost_details", None)
     told |= costs(bill)
     if usage.estimated:
         told["estimated"] = True

@@ -113,7 +113,7 @@ class JsonReplies:
 
     def close(self, framed: bool) -> Sequence[Event]:
         """The body ended: give the one reply. Raises Malformed."""
-        value = loads(self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces))
+        value = loads(b"".join(self._pieces))
         if type(value) is not dict:
             raise Malformed("a reply that is not a JSON object")
         if value.get("error"):

@@ -8,18 +8,18 @@ from taxiway.errors import Malformed
 from taxiway.provider import Event, InBandError
 from taxiway.replies import Quirk
 
-_ELSEWHERE: Final = (
+_ELSEWHERE: Final = {
     # Together, Moonshot; DeepSeek; SGLang (DeepSeek at Azure) and Perplexity.
-    ("cached_tokens", "prompt_tokens_details", "cached_tokens"),
-    ("prompt_cache_hit_tokens", "prompt_tokens_details", "cached_tokens"),
-    ("reasoning_tokens", "completion_tokens_details", "reasoning_tokens"),
-)
+    "cached_tokens": ("prompt_tokens_details", "cached_tokens"),
+    "prompt_cache_hit_tokens": ("prompt_tokens_details", "cached_tokens"),
+    "reasoning_tokens": ("completion_tokens_details", "reasoning_tokens"),
+}
 """Members that some servers have at the top of `usage`, and where OpenAI has them."""
 
-_COSTS: Final = (
+_COSTS: Final = {
     # xAI's cost tracking: 10^10 ticks are a USD.
-    ("cost_in_usd_ticks", 1e10),
-)
+    "cost_in_usd_ticks": 1e10,
+}
 """Members of `usage` that say what a call cost, and how many of their unit are a USD."""
 
 
@@ -89,31 +89,33 @@ def _usage(raw: Any) -> None:
     """Bring a `usage` to OpenAI's meaning: details are in their groups, and are parts of the two wholes. `cost` is OpenRouter's."""
     if type(raw) is not dict:
         return
-    for name, group, member in _ELSEWHERE:
-        if name in raw and (count := _count(raw, name)):
+    for name in filter(raw.__contains__, _ELSEWHERE):
+        if count := _count(raw, name):
+            group, member = _ELSEWHERE[name]
             details = raw.get(group)
             if type(details) is not dict:
                 raw[group] = {member: count}
             elif not details.get(member):
                 details[member] = count
-    prompt, completion = _count(raw, "prompt_tokens"), _count(raw, "completion_tokens")
     details = raw.get("prompt_tokens_details")
-    if type(details) is dict and _count(details, "cached_tokens") > prompt:
-        # Grok at Azure counts a prompt of its own as cached, and not as prompt.
-        details["cached_tokens"] = prompt
+    if type(details) is dict and details.get("cached_tokens"):
+        prompt = _count(raw, "prompt_tokens")
+        if _count(details, "cached_tokens") > prompt:
+            # Grok at Azure counts a prompt of its own as cached, and not as prompt.
+            details["cached_tokens"] = prompt
     details = raw.get("completion_tokens_details")
-    reasoning = _count(details, "reasoning_tokens") if type(details) is dict else 0
-    if reasoning and raw.get("total_tokens") == prompt + completion + reasoning:
-        # xAI counts reasoning beside the completion.
-        raw["completion_tokens"] = completion + reasoning
+    if type(details) is dict and details.get("reasoning_tokens"):
+        reasoning, completion = _count(details, "reasoning_tokens"), _count(raw, "completion_tokens")
+        if reasoning and raw.get("total_tokens") == _count(raw, "prompt_tokens") + completion + reasoning:
+            # xAI counts reasoning beside the completion.
+            raw["completion_tokens"] = completion + reasoning
     _cost(raw)
 
 
 def _cost(raw: Json) -> None:
     """Say what a call cost under OpenRouter's name, where its provider says it."""
-    for name, units in _COSTS:
-        if name in raw:
-            raw.setdefault("cost", _count(raw, name) / units)
+    for name in filter(raw.__contains__, _COSTS):
+        raw.setdefault("cost", _count(raw, name) / _COSTS[name])
 
 
 def _count(raw: Json, name: str) -> int:
