@@ -1,7 +1,6 @@
 """One try of one candidate: opened, read, ended. Whatever goes wrong in it comes out as a Failure, cancellation excepted."""
 
 import traceback
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -17,7 +16,7 @@ from taxiway.http import Headers
 from taxiway.money import FREE
 from taxiway.outcome import AttemptRecord, Bill, Failure, Outcome, Role
 from taxiway.picks import Pick
-from taxiway.provider import Event, InBandError
+from taxiway.provider import InBandError
 from taxiway.refusals import error_body, error_of, lost, raised
 from taxiway.resumption import go_on
 from taxiway.retry_after import epoch_of
@@ -27,7 +26,9 @@ from taxiway.usage import Usage
 from taxiway.watch import Watch
 
 if TYPE_CHECKING:
-    from taxiway.provider import Provider, Replies
+    from collections.abc import Sequence
+
+    from taxiway.provider import Provider
     from taxiway.routing import OnInterrupted
     from taxiway.run import Run
     from taxiway.transport import Exchange
@@ -48,7 +49,7 @@ class Attempt:
     """
 
     __slots__ = tuple(
-        "_bill _closed _engine _exchange _late _marked _provider _replies _started _watch answer call "
+        "_bill _body _closed _engine _exchange _late _over _provider _reading _started _watch answer call "
         "candidate committed created first_token last number on_interrupted opened outcome outgoing pick progress record role "
         "secret stamp status translation usage whole".split()
     )
@@ -62,7 +63,6 @@ class Attempt:
         run.number = self.number = run.number + 1
         self._exchange: Exchange | None = None
         self._watch: Watch | None = None
-        self._replies: Replies | None = None
         self._late: Failure | None = None
         self._bill: Bill | None = None
         self.first_token: float | None = None
@@ -71,7 +71,7 @@ class Attempt:
         self.outcome: Outcome | None = None
         self.record: AttemptRecord | None = None
         self.last: Sequence[Json] = ()
-        self._marked = self._closed = self.committed = self.opened = self.whole = False
+        self._reading = self._over = self._closed = self.committed = self.opened = self.whole = False
         engine.health.opened(candidate, now)
 
     def ready(self, secret: Secret | None) -> None:
@@ -126,7 +126,7 @@ class Attempt:
         try:
             if (failure := await self._head()) is not None:
                 return failure
-            exchange, replies = self._sure()
+            exchange, replies, _ = self._body
             while data := await exchange.read():
                 replies.feed(data)
             for event in replies.close(exchange.framed):
@@ -162,32 +162,43 @@ class Attempt:
         return held if self._late is None or self.role == "resumption" else self._late
 
     async def read(self) -> list[Json] | Failure | None:
-        """Wait for more of a stream: stamped events in the client's dialect; None: it is whole."""
-        late = self._late
-        if late is not None:
-            return late
+        """Wait for more of a stream: stamped events in the client's dialect, up to an error among them; None: it is whole."""
+        exchange, replies, watch = self._body
+        batch: list[Json] = []
         try:
-            exchange, replies = self._sure()
-            if self._marked:
-                return self._end(exchange.framed)
-            watch = self._watch
-            assert watch is not None
+            if self._over:
+                return self._late or self._end(replies.mark, exchange.framed)
             watch.waiting = True
             data = await exchange.read()
             watch.waiting = False
-            events = replies.feed(data) if data else replies.close(exchange.framed)
-            batch = self._take(events)
-            self._closed = not data
-            self._marked = replies.mark or self._closed
-            return batch if batch or not self._marked else await self.read()
+            for event in replies.feed(data) if data else replies.close(exchange.framed):
+                if isinstance(event, InBandError):
+                    self._late, self._over = self._in_band(event), True
+                    break
+                self.progress.see(event)
+                for ours in self.translation.events(event) if self.translation.translators else (event,):
+                    stamped = self.stamp.event(ours)
+                    if stamped is not None:
+                        batch.append(stamped)
+            if not data:
+                self._closed = self._over = True
+            elif replies.mark:
+                self._over = True
         except Exception as error:  # noqa: BLE001 - as in open
-            return self.failure_of(error)
+            failure = self.failure_of(error)
+            if not batch:
+                return failure
+            # What came before it was read well: the client gets it first.
+            self._late, self._over = failure, True
+        if self.first_token is None and self.progress.started:
+            self.first_token, watch.started = self._engine.clock.monotonic(), True
+        return batch if batch or not self._over else await self.read()
 
     async def drain(self) -> None:
         """Read what is left after a stream's own end, so that the connection can be used again; give up soon."""
         if self._closed:
             return
-        exchange, _ = self._sure()
+        exchange, *_ = self._body
         timer = self._engine.loop.call_later(_DRAIN, exchange.abort)
         try:
             # The client has it all: whatever a transport raises now, the connection is lost, no more.
@@ -246,8 +257,9 @@ class Attempt:
             engine.verify(candidate, self.outgoing if self.opened else None)
 
     async def _head(self) -> Failure | None:
-        exchange = self._exchange
+        exchange, watch = self._exchange, self._watch
         assert exchange is not None
+        assert watch is not None
         head = await exchange.head()
         self.status = head.status
         engine, provider, outgoing = self._engine, self._provider, self.outgoing
@@ -260,38 +272,12 @@ class Attempt:
         hints = provider.hints(outgoing, head, epoch)
         if hints:
             engine.quotas.learn(self.pick.reservation, hints, engine.clock.monotonic(), epoch)
-        self._replies = provider.replies(outgoing, head)
+        self._body = exchange, provider.replies(outgoing, head), watch
+        self._reading = True
         return None
 
-    def _take(self, events: Sequence[Event]) -> list[Json]:
-        """See, translate and stamp events, up to an error among them, which is kept for the next read."""
-        progress, stamp, translation = self.progress, self.stamp, self.translation
-        batch: list[Json] = []
-        try:
-            for event in events:
-                if isinstance(event, InBandError):
-                    self._late = self._in_band(event)
-                    break
-                progress.see(event)
-                for ours in translation.events(event):
-                    stamped = stamp.event(ours)
-                    if stamped is not None:
-                        batch.append(stamped)
-        except Exception as error:
-            if not batch:
-                raise
-            # What came before it was read well: the client gets it first.
-            self._late = self.failure_of(error)
-        if self.first_token is None and progress.started:
-            self.first_token = self._engine.clock.monotonic()
-            assert self._watch is not None
-            self._watch.started = True
-        return batch
-
-    def _end(self, framed: bool) -> Failure | None:
-        replies = self._replies
-        assert replies is not None
-        self.progress.close(replies.mark, framed)
+    def _end(self, mark: bool, framed: bool) -> Failure | None:
+        self.progress.close(mark, framed)
         self._read_usage()
         if self.progress.done and (self.progress.started or self.progress.finish):
             stamped = map(self.stamp.event, self.translation.close())
@@ -309,7 +295,7 @@ class Attempt:
 
     def _estimate(self, failure: Failure, sent: bool) -> None:
         """What a failed attempt may have used: known, or estimated where the request had left and no status came back."""
-        if self._replies is not None:
+        if self._reading:
             self._read_usage()
             if not self.progress.started and self.progress.usage is None and failure.kind != "cancelled":
                 self.usage = None
@@ -348,12 +334,6 @@ class Attempt:
         name = self.candidate.endpoint.provider
         self._engine.log.error("provider %s: its plugin failed: %s", name, scrub(traceback.format_exc()))
         # While it reads a reply, that is most likely of a form that nobody expects: the endpoint can't be used, whoever is wrong.
-        reading = self._replies is not None
-        said = "can't read the reply" if reading else "failed"
+        said = "can't read the reply" if self._reading else "failed"
         message = f"the plugin of {name} {said} ({type(error).__name__})"
-        return Failure(kind="unavailable", scope=None if reading else "none", message=message)
-
-    def _sure(self) -> "tuple[Exchange, Replies]":
-        assert self._exchange is not None
-        assert self._replies is not None
-        return self._exchange, self._replies
+        return Failure(kind="unavailable", scope=None if self._reading else "none", message=message)

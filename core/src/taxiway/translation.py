@@ -30,6 +30,7 @@ class Translation:
     A canonical body passes through the canonical dialect's own `from_canonical` too: it has additions that not every endpoint
     takes. `shaped`: the canonical body, where something was changed in it for this endpoint; it does not pass untouched then.
     `answer`: where it is one that another endpoint may go on with, the client's translator, kept for all its attempts.
+    `translators`: those of its events, one after the other; none where they pass untouched.
     Raises Unsupported where the endpoint can't express the request.
     """
 
@@ -38,7 +39,7 @@ class Translation:
     # Whether its reply has to pass the endpoint's translator, and the client's.
     _two = (False, False)
     _state: Any = None
-    _translators: tuple[Translator, ...] = ()
+    translators: tuple[Translator, ...] = ()
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class Translation:
         if crosses and call.facts.stream:
             first = (theirs.events_to_canonical(self._state),) if spoken != middle else ()
             second = (ours.events_from_canonical(call),) if dialect != middle and answer is None else ()
-            self._translators = first + (second if answer is None else (answer,))
+            self.translators = first + (second if answer is None else (answer,))
 
     def reply(self, reply: Json) -> Json:
         """Translate a complete reply."""
@@ -90,15 +91,15 @@ class Translation:
 
     def events(self, event: Json) -> Sequence[Json]:
         """Translate an event of a stream."""
-        return _through(self._translators, event) if self._translators else (event,)
+        return _through(self.translators, event)
 
     def close(self) -> list[Json]:
         """Return what only the end of a good stream knows."""
         return [
             ours
-            for index, translator in enumerate(self._translators)
+            for index, translator in enumerate(self.translators)
             for event in translator.close()
-            for ours in _through(self._translators[index + 1 :], event)
+            for ours in _through(self.translators[index + 1 :], event)
         ]
 
 
