@@ -558,6 +558,7 @@ def test_what_is_idle_for_a_day_is_forgotten(health):
         attempt(health, candidate(f"k{number}", f"m{number}"), 0.0, "rate_limited" if number % 2 else None)
     attempt(health, now=90_000.0)
     assert len(health._vitals) == 1
+    assert not health._origins
     assert not health._gates
 
 
@@ -568,11 +569,13 @@ def test_what_is_shut_is_remembered_for_a_day(health):
     attempt(health, candidate("c", "n"), kind="not_found")
     other = candidate("z", "z")
     attempt(health, other, 1200.0)
-    assert {"o", ONE.endpoint.key, other.endpoint.key} <= set(health._vitals)
+    assert {ONE.endpoint.key, other.endpoint.key} <= set(health._vitals)
+    assert list(health._origins) == ["o"]
     assert sorted(scope for scope, _ in health._gates) == ["account", "candidate", "endpoint"]
     attempt(health, other, 3 * 86_400.0)
     attempt(health, other, 3 * 86_400.0 + 61.0)
     assert len(health._vitals) == 1
+    assert not health._origins
     assert not health._gates
 
 

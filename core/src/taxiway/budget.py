@@ -3,7 +3,7 @@
 from typing import Final
 
 from taxiway.routing import RetryBudget
-from taxiway.windows import Window
+from taxiway.windows import Tally
 
 WINDOW: Final = 10.0
 """Seconds (as Finagle's budget, whose deposits live as long)."""
@@ -16,17 +16,18 @@ class Budget:
 
     def __init__(self, settings: RetryBudget) -> None:
         self._settings = settings
-        self._calls, self._spent = Window(WINDOW), Window(WINDOW)
+        self._calls, self._spent = Tally(), Tally()
 
     def called(self, now: float, *, again: bool = False) -> None:
         """Count a call: what retries are a share of. `again`: it is one itself, its client's."""
-        self._calls.add(1, now)
+        self._calls.add(now)
         if again:
-            self._spent.add(1, now)
+            self._spent.add(now)
 
     def spend(self, now: float) -> bool:
         """Take one further attempt out of the budget; False where it is spent."""
-        if self._spent.total(now) >= max(self._settings.least, int(self._settings.share * self._calls.total(now))):
+        settings, since = self._settings, now - WINDOW
+        if self._spent.since(since) >= max(settings.least, int(settings.share * self._calls.since(since))):
             return False
-        self._spent.add(1, now)
+        self._spent.add(now)
         return True

@@ -8,7 +8,7 @@ from attrs import define
 
 from taxiway.candidate import Candidate, Subject
 from taxiway.outcome import Kind
-from taxiway.windows import Window
+from taxiway.windows import Tally
 
 MINUTES: Final = 60.0
 BREAKER_PAUSES: Final = (1.0, 2.0, 4.0, 8.0)
@@ -32,33 +32,34 @@ CALM: Final = 30.0
 class Breaker:
     """Trips at 5 failures in a row, or below 80 % success of at least 10 attempts in 10 s.
 
-    It had tripped `times` times in a row when it closed, at `closed`.
+    `served` counts the attempts that did. It had tripped `times` times in a row when it closed, at `closed`.
     """
 
-    __slots__ = ("_bad", "_good", "closed", "run", "times")
+    __slots__ = ("_bad", "_before", "closed", "run", "served", "times")
 
     def __init__(self) -> None:
+        self.served = Tally()
         self.close(0, -math.inf)
 
     def close(self, times: int, now: float) -> None:
         """Begin anew: what led to a pause must not trip it again."""
         self.times, self.closed, self.run = times, now, 0
-        self._good, self._bad = Window(10), Window(10)
+        self._before, self._bad = self.served.total, Tally()
 
     def good(self, now: float) -> None:
         """Count an attempt that served."""
         self.run = 0
-        self._good.add(1, now)
+        self.served.add(now)
 
     def bad(self, now: float) -> str | None:
         """Count a failure. Why it trips, if it does."""
         self.run += 1
-        self._bad.add(1, now)
-        bad = self._bad.total(now)
-        total = bad + self._good.total(now)
+        self._bad.add(now)
+        bad = self._bad.since(now - 10.0)
+        total = bad + self.served.since(now - 10.0, self._before)
         if self.run >= 5:
             return f"{self.run} attempts in a row failed"
-        return f"{bad:.0f} of {total:.0f} attempts failed within 10 s" if total >= 10 and bad > 0.2 * total else None
+        return f"{bad} of {total} attempts failed within 10 s" if total >= 10 and bad > 0.2 * total else None
 
 
 @define(eq=False)

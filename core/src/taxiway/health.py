@@ -4,6 +4,7 @@ Nothing here waits or does IO. Every `now` is in seconds of the monotonic clock.
 is bounded by what was used in the last day, and a lookup that finds nothing means healthy.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from random import Random
@@ -13,7 +14,7 @@ from attrs import frozen
 
 from taxiway.candidate import Account, Candidate, Endpoint, Subject
 from taxiway.failures import POLICIES
-from taxiway.gates import BREAKER_PAUSES, CALM, MINUTES, OTHER_PAUSES, PAUSES, SPREAD, Block, Gate
+from taxiway.gates import BREAKER_PAUSES, CALM, MINUTES, OTHER_PAUSES, PAUSES, SPREAD, Block, Breaker, Gate
 from taxiway.history import DURATION, HEAD, LATENCY, Figures, bucket
 from taxiway.outcome import Failure, Kind, Outcome
 from taxiway.sticky import Sticky
@@ -72,7 +73,7 @@ class Health:
     def __init__(self, random: Random) -> None:
         self.sticky = Sticky()
         self._random = random
-        self._vitals: dict[str, Vitals] = {}
+        self._vitals, self._origins = defaultdict[str, Vitals](Vitals), defaultdict[str, Vitals](Vitals)
         self._gates: dict[Subject, Gate] = {}
         self._crowded: dict[str, Vitals] = {}
         self._refusals: dict[str, dict[str, float]] = {}
@@ -121,7 +122,8 @@ class Health:
 
     def opened(self, candidate: Candidate, now: float) -> None:
         """An attempt begins; where something is due for a live call, this is it. `now` is the outcome's `started`."""
-        self._of(candidate.endpoint.key, now).in_flight += 1
+        vitals = self._vitals[candidate.endpoint.key]
+        vitals.in_flight, vitals.seen = vitals.in_flight + 1, now
         if self._gates:
             for gate in self._gates_of(candidate):
                 gate.enter(now)
@@ -157,7 +159,7 @@ class Health:
         A rate limit is for the quotas, an invalid key for `suspect`: neither counts here.
         """
         candidate, failure = outcome.candidate, outcome.failure
-        vitals = self._of(candidate.endpoint.key, now)
+        vitals = self._vitals[candidate.endpoint.key]
         vitals.in_flight -= 1
         if now >= self._sweep_at:
             self._sweep(now)
@@ -169,7 +171,7 @@ class Health:
         # A client that left after the first token saw it work.
         if failure is None or (failure.kind == "cancelled" and outcome.first_token is not None):
             vitals.served(outcome, now)
-            if origin := self._vitals.get(candidate.subjects[2][1]):
+            if self._origins and (origin := self._origins.get(candidate.subjects[2][1])):
                 origin.breaker.good(now)
             if self._refusals:
                 self._refusals.pop(candidate.subjects[2][1], None)
@@ -258,16 +260,21 @@ class Health:
         self._gates = {subject: gate for subject, gate in self._gates.items() if subject[0] != "candidate"}
 
     def _of(self, key: str, now: float) -> Vitals:
-        """Return the vitals of an endpoint, or of an origin that failed."""
-        vitals = self._vitals.get(key)
-        if vitals is None:
-            vitals = self._vitals[key] = Vitals()
+        vitals = self._vitals[key]
         vitals.seen = now
         return vitals
 
+    def _breaker(self, scope: str, key: str, now: float) -> Breaker:
+        """Return the breaker of an endpoint, or of an origin that failed."""
+        vitals = (self._origins if scope == "origin" else self._vitals)[key]
+        vitals.seen = now
+        return vitals.breaker
+
     def _gates_of(self, candidate: Candidate) -> Sequence[Gate]:
-        gates = self._gates
-        return [gates[subject] for subject in candidate.subjects if subject in gates] if gates else ()
+        gates, subjects = self._gates, candidate.subjects
+        if gates.keys().isdisjoint(subjects):
+            return ()
+        return [gates[subject] for subject in subjects if subject in gates]
 
     def _refused(self, account: Account) -> Gate:
         gate = self._gates.get(("account", account.key), _NEVER)
@@ -325,7 +332,7 @@ class Health:
                 vitals.gate, vitals.well = gate, False
             return
         if scope in {"endpoint", "origin"}:
-            why = "its probe failed" if gate is not None else self._of(key, now).breaker.bad(now)
+            why = "its probe failed" if gate is not None else self._breaker(scope, key, now).bad(now)
             if why is None:
                 return
             reason = f"{why} ({kind}: {reason})"
@@ -347,7 +354,7 @@ class Health:
         if gate is None:
             gate = self._gates[subject] = Gate(subject, candidate)
             if scope in {"endpoint", "origin"}:
-                gate.breaker = breaker = self._of(key, now).breaker
+                gate.breaker = breaker = self._breaker(scope, key, now)
                 gate.times = breaker.times if now - breaker.closed < CALM else 0
                 gate.patience = max(_PATIENCE, 2 * self.usual(candidate.endpoint, now))
         gate.candidate = candidate
@@ -370,8 +377,9 @@ class Health:
         """Forget what nobody asked for during a day: it is not configured any more."""
         self._sweep_at = now + _SWEEP
         self._gates = {subject: gate for subject, gate in self._gates.items() if now - gate.until <= _FORGOTTEN}
-        for key, vitals in list(self._vitals.items()):
-            if vitals.in_flight == 0 and now - vitals.seen > _FORGOTTEN:
-                del self._vitals[key]
-            else:
-                vitals.history.forget(now)
+        for every in (self._vitals, self._origins):
+            for key, vitals in list(every.items()):
+                if vitals.in_flight == 0 and now - vitals.seen > _FORGOTTEN:
+                    del every[key]
+                else:
+                    vitals.history.forget(now)

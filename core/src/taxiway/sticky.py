@@ -43,9 +43,11 @@ class Sticky:
         conversation = call.facts.conversation
         if conversation is None:
             return
-        held, stuck = self._held, Stuck(candidate.endpoint.key, candidate.key)
-        sure = conversation.source == "session" or _cached(candidate, usage)
-        if (sure or (held and self.of(call, now) == stuck)) and (key := _key(call)) is not None:
+        held, sure = self._held, conversation.source == "session" or _cached(candidate, usage)
+        if not (sure or held):
+            return
+        stuck = Stuck(candidate.endpoint.key, candidate.key)
+        if (sure or self.of(call, now) == stuck) and (key := _key(call)) is not None:
             held.pop(key, None)
             held[key] = now + LASTS, stuck
             while len(held) > _MOST or next(iter(held.values()))[0] <= now:
@@ -60,6 +62,7 @@ def _key(call: Call) -> _Key | None:
 
 
 def _cached(candidate: Candidate, usage: Usage | None) -> bool:
+    if usage is None or not usage.cache_read:
+        return False
     price = candidate.endpoint.price
-    cheaper = price.cache_read is not None and price.input is not None and price.cache_read < price.input
-    return cheaper and usage is not None and usage.cache_read > 0
+    return price.cache_read is not None and price.input is not None and price.cache_read < price.input

@@ -7,7 +7,7 @@ from typing import Final
 from taxiway.gates import Breaker, Gate
 from taxiway.history import BAD, DURATION, GOOD, LATENCY, LIMITED, THROUGHPUT, History, bucket
 from taxiway.outcome import Outcome
-from taxiway.windows import Window
+from taxiway.windows import Tally
 
 HALF_LIFE: Final = 300.0
 """Seconds after which a figure that a strategy recorded counts half as much as a new one."""
@@ -22,7 +22,7 @@ class Vitals:
     it, or its origin, last. `well`: nothing failed in the last 30 s, and nothing shut it.
     """
 
-    __slots__ = tuple("bad_30 breaker gate good_30 heard history in_flight recorded seen waiting well".split())
+    __slots__ = tuple("_bad _before breaker gate heard history in_flight recorded seen waiting well".split())
 
     def __init__(self) -> None:
         self.in_flight, self.seen, self.breaker, self.history = 0, 0.0, Breaker(), History()
@@ -34,19 +34,18 @@ class Vitals:
 
     def calm(self) -> None:
         """Begin anew after trouble: what led to it is no outage any more."""
-        self.good_30, self.bad_30 = Window(30), Window(30)
+        self._before, self._bad = self.breaker.served.total, Tally()
 
     def served(self, outcome: Outcome, now: float) -> None:
         """Count an attempt that served."""
-        counts, began = self.history.present(now), outcome.started
-        self.good_30.add(1, now)
+        counts, began, first, usage = self.history.present(now), outcome.started, outcome.first_token, outcome.usage
         self.breaker.good(now)
         counts[GOOD] += 1
-        counts[bucket(DURATION, outcome.ended - began)] += 1
-        if outcome.first_token is not None:
-            began = outcome.first_token
-            counts[bucket(LATENCY, began - outcome.started)] += 1
-        usage, seconds = outcome.usage, outcome.ended - began
+        seconds = outcome.ended - began
+        counts[bucket(DURATION, seconds)] += 1
+        if first is not None:
+            counts[bucket(LATENCY, first - began)] += 1
+            seconds = outcome.ended - first
         # A reply that came in one piece says nothing of the model's speed after its first token.
         if usage is not None and seconds > 1e-3 and not usage.estimated and (tokens := usage.completion) > 1:
             counts[bucket(THROUGHPUT, tokens / seconds)] += 1
@@ -54,7 +53,7 @@ class Vitals:
     def failed(self, now: float) -> None:
         """Count an attempt that failed for a reason of the endpoint's own."""
         self.history.present(now)[BAD] += 1
-        self.bad_30.add(1, now)
+        self._bad.add(now)
         self.well = False
 
     def limited(self, now: float) -> None:
@@ -72,11 +71,11 @@ class Vitals:
                 return gate.block(now) is not None
             self.gate = None
             self.calm()
-        bad = self.bad_30.total(now)
+        bad = self._bad.since(now - 30.0)
         if not bad:
             self.well = True
             return False
-        total = bad + self.good_30.total(now)
+        total = bad + self.breaker.served.since(now - 30.0, self._before)
         return total >= 5 and bad >= 0.2 * total
 
     def record(self, figures: Mapping[str, float], now: float) -> None:

@@ -1,5 +1,6 @@
 """Sums of what happened lately, in fixed memory."""
 
+import math
 from collections import deque
 from typing import Final
 
@@ -18,22 +19,46 @@ class _Part:
     amount: float = 0.0
 
 
+class Tally:
+    """How many there were: all in all, and in the last seconds, of which it knows half a minute."""
+
+    __slots__ = ("_ends", "_parts", "total")
+
+    def __init__(self) -> None:
+        self.total, self._ends = 0, -math.inf
+        self._parts = deque[tuple[float, int]](maxlen=32)
+        """When each second of the last ones began, and the total before it."""
+
+    def add(self, now: float) -> None:
+        """Count one at this moment."""
+        if now >= self._ends:
+            self._parts.append((now, self.total))
+            self._ends = now + 1.0
+        self.total += 1
+
+    def since(self, at: float, first: int = 0) -> int:
+        """Return how many came after a moment, or at most a second before it; of the `first` ones none."""
+        found = next((before for began, before in self._parts if began + 1.0 > at), self.total)
+        return self.total - max(found, first)
+
+
 class Window:
     """A sum over the last `seconds`. It covers at least that, and at most a `parts`th of it more."""
 
-    __slots__ = ("_grain", "_parts", "_seconds", "_total")
+    __slots__ = ("_ends", "_grain", "_parts", "_seconds", "_total")
 
-    def __init__(self, seconds: float, parts: int = 10) -> None:
+    def __init__(self, seconds: float, parts: int) -> None:
         self._seconds, self._grain = seconds, seconds / parts
         self._parts: deque[_Part] = deque()
-        self._total = 0.0
+        self._total, self._ends = 0.0, -math.inf
 
     def add(self, amount: float, now: float) -> None:
         """Count `amount` at this moment."""
         parts = self._parts
-        if not parts or now - parts[-1].first >= self._grain:
+        if now >= self._ends or not parts:
             self.total(now)
             parts.append(_Part(now, now))
+            self._ends = now + self._grain
         part = parts[-1]
         part.last = now
         part.amount += amount
