@@ -9,9 +9,9 @@ from simulated import EXACT, MODEL
 
 from taxiway.codec import Json
 from taxiway.dialect import Dialect
-from taxiway.ledgers import Reservation
 from taxiway.outcome import Generation
 from taxiway.plugins import Plugins
+from taxiway.pools import Reservation
 from taxiway.router import Router
 
 ASK: Final = f"reply exactly: {EXACT}"

@@ -163,7 +163,7 @@ def test_after_a_good_probe_as_many_calls_as_doubled_successes_are_let_in(health
         health.observe(Outcome(ONE, until, ended=until), until)
     assert let_in == [1, 2, 4, 8, 16, 32]
     assert health.block(ONE, until) is None
-    assert not health._gates
+    assert not health.gates
 
 
 def test_a_failure_on_the_way_up_shuts_it_again_for_longer(health):
@@ -177,9 +177,9 @@ def test_a_failure_on_the_way_up_shuts_it_again_for_longer(health):
 def test_where_few_call_a_good_call_half_a_minute_after_the_first_opens_it_for_all(health):
     until = trip(health)
     attempt(health, now=until + 100)
-    assert health._gates
+    assert health.gates
     attempt(health, now=until + 131)
-    assert not health._gates
+    assert not health.gates
 
 
 def test_a_live_call_that_is_silent_keeps_no_other_from_trying(health):
@@ -360,7 +360,7 @@ def test_three_keys_refused_within_a_minute_are_the_providers_fault(health):
     assert 1.6 <= health.block(one, until).until - until <= 2.4
     assert not health.alerts()
     recover(health, one, until + 3)
-    assert not health._gates
+    assert not health.gates
 
 
 def test_two_keys_or_three_in_a_longer_time_are_judged_one_by_one(health):
@@ -559,7 +559,7 @@ def test_what_is_idle_for_a_day_is_forgotten(health):
     attempt(health, now=90_000.0)
     assert len(health._vitals) == 1
     assert not health._origins
-    assert not health._gates
+    assert not health.gates
 
 
 def test_what_is_shut_is_remembered_for_a_day(health):
@@ -571,12 +571,12 @@ def test_what_is_shut_is_remembered_for_a_day(health):
     attempt(health, other, 1200.0)
     assert {ONE.endpoint.key, other.endpoint.key} <= set(health._vitals)
     assert list(health._origins) == ["o"]
-    assert sorted(scope for scope, _ in health._gates) == ["account", "candidate", "endpoint"]
+    assert sorted(scope for scope, _ in health.gates) == ["account", "candidate", "endpoint"]
     attempt(health, other, 3 * 86_400.0)
     attempt(health, other, 3 * 86_400.0 + 61.0)
     assert len(health._vitals) == 1
     assert not health._origins
-    assert not health._gates
+    assert not health.gates
 
 
 # --- promises

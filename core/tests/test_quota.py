@@ -96,7 +96,7 @@ def test_a_limit_counts_the_whole_account(quotas):
 @pytest.mark.parametrize("first", ["a", "b"])
 def test_keys_of_one_quota_pool_share_limits_whoever_names_them(quotas, first):
     keys = {"a": candidate("a", pool="team", requests_per_minute=5), "b": candidate("b", pool="team")}
-    blocked(quotas, keys[first], 1, 1, 0.0)
+    quotas.reserve(keys[first], 1, 1, 0.0).release(0.0)
     assert free(quotas, keys["a"], 0.0) == 5
     assert blocked(quotas, keys["b"], 1, 1, 0.0) is not None
 
@@ -651,7 +651,7 @@ class Provider:
         if not rooms:
             self.turned_away += 1
             return
-        key, _ = quotas.roomiest(rooms)
+        key, _ = min(rooms, key=lambda one: (-one[1], quotas.found[one[0]].latest))
         reservation, minute = quotas.reserve(key, 1, 1, now), now // 60
         counter = self.accounts[key.account.label], minute
         if self.used[counter] >= self.limit:
@@ -754,7 +754,7 @@ def test_pools_that_nobody_uses_are_forgotten(quotas):
         quotas.reserve(candidate(f"k{number}", requests_per_minute=5), 1, 1, 0.0)
     quotas.reserve(candidate("k1", requests_per_minute=5), 1, 1, 3 * 86_400.0)
     quotas.reserve(candidate("k1", requests_per_minute=5), 1, 1, 3 * 86_400.0 + 61)
-    assert len(quotas._pools) == len(quotas._found) == len(quotas._limits) == 1
+    assert len(quotas._pools) == len(quotas.found) == len(quotas._limits) == 1
 
 
 @given(st.floats(0.01, 50), st.floats(-5, 0.9), st.floats(0, 1e5))

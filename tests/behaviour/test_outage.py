@@ -190,7 +190,7 @@ async def test_a_key_that_is_revoked_is_probed_until_it_works_again_though_nobod
         assert 5 <= probes[1] <= 8
         assert 17 <= probes[2] <= 26
         await asyncio.sleep(80 * 60)
-        assert not router.engine.health.troubled
+        assert not router.engine.health.gates
         assert await load(router, 1, 1) == {"whole": 1}
     assert caplog.text.count("credential_disabled") == 1
     assert "accounts_out: dead: dead has no usable key left for openai/gpt-4o-mini (workspace default)" in caplog.text

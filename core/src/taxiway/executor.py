@@ -183,7 +183,7 @@ class Engine:
         health = self.health
         if news := health.observe(outcome, now):
             self.alert(news)
-        if health.troubled:
+        if health.gates:
             self.watch()
         for name, strategy in self.snapshot.observers:
             try:

@@ -68,14 +68,17 @@ _NEVER: Final = Gate(("", ""), kind="credential_invalid")
 
 
 class Health:
-    """What was learnt from outcomes. `random` spreads the pauses of breakers; `sticky`: where conversations were served."""
+    """What was learnt from outcomes. `random` spreads the pauses of breakers; `sticky`: where conversations were served.
+
+    `gates` are those that are shut, `crowded` the endpoints where several streams wait: where there are none, nothing is in the way.
+    """
 
     def __init__(self, random: Random) -> None:
         self.sticky = Sticky()
         self._random = random
         self._vitals, self._origins = defaultdict[str, Vitals](Vitals), defaultdict[str, Vitals](Vitals)
-        self._gates: dict[Subject, Gate] = {}
-        self._crowded: dict[str, Vitals] = {}
+        self.gates: dict[Subject, Gate] = {}
+        self.crowded: dict[str, Vitals] = {}
         self._refusals: dict[str, dict[str, float]] = {}
         self._alerts: list[Alert] = []
         self._turns: dict[str, int] = {}
@@ -96,13 +99,11 @@ class Health:
 
     def usual(self, endpoint: Endpoint, now: float) -> float:
         """Return the seconds that an attempt there usually takes: who waits less can't say that it failed."""
-        vitals = self._vitals.get(endpoint.key)
-        return (vitals and vitals.history.figures(now).quantile(DURATION, 0.5, ENOUGH)) or _USUAL
+        return self._vitals[endpoint.key].history.figures(now).quantile(DURATION, 0.5, ENOUGH) or _USUAL
 
     def patience(self, endpoint: Endpoint, now: float) -> float | None:
         """Return the seconds after which a first token is hardly to be hoped for; None where too little is known."""
-        vitals = self._vitals.get(endpoint.key)
-        usual = None if vitals is None else vitals.history.figures(now).quantile(LATENCY, 0.95, _HEADS)
+        usual = self._vitals[endpoint.key].history.figures(now).quantile(LATENCY, 0.95, _HEADS)
         times, least = _LEARNT_REASONING if endpoint.reasoning else _LEARNT
         return None if usual is None else max(least, times * usual)
 
@@ -112,9 +113,9 @@ class Health:
 
     def block(self, candidate: Candidate, now: float) -> Block | None:
         """Return why the candidate can't be used now, None if it can. Breakers come last: what they say alone is `breaker`."""
-        if self._crowded and (vitals := self._crowded.get(candidate.endpoint.key)) and now - vitals.heard > _SILENCE:
+        if self.crowded and (vitals := self.crowded.get(candidate.endpoint.key)) and now - vitals.heard > _SILENCE:
             self._listen(candidate, vitals, now)
-        if self._gates:
+        if self.gates:
             for gate in self._gates_of(candidate):
                 if found := gate.block(now):
                     return found
@@ -124,7 +125,7 @@ class Health:
         """An attempt begins; where something is due for a live call, this is it. `now` is the outcome's `started`."""
         vitals = self._vitals[candidate.endpoint.key]
         vitals.in_flight, vitals.seen = vitals.in_flight + 1, now
-        if self._gates:
+        if self.gates:
             for gate in self._gates_of(candidate):
                 gate.enter(now)
 
@@ -133,7 +134,7 @@ class Health:
         vitals = self._of(endpoint.key, now)
         vitals.waiting[who] = now
         if len(vitals.waiting) >= _CROWD:
-            self._crowded[endpoint.key] = vitals
+            self.crowded[endpoint.key] = vitals
 
     def heard(self, endpoint: Endpoint, who: object, now: float) -> None:
         """The head of its reply came: whatever it says, somebody is there."""
@@ -147,10 +148,10 @@ class Health:
 
     def left(self, endpoint: Endpoint, who: object) -> float | None:
         """It waits no more. Returns since when it did, None where that was known."""
-        vitals = self._vitals.get(endpoint.key)
-        since = None if vitals is None else vitals.waiting.pop(who, None)
-        if vitals is not None and len(vitals.waiting) < _CROWD:
-            self._crowded.pop(endpoint.key, None)
+        waiting = self._vitals[endpoint.key].waiting
+        since = waiting.pop(who, None)
+        if self.crowded and len(waiting) < _CROWD:
+            self.crowded.pop(endpoint.key, None)
         return since
 
     def observe(self, outcome: Outcome, now: float) -> Sequence[Alert]:
@@ -164,7 +165,7 @@ class Health:
         if now >= self._sweep_at:
             self._sweep(now)
         entered: Sequence[Gate] = ()
-        if self._gates:
+        if self.gates:
             entered = [gate for gate in self._gates_of(candidate) if outcome.started > gate.since]
             for gate in entered:
                 gate.leave()
@@ -200,14 +201,14 @@ class Health:
         if now < gate.until:
             return False
         reason, until = "its key was refused, and is being verified", now + _VERIFYING
-        self._gates[subject] = Gate(
+        self.gates[subject] = Gate(
             subject, candidate, None, "credential_invalid", reason, now, until, gate.times, verifying=True
         )
         return True
 
     def disable(self, candidate: Candidate, reason: str, now: float) -> Sequence[Alert]:
         """The account's key is bad, verified: it is probed from time to time. `reason` is for people."""
-        account, origin = candidate.account, self._gates.get(candidate.subjects[2])
+        account, origin = candidate.account, self.gates.get(candidate.subjects[2])
         gate = self._refused(account)
         if (now < gate.until and not gate.verifying) or (origin is not None and origin.refusing):
             return ()
@@ -220,7 +221,7 @@ class Health:
 
     def reopen(self, account: Account) -> None:
         """A probe was good, or the key was replaced."""
-        self._gates.pop(("account", account.key), None)
+        self.gates.pop(("account", account.key), None)
 
     def due(self, now: float) -> Iterable[tuple[str, Candidate]]:
         """Return what is to be probed now, without a call: refused keys, and breakers that no call tried for a minute.
@@ -229,7 +230,7 @@ class Health:
         """
         if now >= self._sweep_at:
             self._sweep(now)
-        for (scope, _), gate in list(self._gates.items()):
+        for (scope, _), gate in list(self.gates.items()):
             if gate.candidate is not None and now >= gate.until:
                 if gate.breaker is not None and not gate.proved and now - gate.looked >= _QUIET:
                     gate.looked = now
@@ -238,14 +239,9 @@ class Health:
                     yield scope, gate.candidate
 
     @property
-    def troubled(self) -> bool:
-        """Whether anything is shut."""
-        return bool(self._gates)
-
-    @property
     def shut_accounts(self) -> frozenset[str]:
         """The keys of the accounts that are shut."""
-        return frozenset(key for scope, key in self._gates if scope == "account")
+        return frozenset(key for scope, key in self.gates if scope == "account")
 
     def probed(self, candidate: Candidate, good: bool, now: float) -> None:
         """Take in what a probe without a call met: breakers that were good wait for the next call, others are shut once more."""
@@ -257,7 +253,7 @@ class Health:
 
     def reloaded(self) -> None:
         """There is a new configuration: what was refused to a candidate is tried anew."""
-        self._gates = {subject: gate for subject, gate in self._gates.items() if subject[0] != "candidate"}
+        self.gates = {subject: gate for subject, gate in self.gates.items() if subject[0] != "candidate"}
 
     def _of(self, key: str, now: float) -> Vitals:
         vitals = self._vitals[key]
@@ -271,23 +267,21 @@ class Health:
         return vitals.breaker
 
     def _gates_of(self, candidate: Candidate) -> Sequence[Gate]:
-        gates, subjects = self._gates, candidate.subjects
+        gates, subjects = self.gates, candidate.subjects
         if gates.keys().isdisjoint(subjects):
             return ()
         return [gates[subject] for subject in subjects if subject in gates]
 
     def _refused(self, account: Account) -> Gate:
-        gate = self._gates.get(("account", account.key), _NEVER)
+        gate = self.gates.get(("account", account.key), _NEVER)
         return gate if gate.kind == "credential_invalid" else _NEVER
 
     def _refuses(self, candidate: Candidate, now: float) -> bool:
         """Whether the provider refuses key after key, so that none of them is to blame. Then its breaker opens, and all keys with it."""
         subject = candidate.subjects[2]
-        gate, refusals = self._gates.get(subject), self._refusals.setdefault(subject[1], {})
-        refusals[candidate.account.key] = now
-        for key, at in list(refusals.items()):
-            if now - at > _MASS_WITHIN:
-                del refusals[key]
+        gate, before = self.gates.get(subject), self._refusals.get(subject[1], {})
+        lately = {key: at for key, at in before.items() if now - at <= _MASS_WITHIN}
+        refusals = self._refusals[subject[1]] = {**lately, candidate.account.key: now}
         if gate is not None and gate.refusing:
             if now >= gate.until:
                 self._shut(subject, candidate, "unavailable", gate.reason, now)
@@ -297,8 +291,8 @@ class Health:
         reason = f"it refused {len(refusals)} keys within a minute, so none of them is to blame"
         self._shut(subject, candidate, "unavailable", reason, now).refusing = True
         for key in refusals:
-            if (of_key := self._gates.get(("account", key))) is not None and of_key.kind == "credential_invalid":
-                del self._gates["account", key]
+            if (of_key := self.gates.get(("account", key))) is not None and of_key.kind == "credential_invalid":
+                del self.gates["account", key]
         self._alerts.append(Alert("origin_out", subject[1], f"{candidate.endpoint.provider_name}: {reason}"))
         return True
 
@@ -308,7 +302,7 @@ class Health:
         usual = vitals.history.figures(now).quantile(HEAD, 0.95, _HEADS)
         limit = _SILENCE_UNKNOWN if usual is None else max(_SILENCE, 3 * usual)
         third = next(islice(vitals.waiting.values(), _CROWD - 1, None))
-        if subject in self._gates or now - max(third, vitals.heard) <= limit:
+        if subject in self.gates or now - max(third, vitals.heard) <= limit:
             return
         reason = f"{len(vitals.waiting)} streams wait, and nothing was heard for {limit:.0f} s"
         self._shut(subject, candidate, "timeout", reason, now).silent = True
@@ -325,7 +319,7 @@ class Health:
         if scope == "origin" or "endpoint" in {scope, usual}:
             vitals.failed(now)
         key = dict(candidate.subjects)[scope]
-        gate = self._gates.get((scope, key))
+        gate = self.gates.get((scope, key))
         if gate is not None and outcome.started < gate.until:
             # Attempts that began before it was due for a live call say nothing new.
             if gate.breaker is not None:
@@ -350,9 +344,9 @@ class Health:
     def _shut(self, subject: Subject, candidate: Candidate, kind: Kind, reason: str, now: float) -> Gate:
         """Shut a subject; what is shut again so soon has a longer pause. Returns its gate."""
         scope, key = subject
-        gate = self._gates.get(subject)
+        gate = self.gates.get(subject)
         if gate is None:
-            gate = self._gates[subject] = Gate(subject, candidate)
+            gate = self.gates[subject] = Gate(subject, candidate)
             if scope in {"endpoint", "origin"}:
                 gate.breaker = breaker = self._breaker(scope, key, now)
                 gate.times = breaker.times if now - breaker.closed < CALM else 0
@@ -371,12 +365,12 @@ class Health:
     def _open(self, gate: Gate, now: float) -> None:
         """Forget a gate: it is open for all."""
         gate.open(now)
-        self._gates.pop(gate.subject, None)
+        self.gates.pop(gate.subject, None)
 
     def _sweep(self, now: float) -> None:
         """Forget what nobody asked for during a day: it is not configured any more."""
         self._sweep_at = now + _SWEEP
-        self._gates = {subject: gate for subject, gate in self._gates.items() if now - gate.until <= _FORGOTTEN}
+        self.gates = {subject: gate for subject, gate in self.gates.items() if now - gate.until <= _FORGOTTEN}
         for every in (self._vitals, self._origins):
             for key, vitals in list(every.items()):
                 if vitals.in_flight == 0 and now - vitals.seen > _FORGOTTEN:

@@ -14,9 +14,9 @@ from taxiway.candidate import Candidate, Endpoint
 from taxiway.codec import Json
 from taxiway.gates import Block
 from taxiway.health import Health
-from taxiway.ledgers import Reservation
-from taxiway.quota import Quotas
-from taxiway.routing import Routing
+from taxiway.pools import Reservation
+from taxiway.quota import Quotas, amounts_of
+from taxiway.routing import Cycle, Routing
 from taxiway.snapshot import Offer
 from taxiway.sticky import Stuck
 from taxiway.strategy import HealthView
@@ -132,7 +132,8 @@ class Plan:
                 if offer.endpoint.key not in tried.endpoints:
                     chosen = self.choose(offer, tried, health, quotas, now, blocks)
                     if chosen is not None:
-                        return self._reserve(*chosen, quotas, now, blocks)
+                        candidate, room = chosen
+                        return Pick(candidate, self._reserve(candidate, quotas, now), room, False, blocks)
             out = self._all_out(model, tried, health, quotas, now) if self.mixed else blocks[start:]
             if out is None:
                 continue
@@ -144,9 +145,9 @@ class Plan:
         if not tried.resorted and (breakers := [pair for pair in blocks if pair[1].breaker]):
             # Where breakers alone are the reason, the one whose probe is due first is tried, once a call.
             candidate, _ = min(breakers, key=lambda pair: pair[1].until or now)
-            room = quotas.room(candidate, self.call.facts.tokens, self.call.facts.max_output, now)
-            if not isinstance(room, Block):
-                return self._reserve(candidate, room, quotas, now, blocks, resort=True)
+            left = quotas.room(candidate, self.call.facts.tokens, self.call.facts.max_output, now)
+            if not isinstance(left, Block):
+                return Pick(candidate, self._reserve(candidate, quotas, now), left, True, blocks)
         times = [block.until for _, block in blocks if block.until is not None]
         return Exhausted(blocks[0][1] if blocks else None, min(times, default=None))
 
@@ -160,34 +161,37 @@ class Plan:
         blocks: list[tuple[Candidate, Block]],
     ) -> tuple[Candidate, float] | None:
         """Choose among the accounts of an endpoint: one with its headroom. `blocks` takes those that are out, and why."""
-        facts, routing = self.call.facts, self.routing
+        facts, routing, found, amounts = self.call.facts, self.routing, quotas.found, None
         cycle = routing.cycles.get(offer.endpoint.provider, routing.cycle) if routing.cycles else routing.cycle
-        free: list[tuple[Candidate, float]] = []
+        waits = cycle == "waterfall" or not offer.even
+        # Nearly always none waits, nothing was tried and nothing is shut, so that only limits can bar an account.
+        barred = bool(waits or tried is not NOTHING_TRIED or health.gates or health.crowded)
+        free: list[tuple[float, int, int, Candidate]] = []
         for candidate in offer.candidates:
-            account = candidate.account
-            if free and (
-                cycle == "waterfall" or account.credential.sort_order != free[0][0].account.credential.sort_order
-            ):
-                break
-            # Inside a credential, the accounts' rank counts: who comes later waits until the first is full.
-            if free and account.rank and any(one.account.credential is account.credential for one, _ in free):
+            if barred and ((waits and free and _waits(candidate, free, cycle)) or tried.has(candidate)):
                 continue
-            if tried is not NOTHING_TRIED and tried.has(candidate):
-                continue
-            room = health.block(candidate, now) or quotas.room(candidate, facts.tokens, facts.max_output, now)
-            if isinstance(room, Block):
-                # Also of one that this call itself found limited: when it frees is what a pause waits for.
-                blocks.append((candidate, room))
-            elif candidate.key not in tried.limited:
-                free.append((candidate, room))
-        if len(free) < 2:
-            return free[0] if free else None
-        if self.stuck is not None and (same := [one for one in free if one[0].key == self.stuck]):
-            return same[0]
-        if cycle == "round-robin":
-            return free[self.view.turn(offer.endpoint.key) % len(free)]
-        # Equal room is the rule where nothing is learnt yet: who was longest unused is next, so that all fill evenly.
-        return quotas.roomiest(free)
+            pool, room = found[candidate], 1.0
+            if barred or pool.ledgers or now < pool.shut:
+                amounts = amounts or amounts_of(offer.endpoint.charges, facts.tokens, facts.max_output)
+                left = (barred and health.block(candidate, now)) or pool.room(amounts, now)
+                if isinstance(left, Block):
+                    # Also of one that this call itself found limited: when it frees is what a pause waits for.
+                    blocks.append((candidate, left))
+                    continue
+                if candidate.key in tried.limited:
+                    continue
+                room = left
+            free.append((-room, pool.latest, len(free), candidate))
+        if not free:
+            return None
+        if self.stuck is not None and (same := [one for one in free if one[3].key == self.stuck]):
+            chosen = same[0]
+        elif cycle == "round-robin" and len(free) > 1:
+            chosen = free[self.view.turn(offer.endpoint.key) % len(free)]
+        else:
+            # Equal room is the rule where nothing is learnt yet: who was longest unused is next, so that all fill evenly.
+            chosen = min(free)
+        return chosen[3], -chosen[0]
 
     def _all_out(
         self, model: str, tried: Tried, health: Health, quotas: Quotas, now: float
@@ -209,21 +213,22 @@ class Plan:
         if until is not None and now < until <= now + patience:
             return Pause(until)
         soft = [pair for pair in blocks if pair[1].soft and pair[0].key not in tried.limited]
-        return self._reserve(min(soft, key=_until)[0], 0.0, quotas, now, blocks) if soft else None
+        if not soft:
+            return None
+        candidate, _ = min(soft, key=_until)
+        return Pick(candidate, self._reserve(candidate, quotas, now), 0.0, False, blocks)
 
-    def _reserve(
-        self,
-        candidate: Candidate,
-        room: float,
-        quotas: Quotas,
-        now: float,
-        passed: Sequence[tuple[Candidate, Block]],
-        *,
-        resort: bool = False,
-    ) -> Pick:
-        facts = self.call.facts
-        reservation = quotas.reserve(candidate, facts.tokens, facts.max_output, now)
-        return Pick(candidate, reservation, room, resort, passed)
+    def _reserve(self, candidate: Candidate, quotas: Quotas, now: float) -> Reservation:
+        return quotas.reserve(candidate, self.call.facts.tokens, self.call.facts.max_output, now)
+
+
+def _waits(candidate: Candidate, free: Sequence[tuple[float, int, int, Candidate]], cycle: Cycle) -> bool:
+    """Whether a candidate waits until those that are free are full."""
+    account, order = candidate.account, candidate.account.credential.sort_order
+    if cycle == "waterfall" or order != free[0][3].account.credential.sort_order:
+        return True
+    # Inside a credential, the accounts' rank counts.
+    return account.rank > 0 and any(one.account.credential is account.credential for _, _, _, one in free)
 
 
 def _all_limited(blocks: Sequence[tuple[Candidate, Block]]) -> float | None:

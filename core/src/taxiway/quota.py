@@ -5,15 +5,16 @@ nothing is in the way. Every `now` is in seconds of the monotonic clock.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Final
 
 from taxiway.call import TYPICAL_OUTPUT
-from taxiway.candidate import Candidate
+from taxiway.candidate import Candidate, Charge
 from taxiway.gates import Block
-from taxiway.ledgers import MINUTE, UNITS, Amounts, Pool, Reservation, Sliding, Stated
+from taxiway.ledgers import MINUTE, UNITS, Sliding, Stated
 from taxiway.outcome import QuotaHint
+from taxiway.pools import Amounts, Pool, Reservation
 from taxiway.sharing import Sharing
 
 LONGEST_PAUSE: Final = 60.0
@@ -27,21 +28,32 @@ _SWEEP: Final = 60.0
 _FORGOTTEN: Final = 2 * 86_400.0
 
 
+class _Found(dict[Candidate, Pool]):
+    """Pools by candidate: each is looked for once."""
+
+    def __init__(self, find: Callable[[Candidate], Pool]) -> None:
+        self._find = find
+
+    def __missing__(self, candidate: Candidate) -> Pool:
+        pool = self[candidate] = self._find(candidate)
+        return pool
+
+
 class Quotas:
-    """The pools of all candidates. `random` spreads what waits for the same instant."""
+    """The pools of all candidates, `found` by candidate. `random` spreads what waits for the same instant."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._pools: dict[str, Pool] = {}
         self._limits: dict[str, list[Sliding]] = {}
-        self._found: dict[Candidate, Pool] = {}
+        self.found = _Found(self._find)
         self._groups: dict[str, Sharing] = {}
         self._sweep_at = 0.0
-        self._turn = 0
+        self._number = 0
 
     def shared(self, candidate: Candidate) -> tuple[str, ...]:
         """Return the labels of the other accounts that draw from the candidate's pool: declared, or by what counters say."""
-        pool = self._found.get(candidate) or self._find(candidate)
+        pool = self.found[candidate]
         accounts = dict(pool.labels)
         for other in self._groups[pool.group].seem(pool.name):
             accounts |= other.labels
@@ -49,7 +61,7 @@ class Quotas:
 
     def reloaded(self) -> None:
         """There is a new configuration, with other keys maybe: which pools seem to be one is found out again."""
-        self._found.clear()
+        self.found.clear()
         for pool in self._pools.values():
             pool.labels.clear()
         for group in self._groups.values():
@@ -60,45 +72,17 @@ class Quotas:
         pool = self._pools.get(candidate.pool)
         return None if pool is None else pool.ledgers
 
-    def roomiest(self, free: Sequence[tuple[Candidate, float]]) -> tuple[Candidate, float]:
-        """Return, of candidates with their room, the one with most of it; of equal ones that which was longest unused."""
-        best, most, least = free[0], -1.0, 0
-        for one in free:
-            if one[1] >= most:
-                turn = (self._found.get(one[0]) or self._find(one[0])).turn
-                if one[1] > most or turn < least:
-                    best, most, least = one, one[1], turn
-        return best
-
     def room(self, candidate: Candidate, tokens: int, max_output: int | None, now: float) -> float | Block:
-        """Return the free share of the candidate's tightest limit, 0 to 1 (1 where none is known).
-
-        A block where its pool or limits can't take a call of that size now; a soft one, where nobody is sure of the limit.
-        """
-        pool = self._found.get(candidate) or self._find(candidate)
-        if now < pool.shut:
-            return Block("rate limited by the provider", "rate_limited", pool.shut)
-        if not pool.ledgers:
-            return 1.0
-        amounts = _amounts(candidate, tokens, max_output)
-        share, full, until, soft = 1.0, "", now, True
-        for ledger in pool.ledgers:
-            left, limit, need = ledger.room(now), ledger.limit, amounts[ledger.unit]
-            # A call larger than the limit itself is for the provider to refuse.
-            if left < need and left < limit:
-                full, soft = full or f"its {_said(ledger, left)} left", soft and not ledger.firm
-                until = max(until, ledger.frees(min(need, limit), now))
-            elif limit and left < share * limit < math.inf:
-                share = left / limit
-        return Block(full, "rate_limited", until, soft=soft) if full else max(0.0, share)
+        """Return the room that its pool has for a call of that size: see `Pool.room`."""
+        return self.found[candidate].room(amounts_of(candidate.endpoint.charges, tokens, max_output), now)
 
     def reserve(self, candidate: Candidate, tokens: int, max_output: int | None, now: float) -> Reservation:
         """Take one request and the estimated tokens."""
         if now >= self._sweep_at:
             self._sweep(now)
-        pool = self._found.get(candidate) or self._find(candidate)
-        self._turn = pool.turn = self._turn + 1
-        return Reservation(pool, _amounts(candidate, tokens, max_output), candidate.endpoint.charges, now)
+        charges = candidate.endpoint.charges
+        self._number = number = self._number + 1
+        return Reservation(self.found[candidate], number, amounts_of(charges, tokens, max_output), charges, now)
 
     def learn(self, reservation: Reservation, hints: Iterable[QuotaHint], now: float, epoch: float) -> None:
         """Take in what a reply to the reservation's request stated. `epoch`: the provider's now, for resets.
@@ -157,7 +141,7 @@ class Quotas:
         )
 
     def _find(self, candidate: Candidate) -> Pool:
-        """Return the pool that a candidate draws from, and remember it. What names limits first sets them for the whole account."""
+        """Return the pool that a candidate draws from. What names limits first sets them for the whole account."""
         credential = candidate.account.credential
         limits = self._limits.setdefault(credential.quota_pool or credential.id, [])
         if not limits:
@@ -169,44 +153,31 @@ class Quotas:
                 (1, stated.tokens_per_day, 86_400.0),
             )
             limits += [Sliding(unit, float(limit), window) for unit, limit, window in rows if limit is not None]
+            for pool in [pool for pool in self._pools.values() if pool.limits is limits]:
+                pool.arrange()
         name, account = candidate.pool, candidate.account
-        pool = self._pools.get(name)
-        if pool is None:
+        if name not in self._pools:
             group = f"{credential.workspace}/{candidate.endpoint.provider}#{candidate.endpoint.quota_group}"
-            pool = self._pools[name] = Pool(name, group, limits)
-            self._groups.setdefault(group, Sharing()).pools[name] = pool
-        pool.labels[account.key] = account.label
-        self._found[candidate] = pool
-        return pool
-
-    def _drop(self, name: str) -> None:
-        pool = self._pools.pop(name)
-        group = self._groups[pool.group]
-        group.forget(name)
-        if not group.pools:
-            del self._groups[pool.group]
+            self._pools[name] = Pool(name, group, limits)
+            self._groups.setdefault(group, Sharing()).pools[name] = self._pools[name]
+        self._pools[name].labels[account.key] = account.label
+        return self._pools[name]
 
     def _sweep(self, now: float) -> None:
         """Forget what nobody used for longer than any window: it is not configured any more, or nothing is known of it."""
         self._sweep_at = now + _SWEEP
-        self._found.clear()
-        for name in [name for name, pool in self._pools.items() if now - pool.seen >= _FORGOTTEN]:
-            self._drop(name)
+        self.found.clear()
+        for name in [name for name, pool in self._pools.items() if now - pool.marks[-1][0] >= _FORGOTTEN]:
+            group = self._groups[self._pools.pop(name).group]
+            group.forget(name)
+        self._groups = {name: group for name, group in self._groups.items() if group.pools}
         used = {id(pool.limits) for pool in self._pools.values()}
         self._limits = {name: limits for name, limits in self._limits.items() if id(limits) in used}
 
 
-def _amounts(candidate: Candidate, tokens: int, max_output: int | None) -> Amounts:
-    """What a call is expected to take, by when its provider counts."""
-    charges, output = candidate.endpoint.charges, 0
-    if charges == "reserve-max":
-        output = max_output or 0
-    elif charges == "usage":
-        output = min(TYPICAL_OUTPUT, max_output or TYPICAL_OUTPUT)
+def amounts_of(charges: Charge, tokens: int, max_output: int | None) -> Amounts:
+    """Return what a call is expected to take, by when its provider counts."""
+    if charges == "admission":
+        return (1, tokens, tokens, 0)
+    output = max_output or 0 if charges == "reserve-max" else min(TYPICAL_OUTPUT, max_output or TYPICAL_OUTPUT)
     return (1, tokens + output, tokens, output)
-
-
-def _said(ledger: Sliding | Stated, left: float) -> str:
-    kind = "learnt limit" if ledger.source == "learnt" else "limit"
-    of = "" if ledger.limit == math.inf else f" of {ledger.limit:,.0f}"
-    return f"{kind} has {max(0.0, left):,.0f}{of} {UNITS[ledger.unit]}"

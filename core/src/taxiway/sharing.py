@@ -8,7 +8,8 @@ from typing import Final
 
 from attrs import Factory, define
 
-from taxiway.ledgers import Pool, Stated
+from taxiway.ledgers import Stated
+from taxiway.pools import Pool
 
 _OWN: Final = 4
 """After so many requests of its own a pool is compared with the others; earlier, noise would be as large as what is looked for."""

@@ -26,13 +26,20 @@ SOFT: Final = frozenset({"tools", "tool_choice", "response_format", "structured_
 class Offer:
     """One endpoint with the accounts that may serve it in one section, by `sort_order` and then rank.
 
-    `closed_by`: in the pool, the `required` credentials that keep it from the calls that they serve.
+    `closed_by`: in the pool, the `required` credentials that keep it from the calls that they serve. `even`: none of its accounts
+    waits until another one is full.
     """
 
     endpoint: Endpoint
     section: Section
     candidates: tuple[Candidate, ...]
     closed_by: tuple[Credential, ...] = ()
+    even: bool = field(init=False)
+
+    @even.default
+    def _even(self) -> bool:
+        accounts = [candidate.account for candidate in self.candidates]
+        return len({one.credential.sort_order for one in accounts}) < 2 and not any(one.rank for one in accounts)
 
 
 @frozen(eq=False)

@@ -54,7 +54,7 @@ class Upkeep:
                 (verifier.again if scope == "account" else verifier.prove)(candidate)
             closed = engine.quotas.closed(now)
             engine.alert([*engine.health.alerts(), *self._news(closed)])
-            trouble = engine.health.troubled or bool(closed)
+            trouble = bool(engine.health.gates or closed)
 
     def _news(self, closed: frozenset[str]) -> Iterable[Alert]:
         """Say, once, of which provider no account is left: all are shut, or their quota pools `closed` for long."""
