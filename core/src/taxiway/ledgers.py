@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from attrs import define
 
 from taxiway.candidate import Unit
+from taxiway.outcome import QuotaHint
 from taxiway.windows import ROUNDING, Window
 
 if TYPE_CHECKING:
-    from taxiway.pools import Reservation
+    from taxiway.pools import Pool, Reservation
 
 UNITS: Final[tuple[Unit, ...]] = ("requests", "tokens", "input-tokens", "output-tokens")
 """What calls are counted in; `unit` of a ledger is a place in it. What providers state in others is not used."""
@@ -44,7 +45,7 @@ class Sliding:
     """A limit that we count: never more than `limit` in any `window` seconds, whatever window the provider has."""
 
     __slots__ = ("limit", "unit", "used", "window")
-    firm = True
+    firm, level, steady = True, 0.0, -math.inf
     source: Source = "configured"
 
     def __init__(self, unit: int, limit: float, window: float, parts: int = _PARTS) -> None:
@@ -132,9 +133,9 @@ class Stated:
 
     `number` is that of the reservation whose reply stated it: `level` is what was left then, less what was reserved later.
     `limit` is infinite where it is not known, `refill` (a second) 0 for a window. `firm`: it shuts its pool; else it only comes
-    last: where nobody is `sure` of it, and for a while where the window before was used up and this one `began`. `end` is that of
-    a window as it was first stated: where it moves before it has come, the window `rolls`: what was used is free again a window
-    later, each by itself. `used` counts that, where the window is a minute.
+    last: where nobody is `sure` of it, and for a while where the window before was used up and this one `began`. Until `steady`
+    time changes nothing: its `level` is what is left. `end` is that of a window as it was first stated: where that of a minute moves
+    before it has come, the window rolls: what was used is free again a window later, each by itself. `used` counts that then.
     """
 
     unit: int
@@ -149,31 +150,33 @@ class Stated:
     end: float = -math.inf
     began: float = -math.inf
     sure: bool = True
-    rolls: bool = False
+    steady: float = -math.inf
     used: Window | None = None
     source: Source = "stated"
 
-    def state(self, level: float, limit: float | None, refill: float, at: float, reset: float, now: float) -> None:
-        """Take in what the provider states: what is left, out of how much, and when it is full again."""
-        if limit is not None:
-            self.limit = limit
+    def state(self, hint: QuotaHint, level: float, at: float, reset: float, now: float, pool: "Pool") -> None:
+        """Take in what its provider states: what was left of it `at` a moment, out of how much, and when it is full again."""
+        refill = hint.refill or 0.0
+        if hint.limit is not None:
+            self.limit = hint.limit
         if now >= self.end:
             self.end = reset
-        self.rolls = self.rolls or (self.used is not None and not refill and reset > self.end + _MOVED)
-        self.level, self.at, self.refill, self.reset = level, at, refill, reset
-        if self.used is not None and self.rolls:
+        if reset > self.end + _MOVED and not refill and self.window == MINUTE and self.used is None:
+            self.used = pool.recent(self.unit, now)
+        if self.used is not None:
             # What fell out of the window since then is about what its limit lets in.
-            self.level = min(level + self.used.total(now) + self.limit * (now - at) / self.window, self.limit)
+            level = min(level + self.used.total(now) + self.limit * (now - at) / self.window, self.limit)
+        self.level, self.at, self.refill, self.reset = level, at, refill, reset
+        self.steady = -math.inf if refill or self.used is not None or now < self.began + self.window else reset
 
     def count(self, amount: int, by: "Reservation", now: float) -> None:
         """Count what a reservation takes or gives back, if that is not in the provider's own figure."""
-        if self.used is not None and not self.refill:
+        if self.used is not None:
             if amount > 0:
                 self.used.add(amount, now)
             else:
                 self.used.correct(amount, by.at)
-            if self.rolls:
-                return
+            return
         if self.refill:
             self.level, self.at = self.room(now), now
         elif now >= self.reset:
@@ -185,16 +188,15 @@ class Stated:
 
     def room(self, now: float) -> float:
         """Return what is left."""
-        if self.rolls and self.used is not None:
+        if self.used is not None:
             return self._most(now) - self.used.total(now)
         if self.refill:
             return min(self.limit, self.level + self.refill * (now - self.at))
         left = self.level if now < self.reset else self.limit
         if now >= self.began + self.window:
             return left
-        held = max(
-            0.0, self.limit - max(1.0, _AT_ONCE * self.limit) - _PACE * self.limit / self.window * (now - self.began)
-        )
+        given = max(1.0, _AT_ONCE * self.limit) + _PACE * self.limit * (now - self.began) / self.window
+        held = max(0.0, self.limit - given)
         # What is held back for a moment is there.
         self.firm = self.sure and left < 1
         return left - held
@@ -204,7 +206,7 @@ class Stated:
         missing = need - self.room(now)
         if missing <= 0:
             return now
-        if self.used is not None and self.rolls and self._most(now) >= need:
+        if self.used is not None and self._most(now) >= need:
             falls = self.used.falls(self._most(now) - need, now)
             return falls if now >= self.reset else min(falls, self.reset)
         if self.refill:

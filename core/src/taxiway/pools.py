@@ -79,7 +79,8 @@ class Pool:
             return Block("rate limited by the provider", "rate_limited", self.shut)
         share, full, until, soft = 1.0, "", now, True
         for ledger in self.ledgers:
-            left, limit, need = ledger.room(now), ledger.limit, amounts[ledger.unit]
+            left = ledger.level if now < ledger.steady else ledger.room(now)
+            limit, need = ledger.limit, amounts[ledger.unit]
             # A call larger than the limit itself is for the provider to refuse.
             if left < need and left < limit:
                 full, soft = full or f"its {_said(ledger, left)} left", soft and not ledger.firm
@@ -88,26 +89,25 @@ class Pool:
                 share = left / limit
         return Block(full, "rate_limited", until, soft=soft) if full else max(0.0, share)
 
-    def stated(self, unit: int, window: float, now: float) -> Stated:
-        """Return the ledger of a limit that its provider states: of what it states by the minute, there is no guess."""
-        ledger = self.known.get((unit, window))
-        if ledger is None:
-            guess = self.guesses.pop(unit, None) if window <= MINUTE else None
-            ledger = self.known[unit, window] = Stated(unit, window)
-            if window == MINUTE:
-                ledger.used = self._recent(unit, now) if guess is None else guess.used
-            self.arrange()
+    def stated(self, unit: int, window: float) -> Stated:
+        """Make the ledger of a limit that its provider states: of what it states by the minute, there is no guess."""
+        if window <= MINUTE:
+            self.guesses.pop(unit, None)
+        ledger = self.known[unit, window] = Stated(unit, window)
+        self.arrange()
         return ledger
 
-    def taken_later(self, by: "Reservation") -> Amounts:
+    def taken_later(self, by: "Reservation", unit: int) -> int:
         """Return what was taken after a reservation; what earlier ones took less or more than they had thought is not of it."""
-        later = [now - then - own for now, then, own in zip(self.taken, by.before, by.amounts, strict=True)]
-        for count, number, changes in reversed(self.fixes):
-            if count < by.number:
+        if self.latest == by.number:
+            return 0
+        later = self.taken[unit] - by.before[unit] - by.amounts[unit]
+        for latest, number, changes in reversed(self.fixes):
+            if latest < by.number:
                 break
             if number < by.number:
-                later = list(map(sub, later, changes))
-        return tuple(later)
+                later -= changes[unit]
+        return max(0, later)
 
     def is_like(self, stated: Stated) -> bool:
         """Whether the same limit is stated of it as of another pool."""
@@ -129,13 +129,13 @@ class Pool:
             return
         said = {unit for unit, window in self.known if window <= MINUTE}
         for unit in {0, 1} - said - self.guesses.keys():
-            self.guesses[unit] = Guess(unit, self._recent(unit, now))
+            self.guesses[unit] = Guess(unit, self.recent(unit, now))
         guesses = self.guesses.values()
         for guess in [guess for guess in guesses if guess.meets(now)] or guesses:
             guess.refused(now, again=again)
         self.arrange()
 
-    def _recent(self, unit: int, now: float) -> Window:
+    def recent(self, unit: int, now: float) -> Window:
         """Count what was taken in the last minute."""
         used = Window(MINUTE, _FINE)
         for (at, before), (_, after) in pairwise((*self.marks, (now, self.taken))):
@@ -161,9 +161,9 @@ class Reservation:
         one, all_, more_in, more_out = amounts
         pool.taken = (requests + one, tokens + all_, into + more_in, out + more_out)
         self._beyond: list[Guess] | tuple[()] = ()
-        if pool.ledgers:
-            for ledger in pool.ledgers:
-                ledger.count(amounts[ledger.unit], self, now)
+        for ledger in pool.ledgers:
+            ledger.count(amounts[ledger.unit], self, now)
+        if pool.guesses:
             self._beyond = [guess for guess in pool.guesses.values() if guess.room(now) < 0]
             for guess in self._beyond:
                 guess.tried = now

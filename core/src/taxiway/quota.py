@@ -5,7 +5,7 @@ nothing is in the way. Every `now` is in seconds of the monotonic clock.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Final
 
@@ -24,6 +24,7 @@ _FIRM: Final = 0.5
 _SHORT: Final = 90.0
 """Seconds: who is told to wait longer met no limit of a minute."""
 _LONG: Final = 600.0
+_PLACES: Final[Mapping[str, int]] = {unit: place for place, unit in enumerate(UNITS)}
 _SWEEP: Final = 60.0
 _FORGOTTEN: Final = 2 * 86_400.0
 
@@ -89,30 +90,25 @@ class Quotas:
 
         A reply that took a minute carries figures a minute old: those of requests sent earlier than the last are dropped.
         """
-        pool, number = reservation.pool, reservation.number
+        pool, number, at = reservation.pool, reservation.number, reservation.at
         # Providers reckon when they admit a request, which is sooner than a long reply is there.
-        pool.lag = lag = min(pool.lag, now - reservation.at)
-        # What was reserved later is not in what they say.
-        later = pool.taken_later(reservation)
+        pool.lag = lag = min(pool.lag, now - at)
         for hint in hints:
+            unit, left, limit, window = _PLACES.get(hint.unit), hint.remaining, hint.limit, hint.window or MINUTE
             # A limit of 0 (or -1) is said where there is none, or where nothing at all is allowed: then refusals say so.
-            if hint.unit not in UNITS or hint.remaining is None or (hint.limit is not None and hint.limit <= 0):
+            if unit is None or left is None or (limit is not None and limit <= 0):
                 continue
-            unit, window = UNITS.index(hint.unit), hint.window or MINUTE
-            ledger = pool.known.get((unit, window)) or pool.stated(unit, window, now)
+            ledger = pool.known.get((unit, window)) or pool.stated(unit, window)
             if number < ledger.number:
                 continue
-            wait = window if hint.reset is None else max(0.0, hint.reset - epoch) + hint.rounding
-            ledger.sure = ledger.firm = hint.confidence >= _FIRM
-            reset = reservation.at + lag + wait
-            ledger.state(
-                hint.remaining - max(0, later[unit]), hint.limit, hint.refill or 0.0, reservation.at, reset, now
-            )
             ledger.number = number
-            if unit == 0 and ledger.limit < math.inf and len(self._groups[pool.group].pools) > 1:
-                own = reservation.before[0] + reservation.amounts[0]
-                self._groups[pool.group].saw(pool, ledger, hint.remaining, own, reservation.at)
-            if hint.remaining >= 1 and number > pool.shut_by:
+            ledger.sure = ledger.firm = hint.confidence >= _FIRM
+            reset = at + lag + (window if hint.reset is None else max(0.0, hint.reset - epoch) + hint.rounding)
+            # What was reserved later is not in what they say.
+            ledger.state(hint, left - pool.taken_later(reservation, unit), at, reset, now, pool)
+            if unit == 0 and ledger.limit < math.inf and len((group := self._groups[pool.group]).pools) > 1:
+                group.saw(pool, ledger, left, reservation.before[0] + reservation.amounts[0], at)
+            if left >= 1 and number > pool.shut_by:
                 pool.shut = -math.inf
 
     def shut(self, reservation: Reservation, retry_after: float | None, now: float) -> float:
@@ -153,7 +149,7 @@ class Quotas:
                 (1, stated.tokens_per_day, 86_400.0),
             )
             limits += [Sliding(unit, float(limit), window) for unit, limit, window in rows if limit is not None]
-            for pool in [pool for pool in self._pools.values() if pool.limits is limits]:
+            for pool in self._pools.values() if limits else ():
                 pool.arrange()
         name, account = candidate.pool, candidate.account
         if name not in self._pools:

@@ -77,7 +77,7 @@ class Sharing:
         taken = {name: own if peer is pool else peer.requests_by(at) for name, peer in self.pools.items()}
         fresh = Mark(left, stated.end, at, taken, taken, own + _OWN)
         overflown = mark is not None and not window and max(left, mark.left) > _FULL * stated.limit
-        if mark is None or anew or overflown or stated.rolls or at - mark.at >= _LONGEST:
+        if mark is None or anew or overflown or stated.used is not None or at - mark.at >= _LONGEST:
             marks[pool.name] = fresh
             return
         mark.due = own + _OWN
