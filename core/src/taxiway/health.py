@@ -95,7 +95,7 @@ class Health:
 
     def record(self, endpoint: Endpoint, figures: Mapping[str, float], now: float) -> None:
         """Keep what a strategy says of an attempt there. Raises ValueError for what can't be kept."""
-        self._of(endpoint.key, now).record(figures, now)
+        self._vitals[endpoint.key].record(figures, now)
 
     def usual(self, endpoint: Endpoint, now: float) -> float:
         """Return the seconds that an attempt there usually takes: who waits less can't say that it failed."""
@@ -109,7 +109,7 @@ class Health:
 
     def waited(self, endpoint: Endpoint, seconds: float, now: float) -> None:
         """Nobody waited any longer for a first token there: it would have taken more than that."""
-        self._of(endpoint.key, now).history.present(now)[bucket(LATENCY, seconds)] += 1
+        self._vitals[endpoint.key].history.present(now)[bucket(LATENCY, seconds)] += 1
 
     def block(self, candidate: Candidate, now: float) -> Block | None:
         """Return why the candidate can't be used now, None if it can. Breakers come last: what they say alone is `breaker`."""
@@ -131,14 +131,14 @@ class Health:
 
     def waits(self, endpoint: Endpoint, who: object, now: float) -> None:
         """A streamed attempt was sent; `heard` or `left` is told when that is over. `who` is any object of its own."""
-        vitals = self._of(endpoint.key, now)
+        vitals = self._vitals[endpoint.key]
         vitals.waiting[who] = now
         if len(vitals.waiting) >= _CROWD:
             self.crowded[endpoint.key] = vitals
 
     def heard(self, endpoint: Endpoint, who: object, now: float) -> None:
         """The head of its reply came: whatever it says, somebody is there."""
-        vitals = self._of(endpoint.key, now)
+        vitals = self._vitals[endpoint.key]
         vitals.heard = now
         since = self.left(endpoint, who)
         if since is not None:
@@ -164,11 +164,9 @@ class Health:
         vitals.in_flight -= 1
         if now >= self._sweep_at:
             self._sweep(now)
-        entered: Sequence[Gate] = ()
-        if self.gates:
-            entered = [gate for gate in self._gates_of(candidate) if outcome.started > gate.since]
-            for gate in entered:
-                gate.leave()
+        entered = [gate for gate in self._gates_of(candidate) if outcome.started > gate.since] if self.gates else ()
+        for gate in entered:
+            gate.leave()
         # A client that left after the first token saw it work.
         if failure is None or (failure.kind == "cancelled" and outcome.first_token is not None):
             vitals.served(outcome, now)
@@ -254,11 +252,6 @@ class Health:
     def reloaded(self) -> None:
         """There is a new configuration: what was refused to a candidate is tried anew."""
         self.gates = {subject: gate for subject, gate in self.gates.items() if subject[0] != "candidate"}
-
-    def _of(self, key: str, now: float) -> Vitals:
-        vitals = self._vitals[key]
-        vitals.seen = now
-        return vitals
 
     def _breaker(self, scope: str, key: str, now: float) -> Breaker:
         """Return the breaker of an endpoint, or of an origin that failed."""
@@ -358,7 +351,7 @@ class Health:
             pause = min(pause * self._random.uniform(*SPREAD), pauses[-1])
         gate.shut(kind, reason, now, now + pause)
         if gate.breaker is not None:
-            vitals = self._of(candidate.endpoint.key, now)
+            vitals = self._vitals[candidate.endpoint.key]
             vitals.gate, vitals.well = gate, False
         return gate
 

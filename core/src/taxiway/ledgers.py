@@ -52,11 +52,8 @@ class Sliding:
         self.unit, self.limit, self.window, self.used = unit, limit, window, Window(window, parts)
 
     def count(self, amount: int, by: "Reservation", now: float) -> None:
-        """Count what is used now; take what was not used (below 0) off where it was counted."""
-        if amount > 0:
-            self.used.add(amount, now)
-        else:
-            self.used.correct(amount, by.at)
+        """Count what a reservation takes or gives back."""
+        self.used.count(amount, by.at, now)
 
     def room(self, now: float) -> float:
         """Return what is left."""
@@ -172,10 +169,7 @@ class Stated:
     def count(self, amount: int, by: "Reservation", now: float) -> None:
         """Count what a reservation takes or gives back, if that is not in the provider's own figure."""
         if self.used is not None:
-            if amount > 0:
-                self.used.add(amount, now)
-            else:
-                self.used.correct(amount, by.at)
+            self.used.count(amount, by.at, now)
             return
         if self.refill:
             self.level, self.at = self.room(now), now

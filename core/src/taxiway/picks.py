@@ -144,7 +144,7 @@ class Plan:
                 break
         if not tried.resorted and (breakers := [pair for pair in blocks if pair[1].breaker]):
             # Where breakers alone are the reason, the one whose probe is due first is tried, once a call.
-            candidate, _ = min(breakers, key=lambda pair: pair[1].until or now)
+            candidate, _ = min(breakers, key=_until)
             left = quotas.room(candidate, self.call.facts.tokens, self.call.facts.max_output, now)
             if not isinstance(left, Block):
                 return Pick(candidate, self._reserve(candidate, quotas, now), left, True, blocks)

@@ -147,14 +147,15 @@ class Reservation:
     """What was taken from a candidate's pool and limits for one attempt. Settle it or release it, once.
 
     `amounts` is what it took, corrected; `before` what the pool's reservations had taken when it began. `_beyond` are learnt limits
-    that it goes beyond. Where a pool has no limits yet it is counted all the same: a reply may state one.
+    that it goes beyond, `_open` says when its provider counts, until it is settled. Where a pool has no limits yet it is counted all
+    the same: a reply may state one.
     """
 
-    __slots__ = ("_beyond", "_charges", "_open", "amounts", "at", "before", "number", "pool")
+    __slots__ = ("_beyond", "_open", "amounts", "at", "before", "number", "pool")
 
-    def __init__(self, pool: Pool, number: int, amounts: Amounts, charges: Charge, now: float) -> None:
+    def __init__(self, pool: Pool, number: int, amounts: Amounts, charges: Charge | None, now: float) -> None:
         self.pool, self.number, self.at = pool, number, now
-        self.amounts, self._charges, self._open = amounts, charges, True
+        self.amounts, self._open = amounts, charges
         if now >= pool.due:
             pool.mark(now)
         self.before = requests, tokens, into, out = pool.taken
@@ -171,22 +172,21 @@ class Reservation:
 
     def settle(self, usage: Usage | None, now: float) -> None:
         """The attempt was sent: what it took is corrected to what the provider counts. `usage` None: it is not known."""
-        pool = self.pool
-        if usage is not None and self._open:
+        pool, charges, self._open = self.pool, self._open, None
+        if usage is not None and charges is not None:
             if self.number > pool.shut_by:
                 pool.pauses = 0
             for guess in self._beyond:
                 guess.passed(self.amounts[guess.unit])
-            if self._charges != "admission" and pool.ledgers:
+            if charges != "admission" and pool.ledgers:
                 prompt, completion = usage.prompt, usage.completion
                 self._correct((1, prompt + completion, prompt, completion), now)
-        self._open = False
 
     def release(self, now: float) -> None:
         """Nothing was used: give everything back."""
-        if self._open:
+        if self._open is not None:
             self._correct(_NOTHING, now)
-        self._open = False
+        self._open = None
 
     def _correct(self, used: Amounts, now: float) -> None:
         pool, changes = self.pool, tuple(map(sub, used, self.amounts))

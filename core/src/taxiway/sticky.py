@@ -44,12 +44,10 @@ class Sticky:
         if conversation is None:
             return
         held, sure = self._held, conversation.source == "session" or _cached(candidate, usage)
-        if not (sure or held):
-            return
-        stuck = Stuck(candidate.endpoint.key, candidate.key)
-        if (sure or self.of(call, now) == stuck) and (key := _key(call)) is not None:
+        sure = sure or (bool(held) and self.of(call, now) == (candidate.endpoint.key, candidate.key))
+        if sure and (key := _key(call)) is not None:
             held.pop(key, None)
-            held[key] = now + LASTS, stuck
+            held[key] = now + LASTS, Stuck(candidate.endpoint.key, candidate.key)
             while len(held) > _MOST or next(iter(held.values()))[0] <= now:
                 del held[next(iter(held))]
 

@@ -64,13 +64,13 @@ class Window:
         part.amount += amount
         self._total += amount
 
-    def correct(self, change: float, at: float) -> None:
-        """Change what was counted `at` a moment, if that is still in the window."""
-        for part in reversed(self._parts):
-            if part.first <= at:
-                part.amount += change
-                self._total += change
-                return
+    def count(self, amount: float, at: float, now: float) -> None:
+        """Count what is used now; take what was not used (below 0) off where it was counted, `at` a moment."""
+        if amount > 0:
+            self.add(amount, now)
+        elif part := next((part for part in reversed(self._parts) if part.first <= at), None):
+            part.amount += amount
+            self._total += amount
 
     def total(self, now: float) -> float:
         """Return the sum."""
