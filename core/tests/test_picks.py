@@ -4,10 +4,14 @@ import math
 from random import Random
 
 import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from taxiway.call import LIBRARY, Call, Facts
 from taxiway.candidate import Account, Candidate, Credential, Endpoint, Limits
 from taxiway.health import Health
+from taxiway.outcome import Failure, Outcome
 from taxiway.picks import NOTHING_TRIED, Pause, Pick, Plan, Tried
 from taxiway.preferences import NO_PREFERENCES
 from taxiway.quota import Quotas
@@ -111,3 +115,42 @@ def test_an_account_that_this_call_found_limited_is_not_its_last_resort():
     learnt(desk, "a0", 10.0)
     tried = Tried(limited={desk.candidates["a0"].key})
     assert not isinstance(desk.pick(tried=tried, now=15.0), Pick)
+
+
+def chosen(desk, tried, now):
+    """Who is chosen with how much room, and who is out until when."""
+    out = []
+    ((_, (offer,)),) = desk.plan.models
+    free = desk.plan.choose(offer, tried, desk.health, desk.quotas, now, out)
+    return free, [(candidate, block.reason, block.until) for candidate, block in out]
+
+
+@pytest.mark.parametrize("cycle", ["headroom", "round-robin", "waterfall"])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=5, unique=True
+    ),
+    st.lists(st.tuples(st.floats(0.0, 30.0), st.sampled_from(["served", "refused", "refused for 9 s"])), max_size=15),
+    st.none() | st.integers(1, 9),
+    st.integers(0, 4),
+)
+def test_what_bars_nobody_here_changes_no_choice(cycle, accounts, steps, minute, stuck):
+    """Whether nothing was tried and nothing is shut, or only something that is not of these accounts."""
+    desk, now = Desk(*sorted(accounts, key=lambda one: (one[2], one[1])), minute=minute, cycle=cycle), 0.0
+    names = list(desk.candidates.values())
+    desk.plan.stuck = names[stuck].key if stuck < len(names) else None
+    other = evolve(names[0], endpoint=evolve(ENDPOINT, id="n"), account=evolve(names[0].account, label="x", part="x"))
+    for wait, happens in steps:
+        now += wait
+        usual = chosen(desk, NOTHING_TRIED, now)
+        assert chosen(desk, Tried(), now) == usual
+        failed = Outcome(other, now, Failure(kind="quota_exhausted", message="it is empty"), ended=now)
+        desk.health.opened(other, now)
+        desk.health.observe(failed, now)
+        assert desk.health.gates
+        assert chosen(desk, NOTHING_TRIED, now) == usual
+        desk.health.gates.clear()
+        pick = desk.pick(now=now)
+        if isinstance(pick, Pick) and happens != "served":
+            pick.reservation.release(now)
+            desk.quotas.shut(pick.reservation, 9.0 if happens.endswith("s") else None, now)

@@ -607,6 +607,9 @@ def test_what_is_blocked_is_blocked_until_later(limits, steps):
             reservation.release(now)
         elif happens != "nothing":
             reservation.settle(Usage(input=tokens // 2, output=tokens), now)
+        for ledger in quotas.ledgers(one):
+            for later in (now, now + 0.4, now + 50.0):
+                assert later >= ledger.steady or copy.copy(ledger).room(later) == ledger.level
 
 
 # --- keys that share a quota
