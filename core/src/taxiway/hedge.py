@@ -6,8 +6,10 @@ Tasks exist only where a hedge is configured, and none outlives `begin`.
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from attrs import evolve
+
 from taxiway.outcome import Failure
-from taxiway.picks import Pick, Tried
+from taxiway.picks import Pick
 from taxiway.routing import Hedge
 
 if TYPE_CHECKING:
@@ -72,17 +74,11 @@ def _another(run: "Run", first: "Attempt") -> Pick | None:
     now = engine.clock.monotonic()
     if now >= run.call.deadline:
         return None
-    model, key = candidate.endpoint.model, candidate.endpoint.key
+    model, candidates = candidate.endpoint.model, behind.candidates | {candidate.key}
     others = {name for name, offers in plan.models if all(offer.endpoint.model != model for offer in offers)}
-    for out in ({key}, set[str]()):
-        tried = Tried(
-            models=behind.models | others,
-            endpoints=behind.endpoints | out,
-            accounts=behind.accounts,
-            candidates=behind.candidates | {candidate.key},
-            limited=behind.limited,
-            resorted=True,
-        )
+    for endpoints in (behind.endpoints | {candidate.endpoint.key}, behind.endpoints):
+        models = behind.models | others
+        tried = evolve(behind, models=models, endpoints=endpoints, candidates=candidates, resorted=True)
         pick = plan.pick(tried, engine.health, engine.quotas, now, 0.0)
         if isinstance(pick, Pick):
             if engine.budget(run.call.caller.workspace).spend(now):

@@ -93,10 +93,9 @@ class Figures:
     __slots__ = ("_counts", "_known")
 
     def __init__(self, parts: Iterable[Mapping[int, int]]) -> None:
-        counts = self._counts = Counter[int]()
+        self._counts = Counter[int]()
         for part in parts:
-            for what, count in part.items():
-                counts[what] += count
+            self._counts.update(part)
         self._known: dict[tuple[int, float, int], float | None] = {}
 
     def total(self, what: int) -> int:

@@ -44,7 +44,7 @@ class Pool:
     labels: dict[str, str] = Factory(dict)
     known: dict[tuple[int, float], Stated] = Factory(dict)
     guesses: dict[int, Guess] = Factory(dict)
-    ledgers: "tuple[Sliding | Stated, ...]" = ()
+    ledgers: tuple[Sliding | Stated, ...] = Factory(lambda self: tuple(self.limits), takes_self=True)
     taken: Amounts = _NOTHING
     marks: deque[tuple[float, Amounts]] = Factory(lambda: deque([(-math.inf, _NOTHING)], _FINE))
     due: float = -math.inf
@@ -55,20 +55,9 @@ class Pool:
     pauses: int = 0
     lag: float = math.inf
 
-    def __attrs_post_init__(self) -> None:
-        self.arrange()
-
     def arrange(self) -> None:
         """Gather what counts: some of it is new."""
         self.ledgers = (*self.limits, *self.known.values(), *self.guesses.values())
-
-    def mark(self, now: float) -> None:
-        """Note what had been taken by now, for a minute."""
-        marks = self.marks
-        marks.append((now, self.taken))
-        while marks[1][0] < now - MINUTE:
-            marks.popleft()
-        self.due = now + _GRAIN
 
     def room(self, amounts: Amounts, now: float) -> float | Block:
         """Return the free share of its tightest limit, 0 to 1 (1 where none is known).
@@ -157,7 +146,8 @@ class Reservation:
         self.pool, self.number, self.at = pool, number, now
         self.amounts, self._open = amounts, charges
         if now >= pool.due:
-            pool.mark(now)
+            pool.marks.append((now, pool.taken))
+            pool.due = now + _GRAIN
         self.before = requests, tokens, into, out = pool.taken
         one, all_, more_in, more_out = amounts
         pool.taken = (requests + one, tokens + all_, into + more_in, out + more_out)

@@ -164,8 +164,7 @@ class Quotas:
         self._sweep_at = now + _SWEEP
         self.found.clear()
         for name in [name for name, pool in self._pools.items() if now - pool.marks[-1][0] >= _FORGOTTEN]:
-            group = self._groups[self._pools.pop(name).group]
-            group.forget(name)
+            self._groups[self._pools.pop(name).group].forget(name)
         self._groups = {name: group for name, group in self._groups.items() if group.pools}
         used = {id(pool.limits) for pool in self._pools.values()}
         self._limits = {name: limits for name, limits in self._limits.items() if id(limits) in used}
