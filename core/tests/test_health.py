@@ -502,9 +502,9 @@ def test_a_rate_limit_is_counted_apart(health):
 def test_there_is_room_where_an_account_is_open_and_within_its_limits(health):
     quotas, endpoint = Quotas(Random(1)), ONE.endpoint
     other = Candidate(endpoint=endpoint, account=candidate("b").account, section="prioritised")
-    view = health.view(0.0, quotas)
+    view = health.view(0.0, quotas, Facts(("m",)))
     assert view.room(endpoint), "where nothing is known nothing is in the way"
-    view.consider(Facts(("m",)), {endpoint: Offer(endpoint, "prioritised", (ONE, other))})
+    view.offered = {endpoint: Offer(endpoint, "prioritised", (ONE, other))}
     assert view.room(endpoint)
     refused = quotas.reserve(ONE, 1, None, 0.0)
     refused.release(0.0)
@@ -512,8 +512,8 @@ def test_there_is_room_where_an_account_is_open_and_within_its_limits(health):
     assert view.room(endpoint)
     attempt(health, other, 0.0, "quota_exhausted")
     assert not view.room(endpoint)
-    later = health.view(20.0, quotas)
-    later.consider(Facts(("m",)), {endpoint: Offer(endpoint, "prioritised", (ONE, other))})
+    later = health.view(20.0, quotas, Facts(("m",)))
+    later.offered = view.offered
     assert later.room(endpoint)
 
 

@@ -31,8 +31,6 @@ SEARCH = frozenset({"web_search_options", "tools"})
 class FakeView(Figures):
     """Given figures, which do not hang on what is ranked."""
 
-    def consider(self, facts, offered): ...
-
 
 class ByName:
     """A strategy that says which one it is, and ranks by the provider's name backwards."""

@@ -39,9 +39,6 @@ class View(FakeView):
 
     figures: dict[str, object] = {}  # noqa: RUF012 - nothing is put in
 
-    def consider(self, facts, offered):
-        self.offered = offered
-
     def sticky(self, call):
         return None
 
@@ -161,7 +158,7 @@ DRAWS = Draws()
 """One for all, as in the engine: each plan begins it anew."""
 
 
-def planned(call: Call, snapshot: Snapshot, view: View, notes: Notes) -> Plan | None:
+def planned(call: Call, snapshot: Snapshot, view: View, notes: Notes | None) -> Plan | None:
     """Plan; None where nothing may serve."""
     try:
         return plan(call, snapshot, view, DRAWS, notes)
@@ -300,6 +297,21 @@ def test_an_explanation_has_a_row_for_every_candidate_and_a_reason_in_it(draw) -
     assert all(one.account.label in text for one in asked)
     places = [row.place for row in explained.rows if row.place is not None]
     assert places == list(range(1, len(places) + 1))
+
+
+@settings(max_examples=400, deadline=None)
+@EVERY
+def test_a_call_goes_where_its_explanation_says_whatever_has_a_say_in_the_order(draw) -> None:
+    snapshot = catalog(draw)
+    call, view = named_call_of(draw, snapshot), view_of(draw, snapshot)
+    if draw.random() < 0.5:
+        # Nothing but the strategies has.
+        call = evolve(call, facts=evolve(call.facts, service_tier=None), preferences=Preferences())
+    orders = [
+        [(name, one.endpoint, one.section, one.candidates) for name, one in flat(planned(call, snapshot, view, notes))]
+        for notes in (None, Notes())
+    ]
+    assert orders[0] == orders[1]
 
 
 def named(call: Call, snapshot: Snapshot) -> set[str]:

@@ -112,14 +112,13 @@ def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now:
     rows: list[Row] = []
     problem, strategies = None, snapshot.strategies
     try:
-        planned = plan(call, snapshot, health.view(now, quotas, peek=True), Draws(), notes)
+        planned = plan(call, snapshot, health.view(now, quotas, call.facts, peek=True), Draws(), notes)
     except (InvalidRequest, CallError) as error:
         problem = str(error)
     else:
         if snapshot.named_strategies:
             every = asked(snapshot, call.caller.workspace, call.facts.models)
-            own = (one.strategies for one in every)
-            strategies = tuple(chain.from_iterable(snapshot.strategies if some is None else some for some in own))
+            strategies = tuple(chain.from_iterable(one.strategies for one in every))
         for _, offers in planned.models:
             for offer in offers:
                 said = notes.said.get(offer, ())

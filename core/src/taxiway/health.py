@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from taxiway.call import Facts
 from taxiway.candidate import Account, Candidate, Endpoint, Subject
 from taxiway.failures import POLICIES
 from taxiway.gates import BREAKER_PAUSES, CALM, MINUTES, OTHER_PAUSES, PAUSES, SPREAD, Block, Breaker, Gate
@@ -84,9 +85,11 @@ class Health:
         self._turns: dict[str, int] = {}
         self._sweep_at = 0.0
 
-    def view(self, now: float, quotas: "Quotas | None" = None, *, peek: bool = False) -> View:
-        """Return what strategies may read, at this moment. `peek`: without taking a turn."""
-        return View(self._vitals, dict(self._turns) if peek else self._turns, now, self, quotas)
+    def view(
+        self, now: float, quotas: "Quotas | None" = None, facts: Facts | None = None, *, peek: bool = False
+    ) -> View:
+        """Return what strategies may read, at this moment, for a call of these facts. `peek`: without taking a turn."""
+        return View(self._vitals, dict(self._turns) if peek else self._turns, now, self, quotas, facts)
 
     def figures(self, endpoint: Endpoint, now: float, seconds: float) -> Figures | None:
         """Return what is known of the last 300, 1,800 or 86,400 seconds of an endpoint."""

@@ -62,7 +62,7 @@ _AT_RANDOM: Final[Strategies] = (("random", AtRandom()),)
 def asked(snapshot: Snapshot, workspace: str, names: Sequence[str]) -> Sequence[Asked]:
     """Return the models that a call's names ask for, in order, each once. Raises InvalidRequest for a name that means none."""
     if len(names) == 1:
-        return _asked(snapshot, workspace, names[0])
+        return snapshot.asked.get((workspace, names[0])) or _asked(snapshot, workspace, names[0])
     return list(dict.fromkeys(chain.from_iterable(_asked(snapshot, workspace, name) for name in names)))
 
 
@@ -114,7 +114,8 @@ def _named(snapshot: Snapshot, workspace: str, name: str, within: tuple[str, ...
     if own is not None and own.try_:
         return _own(snapshot, workspace, name, within)
     if (offers := snapshot.named(workspace, name)) is not None:
-        return (Asked(model=name, offers=ModelOffers.of(offers), strategies=snapshot.named_strategies.get(name)),)
+        strategies = snapshot.named_strategies.get(name, snapshot.strategies)
+        return (Asked(model=name, offers=ModelOffers.of(offers), strategies=strategies),)
     if "/" not in name and (slug := snapshot.slug_of(workspace, name)) is not None:
         return _asked(snapshot, workspace, slug, within)
     if (family := _LATEST.fullmatch(name)) is not None:

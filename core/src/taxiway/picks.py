@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from attrs import Factory, define, frozen
 
-from taxiway.call import Call, Facts
+from taxiway.call import Call
 from taxiway.candidate import Candidate, Endpoint
 from taxiway.codec import Json
 from taxiway.gates import Block
@@ -87,15 +87,13 @@ class Exhausted:
 
 
 class PlanView(HealthView, Protocol):
-    """The view as planning has it: it says what is ranked next, and keeps the `figures` that were read."""
+    """The view as planning has it: it says what is ranked next (`offered`), and keeps the `figures` that were read."""
+
+    offered: Mapping[Endpoint, Offer]
 
     @property
     def figures(self) -> Mapping[str, Any]:
         """Return what was read, and is not the usual."""
-        ...
-
-    def consider(self, facts: Facts, offered: Mapping[Endpoint, Offer]) -> None:
-        """Take the call's facts, and of each endpoint that is ranked next its offer."""
         ...
 
     def sticky(self, call: Call) -> Stuck | None:
@@ -107,7 +105,7 @@ class PlanView(HealthView, Protocol):
 class Plan:
     """The endpoints of each model, in the order in which they are tried.
 
-    `mixed`: some models come more than once. `stuck`: the key of the candidate that served the conversation last. `adds`: what
+    `stuck`: the key of the candidate that served the conversation last. `adds`: what
     models' names add to the body, by endpoint.
     """
 
@@ -115,9 +113,13 @@ class Plan:
     models: list[tuple[str, Sequence[Offer]]]
     routing: Routing
     view: PlanView
-    mixed: bool = False
     stuck: str | None = None
-    adds: Mapping[Endpoint, Mapping[str, Json]] = Factory(dict)
+    adds: Mapping[Endpoint, Mapping[str, Json]] = {}
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some models come more than once."""
+        return len(dict(self.models)) < len(self.models)
 
     def pick(
         self, tried: Tried, health: Health, quotas: Quotas, now: float, patience: float

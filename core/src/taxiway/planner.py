@@ -7,11 +7,11 @@ else the strategies'. Where the call wants one order over all its models (`parti
 import logging
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, groupby
+from itertools import groupby
 from math import inf
 from operator import attrgetter
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from attrs import Factory, define, field
 
@@ -44,8 +44,6 @@ _ASKED_BEFORE: Final = Reason(
 )
 _NOT_RANKED: Final = Reason("strategy", "", "a strategy leaves it out")
 
-_score: Final = attrgetter("score")
-
 _TIERS: Final[dict[str | None, SortBy]] = {"priority": "throughput", "flex": "price"}
 """How endpoints of a service tier that was asked for are sorted; they come before the others."""
 
@@ -57,41 +55,62 @@ class Notes:
     excluded: list[Excluded] = Factory(list)
     said: dict[Offer, list[Ranked]] = Factory(dict)
 
+    def take(self, rows: Iterable[Ranked], offered: Mapping[Endpoint, Offer]) -> None:
+        """Note what is said of endpoints."""
+        for row in rows:
+            self.said.setdefault(offered[row.endpoint], []).append(row)
+
 
 def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: Notes | None = None) -> Plan:
     """Order the endpoints of the call's models, taking notes where wanted. `random` is seeded with the call's seed here.
 
     Raises InvalidRequest for an unknown model, CallError where nothing may serve.
     """
+    random.seed(call.seed)
+    facts, preferences = call.facts, call.preferences
     models: list[tuple[Asked, Sequence[SectionOffers]]] = []
     excluded: list[Excluded] = [] if notes is None else notes.excluded
-    adding = False
-    random.seed(call.seed)
-    every = asked(snapshot, call.caller.workspace, call.facts.models)
+    every = asked(snapshot, call.caller.workspace, facts.models)
     if call.plugins:
         every = restricted(call, every, excluded)
+    usual, adding = notes is None and not preferences.ranks and facts.service_tier is None, False
     for one in every:
-        model: ModelOffers | None = one.offers
-        assert model is not None
-        if notes is None and model.standard is not None and not asks_for_tiers(call, one.tier):
+        model = one.offers
+        if model.standard is not None and notes is None and not asks_for_tiers(call, one.tier):
             model = model.standard
         if one.excluded:
             excluded += left_out(one.excluded)
-        if model.guarded and (model := _admitted(call, every.index(one), model, view, excluded)) is None:
-            continue
+        if model.guarded:
+            admitted = _admitted(call, every.index(one), model, view, excluded)
+            if admitted is None:
+                continue
+            model = admitted
         sections = model.sections if passes(call, model) else in_sections(kept_of(call, model, excluded, one.tier))
         if sections:
             models.append((one, sections))
-            adding = adding or bool(one.adds)
+            if not one.plain:
+                usual, adding = False, adding or bool(one.adds)
     adds: Mapping[Endpoint, Mapping[str, Json]] = {}
     if adding:
         models, adds = _added(models, excluded)
-    stuck = None if call.facts.conversation is None or call.preferences.order else view.sticky(call)
-    ordered = _Order(call, snapshot, view, random, excluded, notes, stuck).of(models)
+    stuck = None if facts.conversation is None or preferences.order else view.sticky(call)
+    ordered: list[tuple[str, Sequence[Offer]]] = []
+    if usual and stuck is None:
+        # Nothing has a say in the order but sections and strategies: what `_Order` comes to then.
+        for one, sections in models:
+            offers: list[Offer] = []
+            for section in sections:
+                view.offered = section.by_endpoint
+                offers += _by_strategies(call, one.strategies, section.endpoints, view, random)
+            if offers:
+                ordered.append((one.model, offers))
+            else:
+                excluded += [Excluded(offer, _NOT_RANKED) for section in sections for offer in section.offers]
+    else:
+        ordered = _Order(call, view, random, excluded, notes, stuck).of(models)
     if not ordered:
         raise nothing_left(call, excluded)
-    mixed = len(ordered) > 1 and len(dict(ordered)) < len(ordered)
-    return Plan(call, ordered, snapshot.routing, view, mixed, stuck and stuck.candidate, adds)
+    return Plan(call, ordered, snapshot.routing, view, stuck and stuck.candidate, adds)
 
 
 def _added(
@@ -128,19 +147,50 @@ def _admitted(
     return left
 
 
+def _by_strategies(
+    call: Call,
+    strategies: Strategies,
+    endpoints: Sequence[Endpoint],
+    view: PlanView,
+    random: Random,
+    notes: Notes | None = None,
+) -> Sequence[Offer]:
+    """Order endpoints by the first strategy's score, then the next one's, then a draw. What a strategy leaves out is out."""
+    offered = view.offered
+    if len(endpoints) < 2:
+        return [offered[endpoint] for endpoint in endpoints]
+    try:
+        every: list[dict[Endpoint, float]] = []
+        rows: list[Ranked] = []
+        for _, strategy in strategies:
+            rows += (ranked := strategy.rank(call, endpoints, view, random))
+            every.append({row.endpoint: row.score for row in ranked})
+        by: Mapping[Endpoint, Any] = every[0]
+        if len(every) > 1 or len(set(by.values())) < len(by):
+            draw = random.random
+            kept = [endpoint for endpoint in by if all(endpoint in one for one in every)]
+            by = {endpoint: (*(one[endpoint] for one in every), draw()) for endpoint in kept}
+        offers = list(map(offered.__getitem__, sorted(by, key=by.__getitem__)))
+    except Exception as error:  # noqa: BLE001 - whoever wrote the strategy, the call can be served
+        why = f"in the configured order, since a strategy failed: {type(error).__name__}"
+        _log.error("%s", f"{why}\n{scrub(traceback.format_exc())}")
+        offers, rows = [offered[endpoint] for endpoint in endpoints], [Ranked(one, 0.0, why) for one in endpoints]
+    if notes is not None:
+        notes.take(rows, offered)
+    return offers
+
+
 @define(eq=False)
 class _Order:
     """The ordering of one call's offers."""
 
     call: Call
-    snapshot: Snapshot
     view: PlanView
     random: Random
     excluded: list[Excluded]
     notes: Notes | None
     stuck: Stuck | None
     _asked: Asked = field(init=False)
-    _offered: Mapping[Endpoint, Offer] = field(init=False)
 
     def of(self, models: Sequence[tuple[Asked, Sequence[SectionOffers]]]) -> list[tuple[str, Sequence[Offer]]]:
         """Order the offers of models; a model comes more than once where others come between its endpoints."""
@@ -198,7 +248,7 @@ class _Order:
         order, fallbacks = self.call.preferences.order, self.call.preferences.allow_fallbacks
         for section in sections:
             found = dict.fromkeys(one for slug in order for one in section.endpoints if matches(slug, one))
-            self._consider(section.by_endpoint)
+            self.view.offered = section.by_endpoint
             self._say(found, "as provider.order says")
             named += map(section.by_endpoint.__getitem__, found)
             left = [endpoint for endpoint in section.endpoints if endpoint not in found]
@@ -214,12 +264,12 @@ class _Order:
         every: dict[Endpoint, Offer] = {}
         for offer in (offer for section in pool or sections for offer in section.offers):
             every.setdefault(offer.endpoint, offer)
-        self._consider(every)
+        self.view.offered = every
         first = [offer.endpoint for offer in self._ranked(list(every))[:1]]
         for section in sections:
             left = [endpoint for endpoint in section.endpoints if endpoint not in first]
             self._exclude(section, left, _NOT_FIRST)
-            self._offered = section.by_endpoint
+            self.view.offered = section.by_endpoint
             self._say(
                 (one for one in first if one in section.by_endpoint), "first, and provider.allow_fallbacks is false"
             )
@@ -227,8 +277,7 @@ class _Order:
 
     def _offers(self, section: SectionOffers, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
         """Order some endpoints of a section."""
-        self._offered = section.by_endpoint
-        self.view.consider(self.call.facts, section.by_endpoint)
+        self.view.offered = section.by_endpoint
         ranked = self._ranked(endpoints)
         if len(ranked) < len(endpoints):
             left = [one for one in endpoints if section.by_endpoint[one] not in ranked]
@@ -263,11 +312,11 @@ class _Order:
         return by_name or by if preferences.default_sort else by or by_name
 
     def _by(self, endpoints: Sequence[Endpoint], sort: SortBy | None) -> Sequence[Offer]:
-        return self._by_strategies(endpoints) if sort is None else self._sorted(endpoints, sort)
-
-    def _strategies(self) -> Strategies:
-        own = self._asked.strategies
-        return self.snapshot.strategies if own is None else own
+        """Order endpoints by the strategies; where none is installed, by the expected price."""
+        strategies = self._asked.strategies
+        if sort is None and (strategies or len(endpoints) < 2):
+            return _by_strategies(self.call, strategies, endpoints, self.view, self.random, self.notes)
+        return self._sorted(endpoints, sort or "price")
 
     def _sorted(self, endpoints: Sequence[Endpoint], by: SortBy) -> list[Offer]:
         """A strict order. What is not known comes last; equal ones go by price, then as they are listed."""
@@ -288,38 +337,8 @@ class _Order:
             case "exacto":
                 return -(view.success(endpoint) or 0.0), -(view.throughput(endpoint) or 0.0)
 
-    def _by_strategies(self, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
-        """Order endpoints by the strategies; where none is installed, by the expected price."""
-        if len(endpoints) < 2:
-            return self._listed(endpoints)
-        if not self._strategies():
-            return self._sorted(endpoints, "price")
-        try:
-            return self._by_scores(endpoints)
-        except Exception as error:  # noqa: BLE001 - whoever wrote the strategy, the call can be served
-            said = f"in the configured order, since a strategy failed: {type(error).__name__}"
-            _log.error("%s", f"{said}\n{scrub(traceback.format_exc())}")
-            self._say(endpoints, said)
-            return self._listed(endpoints)
-
     def _listed(self, endpoints: Iterable[Endpoint]) -> list[Offer]:
-        return [self._offered[endpoint] for endpoint in endpoints]
-
-    def _by_scores(self, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
-        """By the first strategy's score, then the next one's, then a draw. What a strategy leaves out is out."""
-        call, strategies = self.call, self._strategies()
-        said = [strategy.rank(call, endpoints, self.view, self.random) for _, strategy in strategies]
-        if self.notes is not None:
-            self._note(chain.from_iterable(said))
-        first = said[0]
-        if len(said) == 1 and len({row.score for row in first}) == len(first):  # nearly always: nothing to break
-            return [self._offered[row.endpoint] for row in sorted(first, key=_score)]
-        scores: dict[Endpoint, list[float]] = {}
-        for row in chain.from_iterable(said):
-            scores.setdefault(row.endpoint, []).append(row.score)
-        draw = self.random.random
-        draws = {endpoint: (of_it, draw()) for endpoint, of_it in scores.items() if len(of_it) == len(said)}
-        return self._listed(sorted(draws, key=draws.__getitem__))
+        return [self.view.offered[endpoint] for endpoint in endpoints]
 
     def _cached_first(self, ranked: Sequence[Offer], stuck: str) -> Sequence[Offer]:
         """The endpoint that served the conversation before comes first, unless it has an outage."""
@@ -349,19 +368,9 @@ class _Order:
             tails.append((name, offers[cut:]))
         return [(name, offers) for name, offers in (*heads, *tails) if offers]
 
-    def _consider(self, offered: Mapping[Endpoint, Offer]) -> None:
-        """Say what is ranked next."""
-        self._offered = offered
-        self.view.consider(self.call.facts, offered)
-
     def _say(self, endpoints: Iterable[Endpoint], reason: str) -> None:
         if self.notes is not None:
-            self._note(Ranked(endpoint, 0.0, reason) for endpoint in endpoints)
-
-    def _note(self, rows: Iterable[Ranked]) -> None:
-        assert self.notes is not None
-        for row in rows:
-            self.notes.said.setdefault(self._offered[row.endpoint], []).append(row)
+            self.notes.take((Ranked(endpoint, 0.0, reason) for endpoint in endpoints), self.view.offered)
 
     def _exclude(self, section: SectionOffers, endpoints: Iterable[Endpoint], reason: Reason) -> None:
         self.excluded += [Excluded(section.by_endpoint[endpoint], reason) for endpoint in endpoints]

@@ -58,7 +58,8 @@ class Preferences:
     keep prompts for training; `zdr`: only who is known to keep nothing; `distillable`: only models whose answers are known to
     be free to train others on. `preferred_min_throughput` in tokens per second, `preferred_max_latency` in seconds to the first
     token: who misses them comes last. `default_sort`: what is sorted by is the configuration's word. `options` by provider's
-    slug: what is sent on to that provider as it is. `filters`: whether any of it can leave an endpoint out.
+    slug: what is sent on to that provider as it is. `filters`: whether any of it can leave an endpoint out;
+    `ranks`: whether any has a say in the order.
     """
 
     order: tuple[str, ...] = ()
@@ -78,12 +79,18 @@ class Preferences:
     preferred_max_latency: Cutoffs = field(default=_NO_CUTOFFS)
     options: Mapping[str, Json] = field(default=_NO_OPTIONS)
     filters: bool = field(init=False, repr=False)
+    ranks: bool = field(init=False, repr=False)
 
     @filters.default
     def _filters(self) -> bool:
         lists = self.only or self.ceiling or self.ignore or self.quantizations
         flags = self.require_parameters or self.zdr or self.distillable or not self.data_collection
         return bool(lists or flags or self.max_price)
+
+    @ranks.default
+    def _ranks(self) -> bool:
+        wishes = self.order or self.sort or self.preferred_min_throughput or self.preferred_max_latency
+        return bool(wishes) or not self.allow_fallbacks
 
 
 NO_PREFERENCES = Preferences()

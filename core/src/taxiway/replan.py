@@ -134,16 +134,12 @@ class Recalled:
     """The view as a generation's plan had it: what was not read then is unknown."""
 
     figures: Mapping[str, Any]
-    _offered: Mapping[Endpoint, Offer] = field(factory=dict)
+    offered: Mapping[Endpoint, Offer] = field(factory=dict, init=False)
     now: float = field(init=False)
 
     @now.default
     def _now(self) -> float:
         return float(self.figures["now"])
-
-    def consider(self, facts: Facts, offered: Mapping[Endpoint, Offer]) -> None:
-        """Take what is ranked next."""
-        self._offered = offered
 
     def latency(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
         """Return what was read."""
@@ -175,7 +171,7 @@ class Recalled:
 
     def room(self, endpoint: Endpoint) -> bool:
         """Return what was read."""
-        return self._of(f"room {self._offered[endpoint].section}", endpoint.key, True)
+        return self._of(f"room {self.offered[endpoint].section}", endpoint.key, True)
 
     def recorded(self, endpoint: Endpoint, name: str) -> float | None:
         """Return what was read."""

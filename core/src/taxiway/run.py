@@ -58,7 +58,7 @@ class Run:
         while True:
             now = engine.clock.monotonic()
             if self.plan is None:
-                self.plan = plan(call, self.snapshot, engine.health.view(now, engine.quotas), engine.draws)
+                self.plan = plan(call, self.snapshot, engine.health.view(now, engine.quotas, call.facts), engine.draws)
                 retried = call.headers.get("x-stainless-retry-count", "0")
                 again = retried != "0" and retried.isdecimal() and retried.strip("0") != ""
                 engine.budget(call.caller.workspace).called(now, again=again)

@@ -127,8 +127,8 @@ class Asked:
     """A model of a call, as its name asks for it; made once for each name. `model` is its slug, or how it was named.
 
     `sort` and `tier` (of service): what the name asks for where the call says nothing else. `adds`: fields of the canonical body,
-    for whoever serves. `strategies`: its own (None: those of all models). `mixed`: the offers are of several models, to be ranked
-    together. `excluded`: what the name leaves out, and why. `router`: the call may say which of its models it allows.
+    for whoever serves. `mixed`: the offers are of several models, to be ranked together. `excluded`: what the name leaves out, and
+    why. `router`: the call may say which of its models it allows. `plain`: the strategies alone rank it, and nothing is added.
     """
 
     model: str
@@ -136,10 +136,15 @@ class Asked:
     sort: SortBy | None = None
     tier: str = ""
     adds: Mapping[str, Json] = field(factory=dict)
-    strategies: Strategies | None = None
+    strategies: Strategies = ()
     mixed: bool = False
     router: bool = False
     excluded: tuple[tuple[Offer, str], ...] = ()
+    plain: bool = field(init=False)
+
+    @plain.default
+    def _plain(self) -> bool:
+        return bool(self.strategies) and not (self.sort or self.adds or self.mixed)
 
 
 @frozen(kw_only=True, eq=False)

@@ -15,6 +15,7 @@ from taxiway.vitals import Vitals
 if TYPE_CHECKING:
     from taxiway.health import Health
     from taxiway.quota import Quotas
+    from taxiway.snapshot import Offer
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ def named(figure: str, share: float) -> str:
 
 @define(eq=False)
 class View:
-    """What is known of endpoints at `now`. One is made for each plan.
+    """What is known of endpoints at `now`. One is made for each plan, which says what is ranked next: `offered`.
 
     `figures` has what was read and is not the usual (None, False, 0), so that the plan can be made again: see `taxiway.replan`.
     """
@@ -43,7 +44,7 @@ class View:
     _health: "Health"
     _quotas: "Quotas | None" = None
     _facts: Facts | None = None
-    _offered: Mapping[Endpoint, Any] | None = None
+    offered: Mapping[Endpoint, "Offer"] = {}
     _taken: dict[str, int] | None = None
     _figures: dict[str, dict[str, Any]] | None = None
 
@@ -51,10 +52,6 @@ class View:
     def figures(self) -> Mapping[str, Mapping[str, Any]]:
         """Return what was read."""
         return self._figures or {}
-
-    def consider(self, facts: Facts, offered: Mapping[Endpoint, Any]) -> None:
-        """Take what is ranked next: the call's facts, and of each endpoint the offer, which has its `candidates`."""
-        self._facts, self._offered = facts, offered
 
     def latency(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
         """Return a quantile of the time to the first token of the last 5 minutes."""
@@ -100,7 +97,7 @@ class View:
     def room(self, endpoint: Endpoint) -> bool:
         """Whether an account of the endpoint could take this call now, within its limits and what is shut."""
         facts, quotas, now = self._facts, self._quotas, self.now
-        offer = None if self._offered is None else self._offered.get(endpoint)
+        offer = self.offered.get(endpoint)
         if offer is None or facts is None or quotas is None:
             return True
         free = any(
