@@ -83,13 +83,14 @@ class Health:
         self._refusals: dict[str, dict[str, float]] = {}
         self._alerts: list[Alert] = []
         self._turns: dict[str, int] = {}
+        self._unwell: set[str] = set()
         self._sweep_at = 0.0
 
     def view(
         self, now: float, quotas: "Quotas | None" = None, facts: Facts | None = None, *, peek: bool = False
     ) -> View:
         """Return what strategies may read, at this moment, for a call of these facts. `peek`: without taking a turn."""
-        return View(self._vitals, dict(self._turns) if peek else self._turns, now, self, quotas, facts)
+        return View(self._vitals, self._unwell, dict(self._turns) if peek else self._turns, now, self, quotas, facts)
 
     def figures(self, endpoint: Endpoint, now: float, seconds: float) -> Figures | None:
         """Return what is known of the last 300, 1,800 or 86,400 seconds of an endpoint."""
@@ -314,6 +315,7 @@ class Health:
             return
         if scope == "origin" or "endpoint" in {scope, usual}:
             vitals.failed(now)
+            self._unwell.add(candidate.endpoint.key)
         key = dict(candidate.subjects)[scope]
         gate = self.gates.get((scope, key))
         if gate is not None and outcome.started < gate.until:
@@ -356,6 +358,7 @@ class Health:
         if gate.breaker is not None:
             vitals = self._vitals[candidate.endpoint.key]
             vitals.gate, vitals.well = gate, False
+            self._unwell.add(candidate.endpoint.key)
         return gate
 
     def _open(self, gate: Gate, now: float) -> None:

@@ -3,7 +3,7 @@
 Kept are the figures that were read and are not the usual, and of the call what its generation does not say anyway. No prompt is in it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from attrs import asdict, define, evolve, field, fields
@@ -164,6 +164,10 @@ class Recalled:
     def outage(self, endpoint: Endpoint) -> bool:
         """Return what was read."""
         return self._of("outage", endpoint.key, False)
+
+    def in_outage(self, endpoints: Iterable[Endpoint]) -> Sequence[Endpoint]:
+        """Return what was read."""
+        return list(filter(self.outage, endpoints))
 
     def in_flight(self, endpoint: Endpoint) -> int:
         """Return what was read."""

@@ -1,6 +1,6 @@
 """What a strategy plugin implements: in which order the endpoints of a model are tried."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -61,6 +61,10 @@ class HealthView(Protocol):
 
     def outage(self, endpoint: Endpoint) -> bool:
         """Whether at least 20 % of at least 5 attempts failed in the last 30 s."""
+        ...
+
+    def in_outage(self, endpoints: Iterable[Endpoint]) -> Sequence[Endpoint]:
+        """Return those of some endpoints that have an outage: nearly always none, which is quicker to find out of all at once."""
         ...
 
     def in_flight(self, endpoint: Endpoint) -> int:

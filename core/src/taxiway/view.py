@@ -1,6 +1,6 @@
 """What is known of endpoints at one moment: the `HealthView` that strategies read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attrs import define
@@ -35,10 +35,11 @@ def named(figure: str, share: float) -> str:
 class View:
     """What is known of endpoints at `now`. One is made for each plan, which says what is ranked next: `offered`.
 
-    `figures` has what was read and is not the usual (None, False, 0), so that the plan can be made again: see `taxiway.replan`.
+    `unwell`: the keys of endpoints that may have an outage. `figures` has what was read and is not the usual (None, False, 0), so that the plan can be made again: see `taxiway.replan`.
     """
 
     _vitals: Mapping[str, Vitals]
+    _unwell: set[str]
     _turns: dict[str, int]
     now: float
     _health: "Health"
@@ -80,9 +81,18 @@ class View:
 
     def outage(self, endpoint: Endpoint) -> bool:
         """Whether at least 20 % of at least 5 attempts failed in the last 30 s. No traffic is not an outage."""
-        vitals = self._vitals.get(endpoint.key)
-        out = vitals is not None and not vitals.well and vitals.outage(self.now)
-        return out and self._note("outage", endpoint.key, True)
+        key = endpoint.key
+        if key not in self._unwell:
+            return False
+        vitals = self._vitals.get(key, _UNKNOWN)
+        out = vitals.outage(self.now)
+        if vitals.well:
+            self._unwell.discard(key)
+        return out and self._note("outage", key, True)
+
+    def in_outage(self, endpoints: Iterable[Endpoint]) -> Sequence[Endpoint]:
+        """Return those of some endpoints that have an outage."""
+        return [one for one in endpoints if self.outage(one)] if self._unwell else ()
 
     def in_flight(self, endpoint: Endpoint) -> int:
         """Return the attempts under way."""

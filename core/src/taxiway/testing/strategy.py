@@ -11,7 +11,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from types import ModuleType
 from typing import Any, ClassVar, NoReturn, TypeVar
@@ -97,6 +97,10 @@ class FakeView:
     def outage(self, endpoint: Endpoint) -> bool:
         """Return what was given."""
         return endpoint in self.outages
+
+    def in_outage(self, endpoints: Iterable[Endpoint]) -> Sequence[Endpoint]:
+        """Return what was given."""
+        return list(filter(self.outage, endpoints))
 
     def in_flight(self, endpoint: Endpoint) -> int:
         """Return the given figure."""

@@ -32,9 +32,9 @@ class AutoStrategy:
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Give each endpoint the place of its model."""
-        outage = view.outage
+        out = view.in_outage(endpoints)
         if len({endpoint.model for endpoint in endpoints}) < 2:
-            return [Ranked(one, _OUTAGE if outage(one) else 0.0, "the only model there is") for one in endpoints]
+            return [Ranked(one, _OUTAGE if one in out else 0.0, "the only model there is") for one in endpoints]
         seems, rule = view.derived("auto", partial(self._seen, call))
         order = self._order(call, endpoints, seems)
         if rule is not None:
@@ -46,7 +46,7 @@ class AutoStrategy:
         ranked = []
         for endpoint in endpoints:
             score = places.get(endpoint.model, last)
-            ranked.append(Ranked(endpoint, score + _OUTAGE if outage(endpoint) else score, why))
+            ranked.append(Ranked(endpoint, score + _OUTAGE if endpoint in out else score, why))
         return ranked
 
     def _order(self, call: Call, endpoints: Sequence[Endpoint], seems: float) -> list[str]:

@@ -52,7 +52,7 @@ class AdjustedStrategy:
                 unmeasured.update(one for one, time in zip(endpoints, seconds, strict=True) if time is None)
             for index, time in enumerate(seconds):
                 costs[index] += self._second * (usual if time is None else time)
-        success, limited, outage = view.success, view.limited, view.outage
+        success, limited, out = view.success, view.limited, view.in_outage(endpoints)
         for index, endpoint in enumerate(endpoints):
             share = success(endpoint)
             failed = 0.0 if share is None else 1.0 - share
@@ -60,7 +60,7 @@ class AdjustedStrategy:
             costs[index] *= 1.0 + penalty
         ranked = []
         for endpoint, cost, score in zip(endpoints, costs, steps(costs, options.tolerance), strict=True):
-            if outage(endpoint):
+            if endpoint in out:
                 ranked.append(Ranked(endpoint, OUTAGE + score, partial("${:.6f} all counted; outage".format, cost)))
             elif endpoint in unmeasured:
                 ranked.append(Ranked(endpoint, -1.0, "not measured yet, and this call explores"))

@@ -25,13 +25,13 @@ class CanaryStrategy:
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Put one side before the other; within a side all are equal."""
         chosen = self._place(call, view, random) < self._share
-        to, outage = self._to, view.outage
+        to, out = self._to, view.in_outage(endpoints)
         said = ("the canary's side", "the other side") if chosen else ("the canary, for others", "as usual")
         ranked = []
         for endpoint in endpoints:
             canary = to in (endpoint.model, endpoint.tag, endpoint.provider)
             score = float(canary is not chosen)
-            if outage(endpoint):
+            if endpoint in out:
                 ranked.append(Ranked(endpoint, OUTAGE + score, "outage"))
             else:
                 ranked.append(Ranked(endpoint, score, said[0] if canary else said[1]))

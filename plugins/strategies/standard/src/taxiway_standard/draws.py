@@ -32,13 +32,13 @@ class BalancedStrategy:
         prices = [endpoint.price.expected(tokens, output) for endpoint in endpoints]
         paid = [price for price in prices if price]
         cheapest, dearest = (min(paid), max(paid)) if paid else (1.0, 1.0)
-        exponent, draw, outage = self._exponent, random.random, view.outage
+        exponent, draw, down = self._exponent, random.random, view.in_outage(endpoints)
         ranked = []
         for endpoint, price in zip(endpoints, prices, strict=True):
             counted = dearest if price is None else price or cheapest * FREE
             # The logarithm keeps the order, and keeps every score below an outage's, whatever the prices and the exponent.
             score = log(-log(1.0 - draw()) or _TINY) + exponent * log(counted / cheapest)
-            out = outage(endpoint)
+            out = endpoint in down
             ranked.append(Ranked(endpoint, score + OUTAGE if out else score, partial(_say, price, out)))
         return ranked
 

@@ -46,13 +46,13 @@ class UptimeStrategy:
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Sort by the share that failed."""
-        width, success, outage = self._step, view.success, view.outage
+        width, success, out = self._step, view.success, view.in_outage(endpoints)
         ranked = []
         for endpoint in endpoints:
             share = success(endpoint)
             # The last digits of a float decide nothing.
             score = 0.0 if share is None else float(int((1.0 - share) / width + 1e-9))
-            if outage(endpoint):
+            if endpoint in out:
                 ranked.append(Ranked(endpoint, score + OUTAGE, "outage"))
             elif share is None:
                 ranked.append(Ranked(endpoint, score, "no calls lately"))
@@ -66,11 +66,11 @@ class LeastBusyStrategy:
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Sort by their number."""
-        in_flight, outage = view.in_flight, view.outage
+        in_flight, out = view.in_flight, view.in_outage(endpoints)
         ranked = []
         for endpoint in endpoints:
             count = in_flight(endpoint)
-            if outage(endpoint):
+            if endpoint in out:
                 ranked.append(Ranked(endpoint, count + OUTAGE, "outage"))
             else:
                 ranked.append(Ranked(endpoint, float(count), partial("{} under way".format, count)))
@@ -87,7 +87,7 @@ def _by_speed(
 ) -> Sequence[Ranked]:
     """Sort by seconds, in steps. What was not measured yet comes first in a share of the calls, else after what was."""
     known = [one for one in seconds if one is not None]
-    scores, outage = iter(steps(known, options.tolerance)), view.outage
+    scores, down = iter(steps(known, options.tolerance)), view.in_outage(endpoints)
     unknown, why = 0.0, "not measured yet"
     if known and len(known) < len(endpoints):
         unknown = UNKNOWN
@@ -95,7 +95,7 @@ def _by_speed(
             unknown, why = -1.0, "not measured yet, and this call explores"
     ranked = []
     for endpoint, figure in zip(endpoints, seconds, strict=True):
-        out = OUTAGE if outage(endpoint) else 0.0
+        out = OUTAGE if endpoint in down else 0.0
         if figure is None:
             ranked.append(Ranked(endpoint, out + unknown, why))
         else:

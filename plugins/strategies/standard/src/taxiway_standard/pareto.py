@@ -44,14 +44,14 @@ class ParetoStrategy:
             )
             for endpoint, cost, wait in zip(endpoints, costs, waits, strict=True)
         ]
-        out = [view.outage(endpoint) for endpoint in endpoints]
-        front = _front([figure for figure, down in zip(figures, out, strict=True) if not down])
+        out = view.in_outage(endpoints)
+        front = _front([figure for endpoint, figure in zip(endpoints, figures, strict=True) if endpoint not in out])
         places = {price: float(place) for place, price in enumerate(sorted({figure[0] for figure in figures}))}
         ranked = []
-        for endpoint, figure, down in zip(endpoints, figures, out, strict=True):
+        for endpoint, figure in zip(endpoints, figures, strict=True):
             price, wait, worse = figure
             score, said = places[price], ""
-            if down:
+            if endpoint in out:
                 score, said = score + OUTAGE, "outage"
             elif -worse < options.least_quality or (options.within is not None and wait > options.within):
                 score, said = score + _MISSES, "misses a bound"
