@@ -457,6 +457,7 @@ def test_an_outage_is_a_fifth_of_at_least_five_failing_within_30_s(health):
         assert not view(number).outage(ONE.endpoint)
     attempt(health, now=4.0)
     assert view(4.0).outage(ONE.endpoint)
+    assert view(4.0).in_outage([candidate(model="n").endpoint, ONE.endpoint]) == [ONE.endpoint]
     attempt(health, now=5.0)
     assert not view(5.0).outage(ONE.endpoint)
 

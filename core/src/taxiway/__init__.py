@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from taxiway.secret import Secret, scrub
     from taxiway.sink import Checkpoints, Sink
     from taxiway.store import ApiKey, Spend, Store, Workspace
-    from taxiway.strategy import HealthView, Observes, Ranked, Strategy
+    from taxiway.strategy import HealthView, Observes, Ranked, Scores, Strategy
     from taxiway.transport import Exchange, Transport
     from taxiway.usage import Usage
     # fmt: on
@@ -62,7 +62,7 @@ __all__ = [
     "HealthView", "HttpHead", "HttpRequest", "InBandError", "InvalidRequest", "Json", "KeyStore", "KeyStoreError",
     "Kind", "Limits", "Malformed", "MaxPrice", "NoOptions", "Observes", "Operation", "Origin", "Outcome", "Outgoing", "PluginError",
     "Preferences", "Price", "Problem", "Progress", "Provider", "QuotaHint", "Ranked", "Registration", "Replies",
-    "Router", "Secret", "Section", "Sink", "Sort", "Spend", "Stamp", "Starts", "Store", "StoreUnavailable", "Strategy",
+    "Router", "Scores", "Secret", "Section", "Sink", "Sort", "Spend", "Stamp", "Starts", "Store", "StoreUnavailable", "Strategy",
     "SyncRouter", "SystemClock", "TaxiwayError", "Translated", "Translator", "Transport", "TransportError",
     "Unsupported", "Upstream", "Usage", "Workspace", "Writer", "hookimpl", "scrub",
 ]
@@ -87,7 +87,7 @@ _HOMES = {
     "secret": "Secret scrub",
     "sink": "Checkpoints Sink",
     "store": "ApiKey Spend Store Workspace",
-    "strategy": "HealthView Observes Ranked Strategy",
+    "strategy": "HealthView Observes Ranked Scores Strategy",
     "transport": "Exchange Transport",
     "usage": "Usage",
 }

@@ -1,6 +1,6 @@
 """A call: what a client asked for, decoded once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Final, Literal
 
@@ -10,6 +10,7 @@ from taxiway.candidate import DEFAULT_WORKSPACE, Candidate, Endpoint, Operation
 from taxiway.codec import Json
 from taxiway.preferences import Preferences
 from taxiway.secret import Secret
+from taxiway.usage import Usage
 
 TYPICAL_OUTPUT: Final = 500
 """Tokens of a reply whose call sets no limit, or a higher one."""
@@ -115,7 +116,18 @@ class Call:
 
     def expected_price(self, endpoint: Endpoint) -> float | None:
         """Return the USD that this very call is expected to cost at an endpoint; None where a price is unknown."""
-        return endpoint.price.expected(self.facts.tokens, self.expected_output)
+        return self.expected_prices((endpoint,))[0]
+
+    def expected_prices(self, endpoints: Iterable[Endpoint]) -> list[float | None]:
+        """Return the same of several endpoints."""
+        tokens, output = self.facts.tokens, self.expected_output
+        return [
+            tokens * price.input + output * (price.output or 0.0) + price.request
+            if not price.above and price.input is not None and (price.output is not None or not output)
+            else price.cost(Usage(input=tokens, output=output))
+            for endpoint in endpoints
+            for price in [endpoint.price]
+        ]
 
 
 @define(eq=False)

@@ -84,12 +84,7 @@ _TRAINING: Final = Reason(
 )
 
 
-def passes(call: Call, model: ModelOffers) -> bool:
-    """Whether all offers of a model pass, so that none has to be looked at."""
-    return not call.preferences.filters and not model.tiers and _fits(call, model)
-
-
-def _fits(call: Call, model: ModelOffers) -> bool:
+def fits(call: Call, model: ModelOffers) -> bool:
     """Whether all offers of a model can do what a call asks for, whatever it prefers."""
     facts = call.facts
     most = facts.max_output
@@ -112,7 +107,7 @@ def kept_of(call: Call, model: ModelOffers, excluded: list[Excluded], tier: str 
             offers = [one for offer in offers for one in _of_accounts(call, offer, excluded)]
     if model.tiers:
         offers = _of_tiers(call, offers, excluded, tier_of(call, tier))
-    if _fits(call, model):
+    if fits(call, model):
         return offers
     offers = _without(offers, partial(_unfit, call), excluded)
     for name in sorted(call.facts.parameters & SOFT):

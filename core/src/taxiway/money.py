@@ -88,12 +88,6 @@ class Price:
             completion += usage.image_out * _either(price.image_out, out)
         return Cost(round(prompt + completion, _DIGITS), round(prompt, _DIGITS), round(completion, _DIGITS))
 
-    def expected(self, prompt: int, output: int) -> float | None:
-        """Return what a call of that many tokens is expected to cost, in USD; None where unknown."""
-        if not self.above and self.input is not None and (self.output is not None or not output):
-            return prompt * self.input + output * (self.output or 0.0) + self.request
-        return self.cost(Usage(input=prompt, output=output))
-
 
 def _either(price: float | None, plain: float) -> float:
     return plain if price is None else price

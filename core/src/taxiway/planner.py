@@ -6,7 +6,7 @@ else the strategies'. Where the call wants one order over all its models (`parti
 
 import logging
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from math import inf
 from operator import attrgetter
@@ -18,21 +18,19 @@ from attrs import Factory, define, field
 from taxiway.call import Call
 from taxiway.candidate import SECTIONS, Endpoint
 from taxiway.codec import Json
-from taxiway.filters import Excluded, Reason, asks_for_tiers, kept_of, matches, nothing_left, passes
+from taxiway.filters import Excluded, Reason, asks_for_tiers, fits, kept_of, matches, nothing_left
 from taxiway.names import asked, left_out, restricted
 from taxiway.picks import Plan, PlanView
 from taxiway.preferences import SortBy
 from taxiway.secret import scrub
-from taxiway.snapshot import Asked, ModelOffers, Offer, SectionOffers, Snapshot, Strategies, in_sections
+from taxiway.snapshot import Asked, ModelOffers, Offer, SectionOffers, Snapshot, in_sections
 from taxiway.sticky import Stuck
 from taxiway.strategy import Ranked
 
 _log: Final = logging.getLogger("taxiway.planner")
 
 _NOT_IN_ORDER: Final = Reason(
-    "allowed_providers",
-    "provider.allow_fallbacks",
-    "not in provider.order, and provider.allow_fallbacks is false",
+    "allowed_providers", "provider.allow_fallbacks", "not in provider.order, and provider.allow_fallbacks is false"
 )
 _NOT_FIRST: Final = Reason(
     "allowed_providers",
@@ -43,6 +41,14 @@ _ASKED_BEFORE: Final = Reason(
     "variant", "models", "an earlier name of the call asks it for something else, and each is asked for one thing only"
 )
 _NOT_RANKED: Final = Reason("strategy", "", "a strategy leaves it out")
+
+_FIGURES: Final[Mapping[SortBy, Callable[[PlanView, Endpoint], tuple[float, ...]]]] = {
+    "price": lambda _view, _one: (),
+    "latency": lambda view, one: (_known(view.latency(one)),),
+    "throughput": lambda view, one: (-(view.throughput(one) or 0.0),),
+    "exacto": lambda view, one: (-(view.success(one) or 0.0), -(view.throughput(one) or 0.0)),
+}
+"""What a sort compares, the least first."""
 
 _TIERS: Final[dict[str | None, SortBy]] = {"priority": "throughput", "flex": "price"}
 """How endpoints of a service tier that was asked for are sorted; they come before the others."""
@@ -85,14 +91,14 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
             if admitted is None:
                 continue
             model = admitted
-        sections = model.sections if passes(call, model) else in_sections(kept_of(call, model, excluded, one.tier))
+        sections = model.sections
+        if preferences.filters or model.tiers or not fits(call, model):
+            sections = in_sections(kept_of(call, model, excluded, one.tier))
         if sections:
             models.append((one, sections))
             if not one.plain:
                 usual, adding = False, adding or bool(one.adds)
-    adds: Mapping[Endpoint, Mapping[str, Json]] = {}
-    if adding:
-        models, adds = _added(models, excluded)
+    models, adds = _added(models, excluded) if adding else (models, {})
     stuck = None if facts.conversation is None or preferences.order else view.sticky(call)
     ordered: list[tuple[str, Sequence[Offer]]] = []
     if usual and stuck is None:
@@ -101,7 +107,7 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
             offers: list[Offer] = []
             for section in sections:
                 view.offered = section.by_endpoint
-                offers += _by_strategies(call, one.strategies, section.endpoints, view, random)
+                offers += _by_strategies(call, one, section.endpoints, view, random, None)
             if offers:
                 ordered.append((one.model, offers))
             else:
@@ -148,12 +154,7 @@ def _admitted(
 
 
 def _by_strategies(
-    call: Call,
-    strategies: Strategies,
-    endpoints: Sequence[Endpoint],
-    view: PlanView,
-    random: Random,
-    notes: Notes | None = None,
+    call: Call, one: Asked, endpoints: Sequence[Endpoint], view: PlanView, random: Random, notes: Notes | None
 ) -> Sequence[Offer]:
     """Order endpoints by the first strategy's score, then the next one's, then a draw. What a strategy leaves out is out."""
     offered = view.offered
@@ -162,19 +163,26 @@ def _by_strategies(
     try:
         every: list[dict[Endpoint, float]] = []
         rows: list[Ranked] = []
-        for _, strategy in strategies:
-            rows += (ranked := strategy.rank(call, endpoints, view, random))
-            every.append({row.endpoint: row.score for row in ranked})
+        for _, strategy in one.strategies:
+            scores = getattr(strategy, "scores", None) if notes is None else None
+            if scores is not None:
+                every.append(dict(zip(endpoints, scores(call, endpoints, view, random), strict=True)))
+            else:
+                rows += (ranked := strategy.rank(call, endpoints, view, random))
+                every.append({row.endpoint: row.score for row in ranked})
         by: Mapping[Endpoint, Any] = every[0]
         if len(every) > 1 or len(set(by.values())) < len(by):
             draw = random.random
-            kept = [endpoint for endpoint in by if all(endpoint in one for one in every)]
-            by = {endpoint: (*(one[endpoint] for one in every), draw()) for endpoint in kept}
+            kept = [endpoint for endpoint in by if all(endpoint in scored for scored in every)]
+            by = {endpoint: (*(scored[endpoint] for scored in every), draw()) for endpoint in kept}
         offers = list(map(offered.__getitem__, sorted(by, key=by.__getitem__)))
     except Exception as error:  # noqa: BLE001 - whoever wrote the strategy, the call can be served
         why = f"in the configured order, since a strategy failed: {type(error).__name__}"
         _log.error("%s", f"{why}\n{scrub(traceback.format_exc())}")
-        offers, rows = [offered[endpoint] for endpoint in endpoints], [Ranked(one, 0.0, why) for one in endpoints]
+        offers, rows = (
+            [offered[endpoint] for endpoint in endpoints],
+            [Ranked(endpoint, 0.0, why) for endpoint in endpoints],
+        )
     if notes is not None:
         notes.take(rows, offered)
     return offers
@@ -279,9 +287,7 @@ class _Order:
         """Order some endpoints of a section."""
         self.view.offered = section.by_endpoint
         ranked = self._ranked(endpoints)
-        if len(ranked) < len(endpoints):
-            left = [one for one in endpoints if section.by_endpoint[one] not in ranked]
-            self._exclude(section, left, _NOT_RANKED)
+        self._exclude(section, [one for one in endpoints if section.by_endpoint[one] not in ranked], _NOT_RANKED)
         return ranked
 
     def _ranked(self, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:
@@ -313,29 +319,16 @@ class _Order:
 
     def _by(self, endpoints: Sequence[Endpoint], sort: SortBy | None) -> Sequence[Offer]:
         """Order endpoints by the strategies; where none is installed, by the expected price."""
-        strategies = self._asked.strategies
-        if sort is None and (strategies or len(endpoints) < 2):
-            return _by_strategies(self.call, strategies, endpoints, self.view, self.random, self.notes)
+        if sort is None and (self._asked.strategies or len(endpoints) < 2):
+            return _by_strategies(self.call, self._asked, endpoints, self.view, self.random, self.notes)
         return self._sorted(endpoints, sort or "price")
 
     def _sorted(self, endpoints: Sequence[Endpoint], by: SortBy) -> list[Offer]:
         """A strict order. What is not known comes last; equal ones go by price, then as they are listed."""
-        keys = {endpoint: (*self._figures(endpoint, by), _price(self.call, endpoint)) for endpoint in endpoints}
+        figures, priced = _FIGURES[by], zip(endpoints, self.call.expected_prices(endpoints), strict=True)
+        keys = {endpoint: (*figures(self.view, endpoint), _known(price)) for endpoint, price in priced}
         self._say(endpoints, f"sorted by {by}")
         return self._listed(sorted(endpoints, key=keys.__getitem__))
-
-    def _figures(self, endpoint: Endpoint, by: SortBy) -> tuple[float, ...]:
-        """What is compared, the least first."""
-        view = self.view
-        match by:
-            case "price":
-                return ()
-            case "latency":
-                return (_known(view.latency(endpoint)),)
-            case "throughput":
-                return (-(view.throughput(endpoint) or 0.0),)
-            case "exacto":
-                return -(view.success(endpoint) or 0.0), -(view.throughput(endpoint) or 0.0)
 
     def _listed(self, endpoints: Iterable[Endpoint]) -> list[Offer]:
         return [self.view.offered[endpoint] for endpoint in endpoints]
@@ -374,10 +367,6 @@ class _Order:
 
     def _exclude(self, section: SectionOffers, endpoints: Iterable[Endpoint], reason: Reason) -> None:
         self.excluded += [Excluded(section.by_endpoint[endpoint], reason) for endpoint in endpoints]
-
-
-def _price(call: Call, endpoint: Endpoint) -> float:
-    return _known(call.expected_price(endpoint))
 
 
 def _known(figure: float | None) -> float:

@@ -3,7 +3,7 @@
 Kept are the figures that were read and are not the usual, and of the call what its generation does not say anyway. No prompt is in it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from attrs import asdict, define, evolve, field, fields
@@ -13,7 +13,7 @@ from taxiway.candidate import Endpoint
 from taxiway.codec import Json
 from taxiway.draws import Draws
 from taxiway.outcome import Generation
-from taxiway.picks import Plan
+from taxiway.picks import Plan, PlanView
 from taxiway.planner import plan
 from taxiway.preferences import NO_PREFERENCES, MaxPrice, Preferences, Sort
 from taxiway.snapshot import Offer, Snapshot
@@ -103,14 +103,9 @@ def replan(generation: Generation, snapshot: Snapshot) -> Plan:
 
 def _plain(preferences: Preferences) -> Json:
     """Return what a call prefers, as JSON; what it sends on to a provider has no part in the order."""
-    changed = {
-        field.name: value
-        for field in fields(Preferences)
-        if field.init
-        and field.name != "options"
-        and (value := getattr(preferences, field.name)) != getattr(NO_PREFERENCES, field.name)
-    }
-    return {name: _json(value) for name, value in changed.items()}
+    names = [one.name for one in fields(Preferences) if one.init and one.name != "options"]
+    values = [(name, getattr(preferences, name)) for name in names]
+    return {name: _json(value) for name, value in values if value != getattr(NO_PREFERENCES, name)}
 
 
 def _json(value: Any) -> Any:
@@ -130,7 +125,7 @@ def _read(name: str, value: Any) -> Any:
 
 
 @define(eq=False)
-class Recalled:
+class Recalled(PlanView):
     """The view as a generation's plan had it: what was not read then is unknown."""
 
     figures: Mapping[str, Any]
@@ -164,10 +159,6 @@ class Recalled:
     def outage(self, endpoint: Endpoint) -> bool:
         """Return what was read."""
         return self._of("outage", endpoint.key, False)
-
-    def in_outage(self, endpoints: Iterable[Endpoint]) -> Sequence[Endpoint]:
-        """Return what was read."""
-        return list(filter(self.outage, endpoints))
 
     def in_flight(self, endpoint: Endpoint) -> int:
         """Return what was read."""

@@ -85,7 +85,7 @@ def _estimate(lost: Generation) -> None:
         if attempt.kind is None:
             out = attempt.max_output or 0
             attempt.kind, attempt.usage = "lost", Usage(input=attempt.tokens, output=out, estimated=True)
-            attempt.cost = Price(input=attempt.price_in, output=attempt.price_out).expected(attempt.tokens, out)
+            attempt.cost = Price(input=attempt.price_in, output=attempt.price_out).cost(attempt.usage)
     last = lost.attempts[-1]
     lost.model, lost.provider, lost.endpoint = last.model, last.provider, last.endpoint
     lost.estimated, lost.error = True, "lost"

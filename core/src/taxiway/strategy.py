@@ -65,7 +65,7 @@ class HealthView(Protocol):
 
     def in_outage(self, endpoints: Iterable[Endpoint]) -> Sequence[Endpoint]:
         """Return those of some endpoints that have an outage: nearly always none, which is quicker to find out of all at once."""
-        ...
+        return [one for one in endpoints if self.outage(one)]
 
     def in_flight(self, endpoint: Endpoint) -> int:
         """Return the attempts under way."""
@@ -99,6 +99,15 @@ class Strategy(Protocol):
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Return every endpoint that may be tried, each once, in any order. One left out is not tried."""
+        ...
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """Optional, for a strategy that leaves nothing out: it is asked for scores alone where nobody reads the reasons."""
+
+    def scores(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[float]:
+        """Return what `rank` gives the endpoints, in their order. It reads and draws as much, so that an explanation holds."""
         ...
 
 

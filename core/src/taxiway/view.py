@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from attrs import define
+from attrs import define, field
 
 from taxiway.call import Call, Facts
 from taxiway.candidate import Endpoint
@@ -46,13 +46,8 @@ class View:
     _quotas: "Quotas | None" = None
     _facts: Facts | None = None
     offered: Mapping[Endpoint, "Offer"] = {}
-    _taken: dict[str, int] | None = None
-    _figures: dict[str, dict[str, Any]] | None = None
-
-    @property
-    def figures(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return what was read."""
-        return self._figures or {}
+    _taken: dict[str, int] = field(factory=dict, init=False)
+    figures: dict[str, dict[str, Any]] = field(factory=dict, init=False)
 
     def latency(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
         """Return a quantile of the time to the first token of the last 5 minutes."""
@@ -131,8 +126,6 @@ class View:
 
     def turn(self, model: str) -> int:
         """Return a number that grows by one with every plan of the model that asks for it."""
-        if self._taken is None:
-            self._taken = {}
         if model not in self._taken:
             turn = self._taken[model] = self._turns.get(model, 0)
             self._turns[model] = turn + 1
@@ -149,7 +142,5 @@ class View:
         return None if value is None else self._note(named(name, share), endpoint.key, value)
 
     def _note(self, name: str, key: str, value: T) -> T:
-        if self._figures is None:
-            self._figures = {}
-        self._figures.setdefault(name, {})[key] = value
+        self.figures.setdefault(name, {})[key] = value
         return value

@@ -11,7 +11,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from types import ModuleType
 from typing import Any, ClassVar, NoReturn, TypeVar
@@ -32,7 +32,7 @@ from taxiway.money import Price
 from taxiway.outcome import Failure, Outcome
 from taxiway.preferences import NO_PREFERENCES
 from taxiway.registration import AnyRegistration
-from taxiway.strategy import HealthView, Observes, Ranked, Strategy
+from taxiway.strategy import HealthView, Observes, Ranked, Scores, Strategy
 from taxiway.testing.dialect import INHERITED, JSON, context, make_candidate, make_endpoint
 from taxiway.usage import Usage
 
@@ -51,7 +51,7 @@ _FOREVER = 0.02
 
 
 @define
-class FakeView:
+class FakeView(HealthView):
     """A `HealthView` of given figures, by endpoint; what is not given is not known."""
 
     now: float = 0.0
@@ -97,10 +97,6 @@ class FakeView:
     def outage(self, endpoint: Endpoint) -> bool:
         """Return what was given."""
         return endpoint in self.outages
-
-    def in_outage(self, endpoints: Iterable[Endpoint]) -> Sequence[Endpoint]:
-        """Return what was given."""
-        return list(filter(self.outage, endpoints))
 
     def in_flight(self, endpoint: Endpoint) -> int:
         """Return the given figure."""
@@ -288,6 +284,20 @@ class StrategyContract:
         assert all(math.isfinite(row.score) for row in rows)
         assert all("\n" not in row.why for row in rows)
         assert _values(rows) == _values(_rank(strategy, endpoints, view, seed=seed, call=call))
+
+    @settings(INHERITED, suppress_health_check=list(HealthCheck), max_examples=25)
+    @given(moment=_moments(), call=_CALLS, seed=st.integers(0, 2**32))
+    def test_scores_alone_are_those_of_its_ranking(
+        self, strategy: Strategy, moment: tuple[list[Endpoint], FakeView], call: Call, seed: int
+    ) -> None:
+        if not isinstance(strategy, Scores):
+            return
+        endpoints, view = moment
+        alone, explained = _random(seed), _random(seed)
+        scores = strategy.scores(call, endpoints, view, alone)
+        rows = strategy.rank(call, endpoints, view, explained)
+        assert list(zip(endpoints, scores, strict=True)) == [(row.endpoint, row.score) for row in rows]
+        assert alone.random() == explained.random(), "they draw as much"
 
     def test_everything_in_an_outage_is_still_ranked(self, strategy: Strategy) -> None:
         endpoints = make_endpoints(3)

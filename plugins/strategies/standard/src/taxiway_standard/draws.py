@@ -27,20 +27,27 @@ class BalancedStrategy:
         self._exponent = options.exponent
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
+        """Draw, and say what was expected to be paid."""
+        scores, prices = self.scores(call, endpoints, view, random), call.expected_prices(endpoints)
+        return [
+            Ranked(endpoint, score, partial(_say, price, score >= OUTAGE / 2))
+            for endpoint, score, price in zip(endpoints, scores, prices, strict=True)
+        ]
+
+    def scores(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[float]:
         """Draw."""
-        tokens, output = call.facts.tokens, call.expected_output
-        prices = [endpoint.price.expected(tokens, output) for endpoint in endpoints]
-        paid = [price for price in prices if price]
-        cheapest, dearest = (min(paid), max(paid)) if paid else (1.0, 1.0)
-        exponent, draw, down = self._exponent, random.random, view.in_outage(endpoints)
-        ranked = []
-        for endpoint, price in zip(endpoints, prices, strict=True):
-            counted = dearest if price is None else price or cheapest * FREE
-            # The logarithm keeps the order, and keeps every score below an outage's, whatever the prices and the exponent.
-            score = log(-log(1.0 - draw()) or _TINY) + exponent * log(counted / cheapest)
-            out = endpoint in down
-            ranked.append(Ranked(endpoint, score + OUTAGE if out else score, partial(_say, price, out)))
-        return ranked
+        prices, exponent, draw = call.expected_prices(endpoints), self._exponent, random.random
+        paid = list(filter(None, prices))
+        cheapest = min(paid, default=1.0)
+        if len(paid) < len(prices):
+            dearest, free = max(paid, default=1.0), cheapest * FREE or _TINY
+            paid = [dearest if price is None else price or free for price in prices]
+        # The logarithm keeps the order, and keeps every score below an outage's, whatever the prices and the exponent.
+        least = log(cheapest)
+        scores = [log(-log(1.0 - draw()) or _TINY) + exponent * (log(price) - least) for price in paid]
+        if out := view.in_outage(endpoints):
+            scores = [score + OUTAGE if one in out else score for one, score in zip(endpoints, scores, strict=True)]
+        return scores
 
 
 class WeightedStrategy:

@@ -26,10 +26,8 @@ class PriceStrategy:
 
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Sort by price."""
-        tokens, output = call.facts.tokens, call.expected_output
         ranked = []
-        for endpoint in endpoints:
-            price = endpoint.price.expected(tokens, output)
+        for endpoint, price in zip(endpoints, call.expected_prices(endpoints), strict=True):
             if price is None:
                 ranked.append(Ranked(endpoint, _UNKNOWN, "price unknown"))
             else:

@@ -31,8 +31,7 @@ class ParetoStrategy:
     def rank(self, call: Call, endpoints: Sequence[Endpoint], view: HealthView, random: Random) -> Sequence[Ranked]:
         """Sort by group, then by price; equal prices are equal."""
         options = self._options
-        tokens, output = call.facts.tokens, call.expected_output
-        costs = [endpoint.price.expected(tokens, output) for endpoint in endpoints]
+        costs = call.expected_prices(endpoints)
         dearest = max((cost for cost in costs if cost is not None), default=0.0)
         waits = [view.latency(endpoint) for endpoint in endpoints]
         usual = middle(waits, 0.0)
