@@ -1,7 +1,6 @@
 """Why a call goes where it goes: every candidate with its place, or the reason why it is out."""
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any, Final, Self
 
 from attrs import asdict, frozen
@@ -118,7 +117,7 @@ def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now:
     else:
         if snapshot.named_strategies:
             every = asked(snapshot, call.caller.workspace, call.facts.models)
-            strategies = tuple(chain.from_iterable(one.strategies for one in every))
+            strategies = tuple(pair for one in every for pair in one.strategies)
         for _, offers in planned.models:
             for offer in offers:
                 said = notes.said.get(offer, ())

@@ -37,6 +37,7 @@ _NOT_FIRST: Final = Reason(
     "provider.allow_fallbacks",
     "provider.allow_fallbacks is false, and another endpoint comes first",
 )
+_FIRST: Final = "first, and provider.allow_fallbacks is false"
 _ASKED_BEFORE: Final = Reason(
     "variant", "models", "an earlier name of the call asks it for something else, and each is asked for one thing only"
 )
@@ -213,13 +214,8 @@ class _Order:
                 ordered += [(name, tuple(run)) for name, run in groupby(offers, attrgetter("endpoint.model"))]
             elif offers:
                 ordered.append((self._asked.model, offers))
-        if (
-            len(ordered) > 1
-            and not preferences.order
-            and (preferences.preferred_min_throughput or preferences.preferred_max_latency)
-        ):
-            return self._slow_last(ordered)
-        return ordered
+        wishes = preferences.preferred_min_throughput or preferences.preferred_max_latency
+        return self._slow_last(ordered) if wishes and len(ordered) > 1 and not preferences.order else ordered
 
     def _mixed(self, models: Sequence[tuple[Asked, Sequence[SectionOffers]]]) -> list[tuple[str, Sequence[Offer]]]:
         """One order over all models: what OpenRouter calls `partition` "none"."""
@@ -275,12 +271,9 @@ class _Order:
         self.view.offered = every
         first = [offer.endpoint for offer in self._ranked(list(every))[:1]]
         for section in sections:
-            left = [endpoint for endpoint in section.endpoints if endpoint not in first]
-            self._exclude(section, left, _NOT_FIRST)
+            self._exclude(section, [one for one in section.endpoints if one not in first], _NOT_FIRST)
             self.view.offered = section.by_endpoint
-            self._say(
-                (one for one in first if one in section.by_endpoint), "first, and provider.allow_fallbacks is false"
-            )
+            self._say([one for one in first if one in section.by_endpoint], _FIRST)
         return [section.by_endpoint[one] for section in sections for one in first if one in section.by_endpoint]
 
     def _offers(self, section: SectionOffers, endpoints: Sequence[Endpoint]) -> Sequence[Offer]:

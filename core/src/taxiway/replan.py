@@ -6,7 +6,7 @@ Kept are the figures that were read and are not the usual, and of the call what 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from attrs import asdict, define, evolve, field, fields
+from attrs import Factory, asdict, define, evolve, field, fields
 
 from taxiway.call import Call, Caller, Conversation, Facts
 from taxiway.candidate import Endpoint
@@ -22,19 +22,13 @@ from taxiway.view import named
 
 T = TypeVar("T")
 
-_SETS: Final = {"parameters", "inputs"}
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "sort": lambda value: Sort(**value),
     "max_price": lambda value: MaxPrice(**value),
-    "preferred_min_throughput": dict,
-    "preferred_max_latency": dict,
-    "allow_fallbacks": bool,
-    "require_parameters": bool,
-    "data_collection": bool,
-    "zdr": bool,
-    "default_sort": bool,
+    **dict.fromkeys(("preferred_min_throughput", "preferred_max_latency"), dict),
+    **dict.fromkeys(("parameters", "inputs"), frozenset),
 }
-"""How a preference is read back from JSON, where it is no list."""
+"""How a fact or a preference is read back from JSON, where it is neither a plain value nor a tuple."""
 _PLUGIN_WORDS: Final = ("enabled", "allowed_models", "excluded_models")
 """What a plugin may say of the models of a call."""
 _TEXT: Final = frozenset({"text"})
@@ -117,8 +111,6 @@ def _json(value: Any) -> Any:
 
 
 def _read(name: str, value: Any) -> Any:
-    if name in _SETS:
-        return frozenset(value)
     if name in _READERS:
         return _READERS[name](value)
     return tuple(value) if isinstance(value, list) else value
@@ -130,11 +122,7 @@ class Recalled(PlanView):
 
     figures: Mapping[str, Any]
     offered: Mapping[Endpoint, Offer] = field(factory=dict, init=False)
-    now: float = field(init=False)
-
-    @now.default
-    def _now(self) -> float:
-        return float(self.figures["now"])
+    now: float = field(default=Factory(lambda self: float(self.figures["now"]), takes_self=True), init=False)
 
     def latency(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
         """Return what was read."""

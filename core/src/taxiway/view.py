@@ -63,16 +63,11 @@ class View:
 
     def success(self, endpoint: Endpoint) -> float | None:
         """Return the share of attempts of the last 5 minutes that succeeded."""
-        figures = self._of(endpoint).history.figures(self.now)
-        good, bad = figures.total(GOOD), figures.total(BAD)
-        return self._note("success", endpoint.key, good / (good + bad)) if good + bad else None
+        return self._share("success", endpoint, GOOD, BAD)
 
     def limited(self, endpoint: Endpoint) -> float | None:
         """Return the share of attempts of the last 5 minutes that met a rate limit."""
-        figures = self._of(endpoint).history.figures(self.now)
-        limited = figures.total(LIMITED)
-        total = limited + figures.total(GOOD) + figures.total(BAD)
-        return self._note("limited", endpoint.key, limited / total) if total else None
+        return self._share("limited", endpoint, LIMITED, GOOD, BAD)
 
     def outage(self, endpoint: Endpoint) -> bool:
         """Whether at least 20 % of at least 5 attempts failed in the last 30 s. No traffic is not an outage."""
@@ -135,6 +130,11 @@ class View:
 
     def _of(self, endpoint: Endpoint) -> Vitals:
         return self._vitals.get(endpoint.key, _UNKNOWN)
+
+    def _share(self, name: str, endpoint: Endpoint, *counted: int) -> float | None:
+        """Return the share of the first that is counted in all that are."""
+        counts = list(map(self._of(endpoint).history.figures(self.now).total, counted))
+        return self._note(name, endpoint.key, counts[0] / sum(counts)) if any(counts) else None
 
     def _quantile(self, name: str, endpoint: Endpoint, measure: int, share: float) -> float | None:
         vitals = self._vitals.get(endpoint.key)
