@@ -11,7 +11,6 @@ from taxiway.codec import Json
 from taxiway.dialect import Dialect
 from taxiway.media import Media
 from taxiway.transform import Transform
-from taxiway.translation import canonical
 
 Wanted: TypeAlias = tuple[frozenset[str], tuple[str, ...], tuple[str, ...], str]
 """What applies to an endpoint: the modalities to fetch, transforms by name, fields that the model's name adds, its service tier."""
@@ -46,7 +45,9 @@ class Shaper:
 
         `adds`: fields for which the body gets a value where it has none. Raises Unsupported and InvalidRequest.
         """
-        given = canonical(self.dialects, call)
+        client = self.dialects[call.dialect].client
+        assert client is not None
+        given = client.to_canonical(call.body)
         if call.fill is not None:
             given = evolve(given, body=call.fill(given.body), applied=(*given.applied, "preset"))
         if adds:

@@ -16,13 +16,6 @@ CANONICAL: Final = {"chat": "chat", "embeddings": "embeddings", "rerank": "reran
 """The canonical dialect of each operation: what every other one translates to and from."""
 
 
-def canonical(dialects: Mapping[str, Dialect], call: Call) -> Translated:
-    """Return a call's body in the canonical dialect of its operation."""
-    client = dialects[call.dialect].client
-    assert client is not None
-    return client.to_canonical(call.body)
-
-
 class Translation:
     """How one call speaks to one endpoint. `spoken` is the endpoint's dialect, `body` the request in it; `ours` is the client's half
     of its dialect, `theirs` the endpoint's of `spoken`.
