@@ -14,7 +14,7 @@ from taxiway.chat_fold import ChatFold
 from taxiway.chat_progress import ChatProgress
 from taxiway.chat_stamp import ChatStamp, SseWriter
 from taxiway.codec import Json
-from taxiway.dialect import Dialect, Fold, Progress, Stamp, Translator, Writer, under_bases
+from taxiway.dialect import Dialect, Progress, Stamp, Translator, Writer, under_bases
 from taxiway.hookspecs import hookimpl
 from taxiway.http import Headers
 from taxiway.outcome import Bill
@@ -41,6 +41,8 @@ class ChatUpstream:
     """How a provider that speaks chat is talked to: canonical already, less what an endpoint refuses."""
 
     from_canonical = staticmethod(from_canonical)
+    progress: Callable[[bool], Progress] = ChatProgress
+    fold = ChatFold
 
     def reply_to_canonical(self, reply: Json, state: Any) -> Translated:
         """Give the reply as it is."""
@@ -50,14 +52,6 @@ class ChatUpstream:
         """Return a translator that changes nothing."""
         return Untranslated()
 
-    def progress(self, stream: bool) -> Progress:
-        """Return the reader of one reply."""
-        return ChatProgress(stream)
-
-    def fold(self) -> Fold:
-        """Return what makes one reply out of a stream."""
-        return ChatFold()
-
 
 class ChatClient:
     """How a client that speaks chat is served: nothing to translate, and errors in OpenRouter's form."""
@@ -65,6 +59,9 @@ class ChatClient:
     own = frozenset(
         "model models provider plugins route preset transforms usage stream stream_options session_id trace debug".split()
     )
+    stamp: Callable[[Call, Callable[[], Bill]], Stamp] = ChatStamp
+    error = staticmethod(error_reply)
+    refused = staticmethod(refusal)
 
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
@@ -82,16 +79,9 @@ class ChatClient:
         """Return a translator that changes nothing."""
         return Untranslated()
 
-    def stamp(self, call: Call, bill: Callable[[], Bill]) -> Stamp:
-        """Return the stamp of one call."""
-        return ChatStamp(call, bill)
-
     def writer(self, call: Call) -> Writer:
         """Return the writer; it keeps nothing, so one serves all."""
         return _WRITER
-
-    error = staticmethod(error_reply)
-    refused = staticmethod(refusal)
 
 
 def offer(dialect: Dialect, summary: str) -> Iterable[Registration[NoOptions, Dialect]]:

@@ -110,8 +110,8 @@ def read_parts(where: str, parts: Any, inputs: list[str]) -> int:
     """Check content parts; return how many characters of text they have, and put other parts' modalities into `inputs`."""
     characters = 0
     for place, part in objects(where, parts):
-        kind = member(place, part, "type")
-        if kind not in _PARTS:
+        kind = part.get("type")
+        if type(kind) is not str or kind not in _PARTS:
             raise InvalidRequest(f"{place}.type", f"must be one of {', '.join(_PARTS)}")
         modality, name, needed = _PARTS[kind]
         if modality == "text":

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from taxiway.call import NOTHING, Call, Facts
+from taxiway.call import NOTHING, Facts
 from taxiway.chat import ChatClient, ChatUpstream, offer
 from taxiway.chat_facts import check, choice, integer, models_of, of_type, read_parts, tokens_of
 from taxiway.chat_progress import ChatProgress
@@ -17,11 +17,10 @@ from taxiway.chat_stamp import ChatStamp
 from taxiway.chat_usage import charged, usage_of
 from taxiway.codec import Json
 from taxiway.conversations import conversation_of
-from taxiway.dialect import Dialect, Progress, Stamp, under_bases
+from taxiway.dialect import Dialect, Progress, under_bases
 from taxiway.errors import InvalidRequest, Malformed
 from taxiway.hookspecs import hookimpl
 from taxiway.http import Headers
-from taxiway.outcome import Bill
 from taxiway.registration import NoOptions, Registration
 
 TAXIWAY_API = (1, 0)
@@ -38,7 +37,7 @@ _PARAMETERS: Final = frozenset({"dimensions", "encoding_format"})
 
 def facts(body: Json, headers: Headers = NOTHING) -> Facts:
     """Check an embeddings body and read what planning may know of it. Raises InvalidRequest, naming the field."""
-    used = [name for name in _FIELDS if body.get(name) is not None]
+    used = [name for name in body if name in _FIELDS and body[name] is not None]
     for name in used:
         _FIELDS[name](name, body[name])
     given, inputs = body.get("input"), ["text"]
@@ -123,23 +122,18 @@ def decode(vector: Any) -> Any:
 class EmbeddingsUpstream(ChatUpstream):
     """How a provider that speaks embeddings is talked to."""
 
-    def progress(self, stream: bool) -> Progress:
-        """Return the reader of one reply."""
-        return EmbeddingsProgress(stream)
+    progress: Callable[[bool], Progress] = EmbeddingsProgress
 
 
 class EmbeddingsClient(ChatClient):
     """How a client that speaks embeddings is served."""
 
     own = frozenset("model models provider stream usage session_id trace".split())
+    stamp = EmbeddingsStamp
 
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
         return facts(body, headers)
-
-    def stamp(self, call: Call, bill: Callable[[], Bill]) -> Stamp:
-        """Return the stamp of one call."""
-        return EmbeddingsStamp(call, bill)
 
 
 EMBEDDINGS: Final = Dialect(
