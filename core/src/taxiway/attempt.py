@@ -41,7 +41,7 @@ _DRAIN: Final = 1.0
 
 
 class Attempt:
-    """One try. `usage` is what is known so far, `last` the events that end a stream which is whole.
+    """One try. `bill` is what it costs so far, `last` are the events that end a stream which is whole.
 
     `secret` is what it is sent with. `opened`: it was translated, so that there is a `progress`. `whole`: a stream came to its
     end. `answer`: what outlives the attempt, where another may go on with what it gave. `outcome`: how it ended, once it has;
@@ -49,9 +49,9 @@ class Attempt:
     """
 
     __slots__ = tuple(
-        "_bill _body _closed _engine _exchange _late _over _provider _reading _started _watch answer call "
+        "_body _closed _engine _exchange _late _over _provider _reading _started _watch answer bill call "
         "candidate committed created first_token last number on_interrupted opened outcome outgoing pick progress record role "
-        "secret stamp status translation usage whole".split()
+        "secret stamp status translation whole".split()
     )
 
     def __init__(self, run: "Run", pick: Pick, now: float, role: Role) -> None:
@@ -64,10 +64,9 @@ class Attempt:
         self._exchange: Exchange | None = None
         self._watch: Watch | None = None
         self._late: Failure | None = None
-        self._bill: Bill | None = None
+        self.bill = Bill(candidate, None, None, candidate.section != "pool")
         self.first_token: float | None = None
         self.status: int | None = None
-        self.usage: Usage | None = None
         self.outcome: Outcome | None = None
         self.record: AttemptRecord | None = None
         self.last: Sequence[Json] = ()
@@ -96,7 +95,9 @@ class Attempt:
             else:
                 translation = Translation(engine.dialects, call, endpoint, shaped)
             self.translation, self.progress = translation, translation.theirs.progress(stream)
-            self.stamp = translation.ours.stamp(call, self.bill) if answer is None else answer.stamp_of(self)
+            bill = self.bill
+            # A stamp that held the attempt would close a circle, which only the collector opens.
+            self.stamp = translation.ours.stamp(call, lambda: bill) if answer is None else answer.stamp_of(self)
             self.opened = True
             self.outgoing = outgoing = Outgoing(
                 call, translation.spoken, translation.body, candidate, self.secret, stream
@@ -213,16 +214,6 @@ class Attempt:
         if self._exchange is not None:
             self._exchange.abort()
 
-    def bill(self) -> Bill:
-        """Return what the call costs so far: what the stamp writes. An answer that ended in an error costs the client nothing."""
-        bill, usage, candidate = self._bill, self.usage, self.candidate
-        if bill is None or bill.usage is not usage:
-            cost = None if usage is None else candidate.endpoint.price.parts(usage)
-            if cost is not None and self.progress.finish == "error":
-                cost = FREE
-            bill = self._bill = Bill(candidate, usage, cost, candidate.section != "pool")
-        return bill
-
     def end(self, failure: Failure | None) -> None:
         """Settle everything: reservation, health, quotas. Once, on every way out."""
         if self.outcome is not None:
@@ -237,7 +228,7 @@ class Attempt:
                 self._estimate(failure, sent)
             except Exception as error:  # noqa: BLE001 - as in open
                 self.failure_of(error)
-        usage = self.usage
+        usage = self.bill.usage
         self.outcome = outcome = Outcome(
             candidate, self._started, failure, self.committed, usage, self.first_token, now, sent, status
         )
@@ -289,18 +280,26 @@ class Attempt:
 
     def _read_usage(self) -> None:
         """Take the provider's usage; where it sent none, an estimate, marked."""
-        self.usage = self.progress.usage or Usage(
-            input=self.call.facts.tokens, output=(len(self.progress.text) + 3) // 4, estimated=True
+        self._used(
+            self.progress.usage
+            or Usage(input=self.call.facts.tokens, output=(len(self.progress.text) + 3) // 4, estimated=True)
         )
+
+    def _used(self, usage: Usage | None) -> None:
+        """Write what was used, and what it costs. An answer that ended in an error costs the client nothing."""
+        cost = None if usage is None else self.candidate.endpoint.price.parts(usage)
+        if cost is not None and self.progress.finish == "error":
+            cost = FREE
+        self.bill.usage, self.bill.cost = usage, cost
 
     def _estimate(self, failure: Failure, sent: bool) -> None:
         """What a failed attempt may have used: known, or estimated where the request had left and no status came back."""
         if self._reading:
             self._read_usage()
             if not self.progress.started and self.progress.usage is None and failure.kind != "cancelled":
-                self.usage = None
+                self._used(None)
         elif sent and self.status is None:
-            self.usage = Usage(input=self.call.facts.tokens, estimated=True)
+            self._used(Usage(input=self.call.facts.tokens, estimated=True))
 
     def _in_band(self, error: InBandError) -> Failure:
         return self._classified(None, {}, error.raw)

@@ -77,7 +77,7 @@ def record_of(attempt: "Attempt") -> AttemptRecord:
         if failure is not None:
             record.kind, record.code = failure.kind, failure.code
         if usage is not None:
-            cost = attempt.bill().cost
+            cost = attempt.bill.cost
             # What costs the client nothing, since it ended in an error, has cost something.
             cost = candidate.endpoint.price.parts(usage) if cost is FREE else cost
             record.cost = None if cost is None else cost.total
@@ -114,7 +114,8 @@ def generation_of(run: "Run", state: "State", attempt: "Attempt | None", failure
         generation.model, generation.provider, generation.endpoint = endpoint.model, endpoint.provider, endpoint.key
         generation.is_byok = attempt.candidate.section != "pool"
         answer = attempt.answer
-        bill, first = (attempt.bill(), attempt.first_token) if answer is None else (answer.bill(), answer.first_token)
+        bill = attempt.bill if answer is None else answer.bill()
+        first = attempt.first_token if answer is None or not answer.resumed else answer.first_token
         generation.usage, generation.cost = bill.usage, None if bill.cost is None else bill.cost.total
         if first is not None:
             generation.latency = first - call.started

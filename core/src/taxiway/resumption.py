@@ -35,16 +35,17 @@ _OVER: Final = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
 class Answer:
     """What a client was given of a streamed answer, and the client's half of that stream: translator, stamp, bill.
 
-    To a `Translation` it is the client's translator. `resumed`: further attempts go on with it.
+    To a `Translation` it is the client's translator. `resumed`: further attempts go on with it, whose `first_token` came then.
     """
 
-    __slots__ = ("_attempts", "_formed", "_pieces", "_plain", "_stamp", "_tail", "_translator", "resumed")
+    __slots__ = ("_bills", "_formed", "_pieces", "_plain", "_stamp", "_tail", "_translator", "first_token", "resumed")
 
     dropped: Sequence[str] = ()
 
     def __init__(self, call: "Call", client: "Client") -> None:
-        self._translator, self._stamp = client.events_from_canonical(call), client.stamp(call, self.bill)
-        self._attempts: list[Attempt] = []
+        self._bills = bills = list[Bill]()
+        self.first_token: float | None = None
+        self._translator, self._stamp = client.events_from_canonical(call), client.stamp(call, lambda: _summed(bills))
         self._pieces: list[str] = []
         self._plain, self.resumed, self._formed = True, False, False
         # White space at the end of what was given, which is not sent: models don't go on after it, and may say it again.
@@ -55,13 +56,10 @@ class Answer:
         """Whether another endpoint can go on with it: it is text, no form has to be kept, and it has no end yet."""
         return self._plain and not self._formed and any(map(str.strip, self._pieces))
 
-    @property
-    def first_token(self) -> float | None:
-        """When its first token came."""
-        return self._attempts[0].first_token
-
-    def resume(self) -> None:
-        """From now on attempts go on with what was given."""
+    def resume(self, first_token: float | None) -> None:
+        """From now on attempts go on with what was given; when the first token came of the one that broke off."""
+        if not self.resumed:
+            self.first_token = first_token
         text = "".join(self._pieces)
         self.resumed, self._pieces = True, [text]
         self._tail = text[len(text.rstrip()) :]
@@ -111,19 +109,12 @@ class Answer:
 
     def stamp_of(self, attempt: "Attempt") -> "Stamp":
         """Return the stamp of an attempt's events; its chunks say who gives them."""
-        self._attempts.append(attempt)
+        self._bills.append(attempt.bill)
         return Switched(self._stamp, attempt.candidate.endpoint.provider_name) if self.resumed else self._stamp
 
     def bill(self) -> Bill:
         """Return what all its attempts cost so far; the last one serves."""
-        last = self._attempts[-1].bill()
-        bills = [bill for attempt in self._attempts if (bill := attempt.bill()).usage is not None]
-        if bills in ([], [last]):
-            return last
-        costs = [bill.cost for bill in bills if bill.cost is not None]
-        cost = Cost(*map(sum, zip(*costs, strict=True))) if len(costs) == len(bills) else None
-        usage = reduce(add, [bill.usage for bill in bills if bill.usage is not None])
-        return Bill(last.candidate, usage, cost, last.is_byok)
+        return _summed(self._bills)
 
     def _goes_on(self, event: Json) -> bool:
         """Make a further attempt's chunk go on with what was given; False where it says nothing to the client.
@@ -212,6 +203,16 @@ def elsewhere(plan: "Plan", tried: "Tried", endpoint: "Endpoint") -> bool:
             tried.models.add(name)
         found = found or bool(able - tried.endpoints or able & tried.again)
     return found
+
+
+def _summed(bills: Sequence[Bill]) -> Bill:
+    last, used = bills[-1], [bill for bill in bills if bill.usage is not None]
+    if used in ([], [last]):
+        return last
+    costs = [bill.cost for bill in used if bill.cost is not None]
+    cost = Cost(*map(sum, zip(*costs, strict=True))) if len(costs) == len(used) else None
+    usage = reduce(add, [bill.usage for bill in used if bill.usage is not None])
+    return Bill(last.candidate, usage, cost, last.is_byok)
 
 
 def _is_sealed(detail: Any) -> bool:

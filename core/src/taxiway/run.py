@@ -197,7 +197,7 @@ class Run:
         if not elsewhere(self.plan, self._marked(), attempt.candidate.endpoint) or not budget.spend(now):
             return self._broke(attempt, failure)
         assert answer is not None
-        answer.resume()
+        answer.resume(attempt.first_token)
         self.answer, self._afforded = answer, self.number
         return None
 
