@@ -133,9 +133,8 @@ class Segment:
     def passed(self, sink: str, place: int) -> None:
         """Write down how far a sink is."""
         self.places[sink] = place
-        path = self.folder.cursor_path(sink)
-        new = path.with_suffix(".new")
         with suppress(OSError):  # only after a crash does it matter: the sink gets again what it has
-            new.touch(0o600)
-            new.write_text(f"{self.number} {place}", "ascii")
-            new.replace(path)
+            # In place, as one write of always the same length: to rename a file makes the file system flush it.
+            path = self.folder.cursor_path(sink)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+                file.write(b"%08d %012d" % (self.number, place))
