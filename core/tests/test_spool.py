@@ -179,6 +179,21 @@ async def test_a_sink_that_is_far_behind_reads_the_file(tmp_path, monkeypatch):
 
 
 @virtual_time
+async def test_what_was_just_written_is_not_read_back(tmp_path):
+    sink = Keeps()
+    spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+    await spool.start()
+    for number in range(10):
+        spool.opened(call(number), attempt(1), None)
+        spool.ended(done(number))
+        for path in tmp_path.rglob("*.log"):
+            path.write_bytes(b"")
+    await spool.settled()
+    assert sink.ids == [f"gen-{number}" for number in range(10)]
+    await spool.aclose()
+
+
+@virtual_time
 async def test_segments_follow_each_other_by_size_and_age_and_go_when_done(tmp_path, monkeypatch):
     monkeypatch.setattr(spooling, "SEGMENT_BYTES", 20_000)
     sink = Keeps()

@@ -99,7 +99,7 @@ def kill(spool):
 def test_whatever_happens_every_call_is_accounted(seed, tmp_path, monkeypatch):
     dice = random.Random(seed)
     monkeypatch.setattr(spooling, "SEGMENT_BYTES", dice.choice([2_000, 6_000, 10**6]))
-    monkeypatch.setattr(spool_files, "BATCH_BYTES", dice.choice([900, 2_000, 10**5]))
+    monkeypatch.setattr(spool_files, "BATCH_BYTES", dice.choice([200, 900, 2_000, 10**5]))
     disk, opened, ended = Disk(dice, monkeypatch), set(), set()
     sinks = {"one": Flaky(dice), "two": Flaky(dice)}
 

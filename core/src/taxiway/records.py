@@ -7,10 +7,10 @@ added, at a row's end: so a version reads what another wrote. What it does not k
 
 import json
 import struct
-import zlib
 from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any, Final
+from zlib import crc32
 
 from attrs import asdict, fields, has
 
@@ -41,28 +41,25 @@ _generation_row: Final = attrgetter(*GENERATION)
 
 
 def framed(body: bytes) -> bytes:
-    """Return a record."""
-    return _HEAD.pack(len(body), _checksum(body)) + body
+    """Return a record.
+
+    Its CRC-32 begins at a number that the length alone decides: zeros are no record, and a damaged length shows. The length is
+    multiplied, since CRC is linear: a bit that flips in it could be made up for by the body's first byte.
+    """
+    length = len(body)
+    return _HEAD.pack(length, crc32(body, (length + 1) * 0x9E3779B1 & 0xFFFFFFFF)) + body
 
 
 def unframed(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield `(where it ends, body)` of each record, up to the first that is torn or corrupt."""
-    start = 0
-    while start + _HEAD.size <= len(data):
-        length, checksum = _HEAD.unpack_from(data, start)
-        begin, start = start + _HEAD.size, start + _HEAD.size + length
-        body = data[begin:start]
-        if len(body) != length or _checksum(body) != checksum:
+    end = 0
+    while end + _HEAD.size <= len(data):
+        record = data[end : end + _HEAD.size + _HEAD.unpack_from(data, end)[0]]
+        body = record[_HEAD.size :]
+        if framed(body) != record:
             return
-        yield start, body
-
-
-def _checksum(body: bytes) -> int:
-    """CRC-32, begun at a number that the length alone decides: zeros are no record, and a damaged length shows.
-
-    The length is multiplied, since CRC is linear: a bit that flips in it could be made up for by the body's first byte.
-    """
-    return zlib.crc32(body, (len(body) + 1) * 0x9E3779B1 & 0xFFFFFFFF)
+        end += len(record)
+        yield end, body
 
 
 def is_torn(rest: bytes) -> bool:

@@ -94,9 +94,9 @@ class Spool(Journal):
 
     def ended(self, generation: Generation) -> None:
         """Write down a generation's end, for the sinks to read. Where the disk takes nothing, it is kept and written later."""
-        id_, record = generation.id, framed(ended_body(generation))
-        if not self._append_end(id_, record) and len(self._unwritten) < UNWRITTEN:
-            self._unwritten.append((id_, record))
+        id_, body = generation.id, ended_body(generation)
+        if not self._append_end(id_, body) and len(self._unwritten) < UNWRITTEN:
+            self._unwritten.append((id_, body))
 
     async def settled(self) -> None:
         """Wait until recovery is over and every sink has taken all there is."""
@@ -138,9 +138,9 @@ class Spool(Journal):
             _log.warning("the spool can be written again")
         return live
 
-    def _append_end(self, id_: str, record: bytes) -> bool:
+    def _append_end(self, id_: str, body: bytes) -> bool:
         try:
-            self._append(record)
+            self._append(framed(body)).keep(body)
         except OSError:
             return False
         self._open.pop(id_, None)
@@ -169,7 +169,7 @@ class Spool(Journal):
 
     async def _run(self) -> None:
         self._segments[:0], lost = await recover(self._root, self.counts)
-        self._unwritten += [(generation.id, framed(ended_body(generation))) for generation in lost]
+        self._unwritten += [(generation.id, ended_body(generation)) for generation in lost]
         self._recovered = True
         await asyncio.gather(self._keep_house(), *map(self._delivery.feed, self._delivery.sinks))
 

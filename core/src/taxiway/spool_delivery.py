@@ -26,8 +26,7 @@ _FIRST_PAUSE: Final = 0.5
 class Delivery:
     """The sinks by name, and the segments they are fed from, oldest first: their owner extends and shortens the list.
 
-    `news` is set when something was written. What was written a moment ago is read from the files too: those pages are in
-    memory, and nothing else has to be. `failing`: the sinks that take nothing now, and why.
+    `news` is set when something was written. `failing`: the sinks that take nothing now, and why.
     """
 
     sinks: Mapping[str, Sink]

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from bisect import bisect_right
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
@@ -14,7 +15,8 @@ from attrs import Factory, define
 from taxiway.records import is_ended, unframed
 
 BATCH_BYTES: Final = 256 * 1024
-"""Bytes read at once for a sink: a millisecond where it takes bodies as they are, some where they are decoded."""
+"""What a sink gets at once: a millisecond where it takes bodies as they are, some where they are decoded. Up to four times as much
+of the live segment's end is in memory too: what sinks that keep up take is not read back and checked."""
 
 
 @define(eq=False)
@@ -76,7 +78,8 @@ class SpoolFolder:
 class Segment:
     """One file of a spool. `size`: how many of its bytes are whole records. `descriptor`: -1 where nothing is appended.
 
-    `places`: how far sinks are that have asked.
+    `places`: how far sinks are that have asked. `bodies`: the generations that were appended and end after the place `kept`;
+    `ends` says where.
     """
 
     folder: SpoolFolder
@@ -84,6 +87,9 @@ class Segment:
     size: int = 0
     descriptor: int = -1
     places: dict[str, int] = Factory(dict)
+    kept: int = 0
+    ends: list[int] = Factory(list)
+    bodies: list[bytes] = Factory(list)
 
     @property
     def path(self) -> Path:
@@ -100,8 +106,18 @@ class Segment:
             raise OSError(errno.EFBIG, "no room for a whole record")
         self.size += taken
 
+    def keep(self, body: bytes) -> None:
+        """Keep in memory the generation that was just appended."""
+        self.ends.append(self.size)
+        self.bodies.append(body)
+        if self.size - self.kept > 4 * BATCH_BYTES:
+            self.kept = self.size - 2 * BATCH_BYTES
+            gone = bisect_right(self.ends, self.kept)
+            del self.ends[:gone], self.bodies[:gone]
+
     def seal(self) -> None:
         """Append no more."""
+        self.ends, self.bodies = [], []
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
@@ -116,17 +132,17 @@ class Segment:
         return self.size - self.places[sink]
 
     def read(self, place: int) -> tuple[list[bytes], int]:
-        """Read the bodies of the next generations from `place`; return them, and where to go on. Raises OSError."""
+        """Return the bodies of the next generations from `place`, and where to go on. Raises OSError."""
+        if self.descriptor >= 0 and place >= self.kept:
+            first = bisect_right(self.ends, place)
+            last = bisect_right(self.ends, place + BATCH_BYTES, first + 1)
+            return self.bodies[first:last], self.ends[last - 1] if last < len(self.ends) else self.size
         for most in (BATCH_BYTES, self.size):
             with self.path.open("rb") as file:
                 file.seek(place)
-                data = file.read(most)
-            end, found = 0, []
-            for end, body in unframed(data):  # noqa: B007 - where the last one ended is used below
-                if is_ended(body):
-                    found.append(body)
-            if end:
-                return found, place + end
+                records = list(unframed(file.read(most)))
+            if records:
+                return [body for _, body in records if is_ended(body)], place + records[-1][0]
         # A broken cursor points between two records: from the beginning, then; sinks know the ids that they have.
         return [], 0 if place else self.size
 
