@@ -10,6 +10,7 @@ import pytest
 
 from taxiway.clock import SystemClock
 from taxiway.errors import ConfigError, StoreUnavailable
+from taxiway.records import ended_body
 from taxiway.testing.sink import generation
 from taxiway.testing.store import api_key
 from taxiway_sql import StoreOptions
@@ -202,6 +203,29 @@ async def test_a_migration_that_was_changed_is_refused(store, path):
     with pytest.raises(ConfigError, match="migration 1"):
         await again.start()
     await again.aclose()
+
+
+async def test_generations_of_an_earlier_version_are_kept(path):
+    path.parent.mkdir()
+    first, made = migrations()[0], generation(1)
+    connection = sqlite3.connect(path)
+    for statement in (statements("migrations")["create"], *first.statements):
+        connection.execute(statement)
+    connection.execute(statements("migrations")["add"], (first.number, first.name, first.checksum, 1.0))
+    row = (made.id, made.workspace, made.api_key, made.created, made.cost, ended_body(made).decode())
+    connection.execute(
+        "INSERT INTO generations (id, workspace, api_key, created, cost, detail) VALUES (?, ?, ?, ?, ?, ?)", row
+    )
+    connection.commit()
+    store = SqliteStore(str(path), SystemClock())
+    await store.start()
+    await store.deliver([made, generation(2)])
+    assert await store.generation(made.id, "default") == made
+    assert (await store.spend("key-1", [0.0]))[0].calls == 2
+    rows = connection.execute("SELECT id, state, provider, latency, estimated FROM generations").fetchall()
+    assert rows == [(generation(number).id, "done", "somebody", 0.3, 0) for number in (1, 2)]
+    connection.close()
+    await store.aclose()
 
 
 def test_migrations_are_numbered_without_a_gap():

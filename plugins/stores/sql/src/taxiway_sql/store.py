@@ -23,6 +23,7 @@ _DELIVER: Final = 25.0
 
 _AT_ONCE: Final = 500
 """Generations in one statement."""
+_ROW: Final = "(CAST(? AS TEXT))"
 
 
 class SqliteStore:
@@ -139,5 +140,5 @@ def _add(connection: sqlite3.Connection, batch: Sequence[bytes]) -> None:
     # runs, the event loop has the interpreter for itself.
     sql = statements("generations")["add"]
     for start in range(0, len(batch), _AT_ONCE):
-        part = [body.decode() for body in batch[start : start + _AT_ONCE]]
-        connection.execute(sql.replace("(?)", ", ".join(["(?)"] * len(part))), part)
+        part = batch[start : start + _AT_ONCE]
+        connection.execute(sql.replace(_ROW, ", ".join([_ROW] * len(part))), part)
