@@ -35,7 +35,7 @@ class Breaker:
     `served` counts the attempts that did. It had tripped `times` times in a row when it closed, at `closed`.
     """
 
-    __slots__ = ("_bad", "_before", "closed", "run", "served", "times")
+    __slots__ = ("_bad", "_before", "_run", "closed", "served", "times")
 
     def __init__(self) -> None:
         self.served = Tally()
@@ -43,22 +43,19 @@ class Breaker:
 
     def close(self, times: int, now: float) -> None:
         """Begin anew: what led to a pause must not trip it again."""
-        self.times, self.closed, self.run = times, now, 0
+        self.times, self.closed, self._run = times, now, (0, 0)
         self._before, self._bad = self.served.total, Tally()
-
-    def good(self, now: float) -> None:
-        """Count an attempt that served."""
-        self.run = 0
-        self.served.add(now)
 
     def bad(self, now: float) -> str | None:
         """Count a failure. Why it trips, if it does."""
-        self.run += 1
+        served, run = self._run
+        run = run + 1 if served == self.served.total else 1
+        self._run = self.served.total, run
         self._bad.add(now)
         bad = self._bad.since(now - 10.0)
         total = bad + self.served.since(now - 10.0, self._before)
-        if self.run >= 5:
-            return f"{self.run} attempts in a row failed"
+        if run >= 5:
+            return f"{run} attempts in a row failed"
         return f"{bad} of {total} attempts failed within 10 s" if total >= 10 and bad > 0.2 * total else None
 
 

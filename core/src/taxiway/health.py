@@ -175,7 +175,7 @@ class Health:
         if failure is None or (failure.kind == "cancelled" and outcome.first_token is not None):
             vitals.served(outcome, now)
             if self._origins and (origin := self._origins.get(candidate.subjects[2][1])):
-                origin.breaker.good(now)
+                origin.breaker.served.add(now)
             if self._refusals:
                 self._refusals.pop(candidate.subjects[2][1], None)
             for gate in entered:

@@ -167,10 +167,11 @@ class Plan:
         cycle = routing.cycles.get(offer.endpoint.provider, routing.cycle) if routing.cycles else routing.cycle
         waits = cycle == "waterfall" or not offer.even
         # Nearly always none waits, nothing was tried and nothing is shut, so that only limits can bar an account.
-        barred = bool(waits or tried is not NOTHING_TRIED or health.gates or health.crowded)
+        again = tried is not NOTHING_TRIED
+        barred = bool(waits or again or health.gates or health.crowded)
         free: list[tuple[float, int, int, Candidate]] = []
         for candidate in offer.candidates:
-            if barred and ((waits and free and _waits(candidate, free, cycle)) or tried.has(candidate)):
+            if barred and ((waits and free and _waits(candidate, free, cycle)) or (again and tried.has(candidate))):
                 continue
             pool, room = found[candidate], 1.0
             if barred or pool.ledgers or now < pool.shut:
@@ -180,7 +181,7 @@ class Plan:
                     # Also of one that this call itself found limited: when it frees is what a pause waits for.
                     blocks.append((candidate, left))
                     continue
-                if candidate.key in tried.limited:
+                if again and candidate.key in tried.limited:
                     continue
                 room = left
             free.append((-room, pool.latest, len(free), candidate))

@@ -6,7 +6,7 @@ was seen at work (cached tokens in the usage) where reading it costs less than r
 
 from typing import Final, NamedTuple, TypeAlias
 
-from taxiway.call import Call
+from taxiway.call import Call, Conversation
 from taxiway.candidate import Candidate
 from taxiway.usage import Usage
 
@@ -33,29 +33,27 @@ class Sticky:
 
     def of(self, call: Call, now: float) -> Stuck | None:
         """Return who served a call's conversation last."""
-        if not self._held or (key := _key(call)) is None:
+        conversation = call.facts.conversation
+        if not self._held or conversation is None:
             return None
-        until, stuck = self._held.get(key, (now, None))
+        until, stuck = self._held.get(_key(call, conversation), (now, None))
         return stuck if now < until else None
 
     def served(self, call: Call, candidate: Candidate, usage: Usage | None, now: float) -> None:
         """Take in that a call was served."""
-        conversation = call.facts.conversation
+        conversation, held = call.facts.conversation, self._held
         if conversation is None:
             return
-        held, sure = self._held, conversation.source == "session" or _cached(candidate, usage)
-        sure = sure or (bool(held) and self.of(call, now) == (candidate.endpoint.key, candidate.key))
-        if sure and (key := _key(call)) is not None:
+        sure = conversation.source == "session" or _cached(candidate, usage)
+        if sure or (held and self.of(call, now) == (candidate.endpoint.key, candidate.key)):
+            key = _key(call, conversation)
             held.pop(key, None)
             held[key] = now + LASTS, Stuck(candidate.endpoint.key, candidate.key)
             while len(held) > _MOST or next(iter(held.values()))[0] <= now:
                 del held[next(iter(held))]
 
 
-def _key(call: Call) -> _Key | None:
-    conversation = call.facts.conversation
-    if conversation is None:
-        return None
+def _key(call: Call, conversation: Conversation) -> _Key:
     return call.caller.workspace, call.facts.models[0], f"{conversation.source} {conversation.mark}"
 
 

@@ -39,7 +39,7 @@ class Vitals:
     def served(self, outcome: Outcome, now: float) -> None:
         """Count an attempt that served."""
         counts, began, first, usage = self.history.present(now), outcome.started, outcome.first_token, outcome.usage
-        self.breaker.good(now)
+        self.breaker.served.add(now)
         counts[GOOD] += 1
         seconds = outcome.ended - began
         counts[bucket(DURATION, seconds)] += 1
