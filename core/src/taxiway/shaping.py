@@ -26,11 +26,14 @@ class Shaper:
 
     def wanted(self, call: Call, endpoint: Endpoint, adds: Mapping[str, Json] = NOTHING) -> Wanted | None:
         """Say what applies; None, as nearly always, where nothing does. `adds`: as in `shape`."""
-        names = [name for name, one in self.transforms if one.applies(call, endpoint)]
+        names: tuple[str, ...] = ()
+        for name, transform in self.transforms:
+            if transform.applies(call, endpoint):
+                names += (name,)
         fetched = endpoint.fetches and endpoint.fetches & call.facts.inputs
         tier = _tier(call.facts.service_tier, endpoint) if endpoint.tier or endpoint.tiers else ""
         if fetched or names or adds or tier or call.fill is not None:
-            return fetched, tuple(names), tuple(adds), tier
+            return fetched, names, tuple(adds), tier
         return None
 
     async def shape(
