@@ -3,20 +3,19 @@
 Wire: OpenAI's API reference (chat completions, streaming), OpenRouter's (errors, usage, `provider`, `reasoning_details`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from taxiway import chat_facts
-from taxiway.call import Call, Facts, Translated
+from taxiway.call import Call, Translated
 from taxiway.chat_canonical import from_canonical
 from taxiway.chat_errors import error_reply, refusal
+from taxiway.chat_facts import facts
 from taxiway.chat_fold import ChatFold
 from taxiway.chat_progress import ChatProgress
 from taxiway.chat_stamp import ChatStamp, SseWriter
 from taxiway.codec import Json
 from taxiway.dialect import Dialect, Progress, Stamp, Translator, Writer, under_bases
 from taxiway.hookspecs import hookimpl
-from taxiway.http import Headers
 from taxiway.outcome import Bill
 from taxiway.registration import Context, NoOptions, Registration
 
@@ -59,13 +58,10 @@ class ChatClient:
     own = frozenset(
         "model models provider plugins route preset transforms usage stream stream_options session_id trace debug".split()
     )
+    facts = staticmethod(facts)
     stamp: Callable[[Call, Callable[[], Bill]], Stamp] = ChatStamp
     error = staticmethod(error_reply)
     refused = staticmethod(refusal)
-
-    def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
-        """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
-        return chat_facts.facts(body, headers)
 
     def to_canonical(self, body: Json) -> Translated:
         """Give the body as it is."""

@@ -3,10 +3,10 @@
 Fields and ranges: OpenRouter's request schema, and OpenAI's where it allows more. Unknown fields pass; null is as absent.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from taxiway.call import NOTHING, Conversation, Facts
+from taxiway.call import Conversation, Facts
 from taxiway.codec import Json, dumps
 from taxiway.conversations import HEADER, beginning, check_session, conversation_of, tier_of
 from taxiway.errors import InvalidRequest
@@ -47,8 +47,8 @@ _PARTS: Final = {
 """Content parts by type: the modality, the member that holds it (a text, else an object), and a text that the object needs."""
 
 
-def facts(body: Json, headers: Headers = NOTHING) -> Facts:
-    """Check a chat body and read what planning may know of it. Raises InvalidRequest, naming the field."""
+def facts(body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
+    """Check a chat body and read what planning may know of it; its path says nothing. Raises InvalidRequest, naming the field."""
     messages = body.get("messages")
     if type(messages) is not list or not messages:
         raise InvalidRequest("messages", "must be a list of at least one message")

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from taxiway.call import NOTHING, Facts
+from taxiway.call import Facts
 from taxiway.chat import ChatClient, ChatUpstream, offer
 from taxiway.chat_facts import check, choice, integer, models_of, of_type, read_parts, tokens_of
 from taxiway.chat_progress import ChatProgress
@@ -35,8 +35,8 @@ _FIELDS: Final = {
 _PARAMETERS: Final = frozenset({"dimensions", "encoding_format"})
 
 
-def facts(body: Json, headers: Headers = NOTHING) -> Facts:
-    """Check an embeddings body and read what planning may know of it. Raises InvalidRequest, naming the field."""
+def facts(body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
+    """Check an embeddings body and read what planning may know of it; its path says nothing. Raises InvalidRequest, naming the field."""
     used = [name for name in body if name in _FIELDS and body[name] is not None]
     for name in used:
         _FIELDS[name](name, body[name])
@@ -129,11 +129,8 @@ class EmbeddingsClient(ChatClient):
     """How a client that speaks embeddings is served."""
 
     own = frozenset("model models provider stream usage session_id trace".split())
+    facts = staticmethod(facts)
     stamp = EmbeddingsStamp
-
-    def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
-        """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
-        return facts(body, headers)
 
 
 EMBEDDINGS: Final = Dialect(

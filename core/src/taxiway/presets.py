@@ -65,7 +65,7 @@ class Preset:
             system_prompt=prompt,
             routed=routed,
             fields=fields,
-            facts=chat_facts.facts(body),
+            facts=chat_facts.facts(body, {}, {}),
         )
 
     def onto(self, body: Json) -> Json:

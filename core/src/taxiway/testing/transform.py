@@ -74,7 +74,7 @@ class TransformContract:
             assert given == call.body
             assert made != given
             assert loads(dumps(made)) == made
-            assert facts({"model": "acme/model-1", **made}).models
+            assert facts({"model": "acme/model-1", **made}, {}, {}).models
 
     async def test_what_it_can_not_do_is_said_as_such(self, transform: Transform) -> None:
         for body in self.bodies:

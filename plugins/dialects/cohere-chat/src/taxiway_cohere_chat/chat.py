@@ -59,7 +59,7 @@ class CohereChatClient:
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
         try:
-            return chat_facts.facts(to_canonical(body).body, headers)
+            return chat_facts.facts(to_canonical(body).body, path, headers)
         except InvalidRequest as error:
             # Fields by the names that this client knows.
             name, dot, rest = error.field.partition(".")

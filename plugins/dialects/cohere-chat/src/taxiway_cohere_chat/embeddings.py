@@ -137,7 +137,7 @@ class CohereEmbeddingsClient(CohereChatClient):
 
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the field."""
-        return embeddings.facts(_canonical(body), headers)
+        return embeddings.facts(_canonical(body), path, headers)
 
     def to_canonical(self, body: Json) -> Translated:
         """Translate a body. Raises Unsupported where vectors are asked for that are no floats: only Cohere makes them."""
