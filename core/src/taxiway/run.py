@@ -31,7 +31,7 @@ class Run:
     """One call on its way: its plan, what was tried, and the record. A snapshot that comes meanwhile is not for it."""
 
     __slots__ = tuple(
-        "_afforded _ended _fetched _free _patience _shaped answer attempt attempts broken call engine failures hedged number "
+        "_afforded _ended _free _patience _shaped answer attempt attempts broken call engine failures hedged number "
         "plan snapshot tried troubles".split()
     )
 
@@ -49,8 +49,8 @@ class Run:
         # The stream that broke off and is to be gone on with, why it broke, and what was given of it.
         self.broken: tuple[Attempt, Failure] | None = None
         self.answer: Answer | None = None
-        self._shaped: dict[Wanted, Translated] = {}
-        self._fetched: dict[str, str] = {}
+        # Bodies that were shaped for an endpoint, and what was fetched for them.
+        self._shaped: tuple[dict[Wanted, Translated], dict[str, str]] | None = None
 
     async def next(self) -> Attempt:
         """Open the next attempt. Raises CallError when nothing is left, InvalidRequest for an unknown model."""
@@ -130,11 +130,12 @@ class Run:
     ) -> Translated | Failure | None:
         """Wait for a token, and for a body that is shaped for the endpoint. Returns the body, where there is something to be shaped."""
         engine, call, endpoint = self.engine, self.call, attempt.candidate.endpoint
+        shaped, fetched = self._shaped = self._shaped or ({}, {})
         limit = asyncio.timeout(max(0.0, call.deadline - engine.clock.monotonic()))
         try:
             async with limit:
-                if wanted is not None and wanted not in self._shaped:
-                    self._shaped[wanted] = await engine.shaper.shape(call, endpoint, wanted, self._fetched, adds)
+                if wanted is not None and wanted not in shaped:
+                    shaped[wanted] = await engine.shaper.shape(call, endpoint, wanted, fetched, adds)
                 secret = await engine.secret(attempt.candidate)
         except RefreshFailed as error:
             return error.failure
@@ -143,7 +144,7 @@ class Run:
                 raise
             return Failure(kind="timeout", message="the call's time was over before it could be sent", scope="none")
         attempt.ready(secret)
-        return None if wanted is None else self._shaped[wanted]
+        return None if wanted is None else shaped[wanted]
 
     def failed(self, attempt: Attempt, failure: Failure) -> None:
         """Take a failed attempt in: end it, and say who is not to be tried again."""
