@@ -49,9 +49,9 @@ class Attempt:
     """
 
     __slots__ = tuple(
-        "_body _closed _engine _exchange _late _over _provider _reading _started _watch answer bill call "
-        "candidate committed created first_token last number on_interrupted opened outcome outgoing pick progress record role "
-        "secret stamp status translation whole".split()
+        "_body _closed _engine _late _over _provider _reading _sent _started answer bill call candidate committed created "
+        "first_token last number on_interrupted opened outcome outgoing pick progress record role secret stamp status "
+        "translation whole".split()
     )
 
     def __init__(self, run: "Run", pick: Pick, now: float, role: Role) -> None:
@@ -61,16 +61,14 @@ class Attempt:
         self.candidate = candidate = pick.candidate
         self.secret = candidate.account.secret
         run.number = self.number = run.number + 1
-        self._exchange: Exchange | None = None
-        self._watch: Watch | None = None
+        self._sent: tuple[Exchange, Watch] | None = None
         self._late: Failure | None = None
         self.bill = Bill(candidate, None, None, candidate.section != "pool")
         self.first_token: float | None = None
         self.status: int | None = None
         self.outcome: Outcome | None = None
         self.record: AttemptRecord | None = None
-        self.last: Sequence[Json] = ()
-        self._reading = self._over = self._closed = self.committed = self.opened = self.whole = False
+        self._reading = self.committed = self.opened = False
         engine.health.opened(candidate, now)
 
     def ready(self, secret: Secret | None) -> None:
@@ -111,15 +109,14 @@ class Attempt:
         if opened is not None:
             opened(call, record_of(self), record_of(run.attempts[-1]) if run.attempts else None)
         timeouts, started = snapshot.timeouts(*names), self._started
-        self._exchange = transport.open(request, min(timeouts.connect, call.deadline - started))
+        exchange = transport.open(request, min(timeouts.connect, call.deadline - started))
         first_token = learnt = others = None
         if stream:
             engine.health.waits(endpoint, self, started)
             first_token, learnt = timeouts.first_token, engine.health.patience(endpoint, started)
             others = None if self.role == "hedge" else partial(run.others, endpoint)
-        self._watch = Watch(
-            engine.watches, self._exchange, started, call.deadline, first_token, timeouts.idle, learnt, others
-        )
+        watch = Watch(engine.watches, exchange, started, call.deadline, first_token, timeouts.idle, learnt, others)
+        self._sent = exchange, watch
         return None
 
     async def complete(self) -> Json | Failure:
@@ -145,6 +142,8 @@ class Attempt:
 
     async def begin(self) -> list[Json] | Failure:
         """Wait for a stream's first token, or for its end where it has none. Returns the events until then."""
+        self.last: Sequence[Json] = ()
+        self._over = self._closed = self.whole = False
         try:
             if (failure := await self._head()) is not None:
                 return failure
@@ -211,18 +210,19 @@ class Attempt:
 
     def abort(self) -> None:
         """Close the connection at once."""
-        if self._exchange is not None:
-            self._exchange.abort()
+        if self._sent is not None:
+            self._sent[0].abort()
 
     def end(self, failure: Failure | None) -> None:
         """Settle everything: reservation, health, quotas. Once, on every way out."""
         if self.outcome is not None:
             return
-        engine, candidate, exchange, call = self._engine, self.candidate, self._exchange, self.call
+        engine, candidate, call, sent = self._engine, self.candidate, self.call, False
         now, status, reservation = engine.clock.monotonic(), self.status, self.pick.reservation
-        if self._watch is not None:
-            self._watch.cancel()
-        sent = exchange is not None and exchange.sent != "none"
+        if self._sent is not None:
+            exchange, watch = self._sent
+            watch.cancel()
+            sent = exchange.sent != "none"
         if failure is not None:
             try:
                 self._estimate(failure, sent)
@@ -236,7 +236,7 @@ class Attempt:
             reservation.settle(usage, now)
         else:
             reservation.release(now)
-        if exchange is not None and status is None and call.facts.stream:
+        if status is None and call.facts.stream and self._sent is not None:
             engine.health.left(candidate.endpoint, self)
         engine.observe(outcome, now)
         if failure is None:
@@ -248,9 +248,8 @@ class Attempt:
             engine.verify(candidate, self.outgoing if self.opened else None)
 
     async def _head(self) -> Failure | None:
-        exchange, watch = self._exchange, self._watch
-        assert exchange is not None
-        assert watch is not None
+        assert self._sent is not None
+        exchange, watch = self._sent
         head = await exchange.head()
         self.status = head.status
         engine, provider, outgoing = self._engine, self._provider, self.outgoing
@@ -328,7 +327,7 @@ class Attempt:
         """Say what went wrong, by what was raised."""
         if isinstance(error, TransportError):
             return self._lost(error)
-        if (failure := raised(error, sent=self._exchange is not None)) is not None:
+        if (failure := raised(error, sent=self._sent is not None)) is not None:
             return failure
         name = self.candidate.endpoint.provider
         self._engine.log.error("provider %s: its plugin failed: %s", name, scrub(traceback.format_exc()))
