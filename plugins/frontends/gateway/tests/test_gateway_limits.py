@@ -308,3 +308,62 @@ async def test_cors_for_those_who_are_listed(gateway, settings) -> None:
         access_control_request_headers="authorization",
     )  # fmt: skip
     assert preflight.status == 200
+
+
+@pytest.mark.parametrize("settings", [{"body_limit": 1000, "max_calls": 10, "cors": ("https://a.example",)}])
+async def test_cors_holds_for_streams_and_refusals(gateway, settings) -> None:
+    stream = await gateway.client.post(PATH, {**gateway.body, "stream": True}, origin="https://a.example")
+    refused = await gateway.client.post(PATH, gateway.body, "nobody", origin="https://a.example")
+    models = await gateway.client.get("/v1/models", origin="https://a.example")
+    assert [reply.status for reply in (stream, refused, models)] == [200, 401, 200]
+    for reply in (stream, refused, models):
+        assert reply.headers["access-control-allow-origin"] == "https://a.example"
+        assert "x-generation-id" in reply.headers["access-control-expose-headers"]
+    assert (await gateway.chat()).headers["vary"] == "Origin"
+    preflight = await gateway.client.get(
+        PATH, None, "OPTIONS", origin="https://b.example", access_control_request_method="POST"
+    )
+    assert preflight.status == 400
+    assert "access-control-allow-origin" not in preflight.headers
+    assert gateway.engine.calls[0].facts.stream
+
+
+async def test_who_leaves_while_an_early_answer_lingers_is_logged_as_gone(gateway, caplog) -> None:
+    caplog.set_level("INFO")
+    wire = await gateway.client.open()
+    wire.send(gateway.client.head("POST", PATH, content_length="40000000"))
+    assert (await wire.reply()).status == 413
+    wire.close()
+    await gateway.until(lambda: not gateway.server.server_state.tasks)
+    assert [r.getMessage().split()[:3] for r in caplog.records if r.name == "taxiway.access"] == [["POST", PATH, "499"]]
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_body_of_tiny_chunks_is_read(gateway) -> None:
+    data = gateway.client.head("POST", PATH, transfer_encoding="chunked")
+    body = b'{"model":"test/model","messages":[{"role":"user","content":"%b"}]}' % (b"x" * 100_000)
+    wire = await gateway.client.open()
+    wire.send(data + b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n")
+    assert (await wire.reply()).status == 200
+    assert len(gateway.engine.calls[0].body["messages"][0]["content"]) == 100_000
+
+
+async def test_a_request_that_runs_is_answered_when_the_gateway_stops(gateway) -> None:
+    go_on = asyncio.Event()
+
+    async def complete(call):
+        await go_on.wait()
+        return {"choices": []}
+
+    gateway.engine.completing = complete
+    idle, busy = await gateway.client.open(), await gateway.client.open()
+    idle.post(PATH.replace("chat/completions", "nowhere"), gateway.body)
+    assert (await idle.reply()).status == 404
+    busy.post(PATH, gateway.body)
+    await gateway.until(lambda: gateway.engine.calls)
+    gateway.server.stop()
+    assert await idle.end() == b""
+    go_on.set()
+    reply = await busy.reply()
+    assert (reply.status, reply.headers["connection"]) == (200, "close")
+    assert await busy.end() == b""

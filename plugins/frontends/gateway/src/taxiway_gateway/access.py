@@ -6,6 +6,7 @@ A stream's status went out before its first token, so only how it ended tells a 
 import asyncio
 import logging
 import time
+from time import perf_counter
 from typing import Final, TextIO
 
 from taxiway_gateway.exchange import Exchange
@@ -28,13 +29,13 @@ class Lines:
         if not self._waiting:
             self._start = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {LOG.name}: "
             asyncio.get_running_loop().call_later(_DELAY, self.flush)
-        self._waiting.append(f"{self._start}{_text(exchange, started)}\n")
+        self._waiting.append(_text(self._start, exchange, started))
 
     def flush(self) -> None:
         """Write what waits. A console that is gone stops nobody."""
         lines, self._waiting = self._waiting, []
         try:
-            self._stream.write("".join(lines))
+            self._stream.write("\n".join([*lines, ""]))
             self._stream.flush()
         except (OSError, ValueError):
             pass
@@ -43,14 +44,14 @@ class Lines:
 def log(exchange: Exchange, started: float) -> None:
     """Write such a line to the log."""
     if LOG.isEnabledFor(logging.INFO):
-        LOG.info(_text(exchange, started))
+        LOG.info("%s", _text("", exchange, started))
 
 
-def _text(exchange: Exchange, started: float) -> str:
-    took = (time.perf_counter() - started) * 1000
-    call, model = "", exchange.model
-    if model:
-        # What a client sent must not be able to forge a line.
-        asked = model[:_LONGEST] if model.isprintable() else "-"
-        call = f" {exchange.generation or '-'} {asked} {exchange.ending} {exchange.provider or '-'}"
-    return f"{exchange.method} {exchange.raw_path[:_LONGEST]} {exchange.status} {took:.1f}ms{call}"
+def _text(start: str, exchange: Exchange, started: float) -> str:
+    took = (perf_counter() - started) * 1000
+    method, path, status, model = exchange.method, exchange.raw_path[:_LONGEST], exchange.status, exchange.model
+    if not model:
+        return f"{start}{method} {path} {status} {took:.1f}ms"
+    # What a client sent must not be able to forge a line.
+    asked, generation = model[:_LONGEST] if model.isprintable() else "-", exchange.generation or "-"
+    return f"{start}{method} {path} {status} {took:.1f}ms {generation} {asked} {exchange.ending} {exchange.provider or '-'}"

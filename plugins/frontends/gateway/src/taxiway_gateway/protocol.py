@@ -62,17 +62,12 @@ class State(ServerState):
 class Connection(asyncio.Protocol):
     """One connection. `waiting`: the tick since which a head is open; `idle`: the tick at which the last reply ended.
 
-    `exchange` is the request under way, `full` is there while the client takes nothing more.
+    `exchange` is the request under way; `gone`: the client is not there any more. `news` is there while somebody waits for more of
+    a body, `full` while the client takes nothing more.
     """
 
     transport: asyncio.Transport
     idle: int
-    exchange: WireExchange | None = None
-    full: asyncio.Event | None = None
-    waiting: int | None = None
-    closing = False
-    _paused = False
-    _size = _read = 0
     _task: asyncio.Task[None]
 
     def __init__(
@@ -81,6 +76,12 @@ class Connection(asyncio.Protocol):
         self.state, self._tasks = server_state, server_state.tasks
         self._loop = _loop or asyncio.get_running_loop()
         self.url, self.headers = b"", list[Field]()
+        self.exchange: WireExchange | None = None
+        self.full: asyncio.Event | None = None
+        self.news: asyncio.Event | None = None
+        self.waiting: int | None = None
+        self.closing = self.gone = self._paused = False
+        self._size = self._read = 0
         self._parse()
 
     def _parse(self) -> None:
@@ -100,11 +101,8 @@ class Connection(asyncio.Protocol):
         self.state.connections.discard(self)
         del self.parser
         self.resume_writing()
-        exchange = self.exchange
-        if exchange is not None:
-            exchange.gone = True
-            if exchange.news is not None:
-                exchange.news.set()
+        self.gone = True
+        if self.exchange is not None:
             self._task.cancel("the client is gone")
 
     def shutdown(self) -> None:
@@ -185,8 +183,8 @@ class Connection(asyncio.Protocol):
             exchange.held += len(body)
             if exchange.held > MOST_HELD:
                 self.pause_reading()
-            if exchange.news is not None:
-                exchange.news.set()
+            if self.news is not None:
+                self.news.set()
 
     def on_message_complete(self) -> None:
         """A body is whole."""
@@ -196,8 +194,8 @@ class Connection(asyncio.Protocol):
             if self._paused:
                 # Or the client could not be seen leaving.
                 self.resume_reading()
-            if exchange.news is not None:
-                exchange.news.set()
+            if self.news is not None:
+                self.news.set()
 
     def over(self) -> None:
         """The reply is out."""

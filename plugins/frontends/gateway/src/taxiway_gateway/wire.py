@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from taxiway_gateway.exchange import JSON_TYPE, Exchange, Field, Gone, too_large
+from taxiway_gateway.exchange import JSON_TYPE, Exchange, Field, too_large
 
 if TYPE_CHECKING:
     from taxiway_gateway.protocol import Connection
@@ -19,14 +19,9 @@ MOST_HELD: Final = 64 * 1024
 
 
 class WireExchange(Exchange):
-    """An exchange of a connection. `gone`: nobody is there any more. What is here of the body is in `parts`, and `held` is its size.
+    """An exchange of a connection. What is here of the body is in `parts`, and `held` is its size."""
 
-    `news` is there while somebody waits for more of the body.
-    """
-
-    gone = False
     held = 0
-    news: asyncio.Event | None = None
     _chunked = _continued = False
 
     def __init__(self, connection: "Connection") -> None:
@@ -55,14 +50,12 @@ class WireExchange(Exchange):
     async def read(self) -> bytes:
         """Wait for the parser."""
         while self.more and not self.parts:
-            if self.gone:
-                raise Gone
             if not self.status and not self._continued and self.head.get(b"expect", b"").lower() == b"100-continue":
                 self._continued = True
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._connection.resume_reading()
-            self.news = asyncio.Event()
-            await self.news.wait()
+            self._connection.news = asyncio.Event()
+            await self._connection.news.wait()
         return self._take()
 
     async def answer(self, status: int, data: bytes, *fields: Field, kind: bytes = JSON_TYPE) -> None:
@@ -70,7 +63,7 @@ class WireExchange(Exchange):
         self.status = status
         if early := self.more:
             self.keep_alive = False
-        if not self.gone:
+        if not self._connection.gone:
             body = b"" if self.method == "HEAD" else data
             head = (STATUS_LINE[status], self._lines(kind, fields), b"" if self.keep_alive else _CLOSE, len(data), body)
             self._transport.write(b"%b%b%bcontent-length: %d\r\n\r\n%b" % head)
@@ -82,7 +75,7 @@ class WireExchange(Exchange):
         """Send the head of a reply in chunks, or to HTTP/1.0 as it is, up to the connection's end."""
         await self._room()
         self.status, self._chunked = status, not self._old
-        if not self.gone:
+        if not self._connection.gone:
             head = (STATUS_LINE[status], self._lines(kind, fields), b"" if self.keep_alive else _CLOSE)
             self._transport.write(b"%b%b%b" % head + (b"\r\n" if self._old else b"transfer-encoding: chunked\r\n\r\n"))
 
@@ -91,7 +84,7 @@ class WireExchange(Exchange):
         if self._connection.full is not None:
             return False
         self.quiet = False
-        if data and not self.gone:
+        if data and not self._connection.gone:
             self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
         return True
 
@@ -105,7 +98,7 @@ class WireExchange(Exchange):
         await self._room()
         if self._chunked:
             data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
-        if not self.gone:
+        if not self._connection.gone:
             self._transport.write(data)
         self._over()
 
