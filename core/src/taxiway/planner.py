@@ -73,51 +73,53 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
 
     Raises InvalidRequest for an unknown model, CallError where nothing may serve.
     """
+    every = asked(snapshot, call.caller.workspace, call.facts.models)
+    stuck = None if call.facts.conversation is None or call.preferences.order else view.sticky(call)
+    usual = call.preferences.plain and call.facts.service_tier is None and not call.plugins
+    if usual and stuck is None and notes is None:
+        ordered = _by_strategies_alone(call, every, view, random)
+        if ordered:
+            return Plan(call, ordered, snapshot.routing, view)
     random.seed(call.seed)
-    facts, preferences = call.facts, call.preferences
-    models: list[tuple[Asked, Sequence[SectionOffers]]] = []
     excluded: list[Excluded] = [] if notes is None else notes.excluded
-    every = asked(snapshot, call.caller.workspace, facts.models)
     if call.plugins:
         every = restricted(call, every, excluded)
-    usual, adding = notes is None and not preferences.ranks and facts.service_tier is None, False
+    models: list[tuple[Asked, Sequence[SectionOffers]]] = []
     for one in every:
-        model = one.offers
-        if model.standard is not None and notes is None and not asks_for_tiers(call, one.tier):
-            model = model.standard
-        if one.excluded:
-            excluded += left_out(one.excluded)
-        if model.guarded:
-            admitted = _admitted(call, every.index(one), model, view, excluded)
-            if admitted is None:
-                continue
-            model = admitted
-        sections = model.sections
-        if preferences.filters or model.tiers or not fits(call, model):
-            sections = in_sections(kept_of(call, model, excluded, one.tier))
+        model = one.offers if notes is not None or asks_for_tiers(call, one.tier) else one.usual
+        excluded += left_out(one.excluded)
+        left = _admitted(call, every.index(one), model, view, excluded) if model.guarded else model
+        if left is None:
+            continue
+        sections = left.sections
+        if call.preferences.filters or left.tiers or not fits(call, left):
+            sections = in_sections(kept_of(call, left, excluded, one.tier))
         if sections:
             models.append((one, sections))
-            if not one.plain:
-                usual, adding = False, adding or bool(one.adds)
-    models, adds = _added(models, excluded) if adding else (models, {})
-    stuck = None if facts.conversation is None or preferences.order else view.sticky(call)
-    ordered: list[tuple[str, Sequence[Offer]]] = []
-    if usual and stuck is None:
-        # Nothing has a say in the order but sections and strategies: what `_Order` comes to then.
-        for one, sections in models:
-            offers: list[Offer] = []
-            for section in sections:
-                view.offered = section.by_endpoint
-                offers += _by_strategies(call, one, section.endpoints, view, random, None)
-            if offers:
-                ordered.append((one.model, offers))
-            else:
-                excluded += [Excluded(offer, _NOT_RANKED) for section in sections for offer in section.offers]
-    else:
-        ordered = _Order(call, view, random, excluded, notes, stuck).of(models)
+    models, adds = _added(models, excluded) if any(one.adds for one, _ in models) else (models, {})
+    ordered = _Order(call, view, random, excluded, notes, stuck).of(models)
     if not ordered:
         raise nothing_left(call, excluded)
     return Plan(call, ordered, snapshot.routing, view, stuck and stuck.candidate, adds)
+
+
+def _by_strategies_alone(
+    call: Call, every: Sequence[Asked], view: PlanView, random: Random
+) -> list[tuple[str, Sequence[Offer]]]:
+    """Order what only sections and strategies have a say in, as the long way would. Empty: something else has, or nothing is left."""
+    for one in every:
+        if not (one.plain and fits(call, one.usual)):
+            return []
+    random.seed(call.seed)
+    ordered: list[tuple[str, Sequence[Offer]]] = []
+    for one in every:
+        offers: list[Offer] = []
+        for section in one.usual.sections:
+            view.offered = section.by_endpoint
+            offers += _by_strategies(call, one, section.endpoints, view, random, None)
+        if offers:
+            ordered.append((one.model, offers))
+    return ordered
 
 
 def _added(
@@ -161,21 +163,19 @@ def _by_strategies(
     offered = view.offered
     if len(endpoints) < 2:
         return [offered[endpoint] for endpoint in endpoints]
+    rows: list[Ranked] = []
     try:
-        every: list[dict[Endpoint, float]] = []
-        rows: list[Ranked] = []
-        for _, strategy in one.strategies:
-            scores = getattr(strategy, "scores", None) if notes is None else None
-            if scores is not None:
-                every.append(dict(zip(endpoints, scores(call, endpoints, view, random), strict=True)))
-            else:
+        if notes is None and one.scores is not None:
+            by: Mapping[Endpoint, Any] = dict(zip(endpoints, one.scores(call, endpoints, view, random), strict=True))
+            every = [by]
+        else:
+            every = []
+            for _, strategy in one.strategies:
                 rows += (ranked := strategy.rank(call, endpoints, view, random))
                 every.append({row.endpoint: row.score for row in ranked})
-        by: Mapping[Endpoint, Any] = every[0]
+            by = every[0]
         if len(every) > 1 or len(set(by.values())) < len(by):
-            draw = random.random
-            kept = [endpoint for endpoint in by if all(endpoint in scored for scored in every)]
-            by = {endpoint: (*(scored[endpoint] for scored in every), draw()) for endpoint in kept}
+            by = _drawn(every, random)
         offers = list(map(offered.__getitem__, sorted(by, key=by.__getitem__)))
     except Exception as error:  # noqa: BLE001 - whoever wrote the strategy, the call can be served
         why = f"in the configured order, since a strategy failed: {type(error).__name__}"
@@ -187,6 +187,12 @@ def _by_strategies(
     if notes is not None:
         notes.take(rows, offered)
     return offers
+
+
+def _drawn(every: Sequence[Mapping[Endpoint, float]], random: Random) -> Mapping[Endpoint, tuple[float, ...]]:
+    """Return what all have scored: by all scores, then by a draw."""
+    kept = [endpoint for endpoint in every[0] if all(endpoint in scores for scores in every)]
+    return {endpoint: (*(scores[endpoint] for scores in every), random.random()) for endpoint in kept}
 
 
 @define(eq=False)

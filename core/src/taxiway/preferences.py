@@ -59,7 +59,7 @@ class Preferences:
     be free to train others on. `preferred_min_throughput` in tokens per second, `preferred_max_latency` in seconds to the first
     token: who misses them comes last. `default_sort`: what is sorted by is the configuration's word. `options` by provider's
     slug: what is sent on to that provider as it is. `filters`: whether any of it can leave an endpoint out;
-    `ranks`: whether any has a say in the order.
+    `plain`: whether none can, and none has a say in the order.
     """
 
     order: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class Preferences:
     preferred_max_latency: Cutoffs = field(default=_NO_CUTOFFS)
     options: Mapping[str, Json] = field(default=_NO_OPTIONS)
     filters: bool = field(init=False, repr=False)
-    ranks: bool = field(init=False, repr=False)
+    plain: bool = field(init=False, repr=False)
 
     @filters.default
     def _filters(self) -> bool:
@@ -87,10 +87,10 @@ class Preferences:
         flags = self.require_parameters or self.zdr or self.distillable or not self.data_collection
         return bool(lists or flags or self.max_price)
 
-    @ranks.default
-    def _ranks(self) -> bool:
-        wishes = self.order or self.sort or self.preferred_min_throughput or self.preferred_max_latency
-        return bool(wishes) or not self.allow_fallbacks
+    @plain.default
+    def _plain(self) -> bool:
+        speeds = self.preferred_min_throughput or self.preferred_max_latency
+        return self.allow_fallbacks and not (self.filters or self.order or self.sort or speeds)
 
 
 NO_PREFERENCES = Preferences()

@@ -1,6 +1,6 @@
 """What calls can be served from: every model's offers, prepared for planning and replaced whole on a change."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, groupby
 from operator import attrgetter
 from typing import Final, Self, TypeAlias
@@ -12,7 +12,7 @@ from taxiway.codec import Json
 from taxiway.preferences import SortBy
 from taxiway.provider import Provider, Refreshes
 from taxiway.routing import ModelRouting, OnInterrupted, Routing, Timeouts
-from taxiway.strategy import Observes, Strategy
+from taxiway.strategy import Observes, Scores, Strategy
 from taxiway.variants import base_of
 
 Strategies: TypeAlias = tuple[tuple[str, Strategy], ...]
@@ -128,7 +128,8 @@ class Asked:
 
     `sort` and `tier` (of service): what the name asks for where the call says nothing else. `adds`: fields of the canonical body,
     for whoever serves. `mixed`: the offers are of several models, to be ranked together. `excluded`: what the name leaves out, and
-    why. `router`: the call may say which of its models it allows. `plain`: the strategies alone rank it, and nothing is added.
+    why. `router`: the call may say which of its models it allows. `usual`: what is offered where no service tier is asked for. `plain`:
+    sections and strategies alone order it where the call says nothing of endpoints. `scores`: of the only strategy, if it gives them.
     """
 
     model: str
@@ -140,11 +141,23 @@ class Asked:
     mixed: bool = False
     router: bool = False
     excluded: tuple[tuple[Offer, str], ...] = ()
+    usual: ModelOffers = field(init=False)
     plain: bool = field(init=False)
+    scores: Callable[..., Sequence[float]] | None = field(init=False)
+
+    @usual.default
+    def _usual(self) -> ModelOffers:
+        return self.offers.standard or self.offers
 
     @plain.default
     def _plain(self) -> bool:
-        return bool(self.strategies) and not (self.sort or self.adds or self.mixed)
+        named = self.sort or self.tier or self.adds or self.mixed
+        return bool(self.strategies) and not (named or self.usual.guarded or self.usual.tiers)
+
+    @scores.default
+    def _scores(self) -> Callable[..., Sequence[float]] | None:
+        scores = [strategy.scores for _, strategy in self.strategies if isinstance(strategy, Scores)]
+        return scores[0] if len(scores) == len(self.strategies) == 1 else None
 
 
 @frozen(kw_only=True, eq=False)
