@@ -163,12 +163,13 @@ class Plan:
         blocks: list[tuple[Candidate, Block]],
     ) -> tuple[Candidate, float] | None:
         """Choose among the accounts of an endpoint: one with its headroom. `blocks` takes those that are out, and why."""
-        facts, routing, found, amounts = self.call.facts, self.routing, quotas.found, None
+        facts, routing, stuck, found, amounts = self.call.facts, self.routing, self.stuck, quotas.found, None
         cycle = routing.cycles.get(offer.endpoint.provider, routing.cycle) if routing.cycles else routing.cycle
         waits = cycle == "waterfall" or not offer.even
-        # Nearly always none waits, nothing was tried and nothing is shut, so that only limits can bar an account.
         again = tried is not NOTHING_TRIED
-        barred = bool(waits or again or health.gates or health.crowded)
+        # Nearly always none waits, nothing was tried, nothing of them is shut: then only limits can bar an account.
+        shut = health.gates and not offer.subjects.isdisjoint(health.gates)
+        barred = bool(waits or again or shut or (health.crowded and offer.endpoint.key in health.crowded))
         free: list[tuple[float, int, int, Candidate]] = []
         for candidate in offer.candidates:
             if barred and ((waits and free and _waits(candidate, free, cycle)) or (again and tried.has(candidate))):
@@ -187,7 +188,7 @@ class Plan:
             free.append((-room, pool.latest, len(free), candidate))
         if not free:
             return None
-        if self.stuck is not None and (same := [one for one in free if one[3].key == self.stuck]):
+        if stuck is not None and (same := [one for one in free if one[3].key == stuck]):
             chosen = same[0]
         elif cycle == "round-robin" and len(free) > 1:
             chosen = free[self.view.turn(offer.endpoint.key) % len(free)]

@@ -7,7 +7,7 @@ from typing import Final, Self, TypeAlias
 
 from attrs import Factory, evolve, field, frozen
 
-from taxiway.candidate import Candidate, Credential, Endpoint, Operation, Section
+from taxiway.candidate import Candidate, Credential, Endpoint, Operation, Section, Subject
 from taxiway.codec import Json
 from taxiway.preferences import SortBy
 from taxiway.provider import Provider, Refreshes
@@ -27,7 +27,7 @@ class Offer:
     """One endpoint with the accounts that may serve it in one section, by `sort_order` and then rank.
 
     `closed_by`: in the pool, the `required` credentials that keep it from the calls that they serve. `even`: none of its accounts
-    waits until another one is full.
+    waits until another one is full. `subjects`: all that may be shut of it.
     """
 
     endpoint: Endpoint
@@ -35,11 +35,16 @@ class Offer:
     candidates: tuple[Candidate, ...]
     closed_by: tuple[Credential, ...] = ()
     even: bool = field(init=False)
+    subjects: frozenset[Subject] = field(init=False)
 
     @even.default
     def _even(self) -> bool:
         accounts = [candidate.account for candidate in self.candidates]
         return len({one.credential.sort_order for one in accounts}) < 2 and not any(one.rank for one in accounts)
+
+    @subjects.default
+    def _subjects(self) -> frozenset[Subject]:
+        return frozenset(chain.from_iterable(candidate.subjects for candidate in self.candidates))
 
 
 @frozen(eq=False)
