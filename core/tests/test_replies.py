@@ -60,7 +60,7 @@ def test_bytes_give_the_same_events_at_once_and_one_by_one(lines, end):
 _PIECES = [
     'data: {"a":1}\n\n', 'data: {"a":1}\r\n\r\n', 'data: {"a":1}\n', 'data: {"a":1}\r', 'data: {"error":1}\n\n',
     'data: {"a":1}\n\ndata: {"b":1}\n\n', 'data: {"a":\n', 'data: {"a":\n\n', "data: 1}\n\n", 'data: {"a":\r1}\n\n',
-    'data: {"a"', "data: [DONE]\n\n", ": {}\n\n", "event: error\n", "\n",
+    'data: {"a":1}\nid: 1\n', 'data: {"a":1}\n\r', 'data: {"a"', "data: [DONE]\n\n", ": {}\n\n", "event: error\n", "\n",
 ]  # fmt: skip
 
 

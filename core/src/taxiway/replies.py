@@ -65,9 +65,9 @@ class SseReplies(StreamReplies):
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """Take bytes, give the events that they complete. Raises Malformed."""
-        if self._between and data.startswith(b"data: {") and data.endswith(b"}\n\n") and len(data.splitlines()) == 2:
+        if self._between and len(lines := data.splitlines()) == 2 and lines[0][:7] == b"data: {" and not lines[1]:
             # Just one event, which is no mark: most servers send each in a piece of its own. The parser would find the same.
-            value = loads(data[6:-2])
+            value = loads(lines[0][6:])
             if "error" not in value:
                 return tuple(self._quirk(value))
         self._between = False
