@@ -1,9 +1,12 @@
 """What servers say otherwise than OpenAI is brought to what OpenAI's says: usage, and reasoning."""
 
+from copy import deepcopy
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taxiway.errors import Malformed
 from taxiway.testing.dialect import JSON
 from taxiway_openai_compatible import quirks
 
@@ -58,3 +61,25 @@ def test_reasoning_is_told_by_its_canonical_name_too(make, member, sent, reasoni
 def test_whatever_usage_and_reasoning_are_nothing_is_raised(usage, content):
     quirks.chunk({"choices": [{"delta": dict(content)}], "usage": usage})
     quirks.reply({"choices": [{"message": dict(content)}], "usage": usage})
+
+
+_DELTAS = st.sampled_from([None, {}, {"content": "a"}, {"reasoning_content": "b"}, "reasoning_content", [], 0])
+_CHOICES = st.sampled_from([{}, None, "delta", [], 0]) | st.builds(lambda delta: {"index": 0, "delta": delta}, _DELTAS)
+
+
+@given(choices=st.lists(_CHOICES, max_size=3) | st.sampled_from([None, {}, "", "delta", 0, {"delta": {}}]))
+def test_choices_of_a_chunk_are_objects_with_deltas_or_it_is_malformed(choices):
+    told = choices or []
+    good = choices is None or type(choices) is list
+    good = good and all(type(one) is dict and type(one.get("delta") or {}) is dict for one in told)
+    good = good and all(one.get("delta") not in ("", [], 0) for one in told)
+    meant = [{**one, "delta": dict(one.get("delta") or {})} for one in told] if good else []
+    for one in meant:
+        if "reasoning_content" in one["delta"]:
+            one["delta"]["reasoning"] = one["delta"]["reasoning_content"]
+    if good:
+        (event,) = quirks.chunk({"choices": deepcopy(choices)})
+        assert event["choices"] == meant
+    else:
+        with pytest.raises(Malformed):
+            quirks.chunk({"choices": deepcopy(choices)})

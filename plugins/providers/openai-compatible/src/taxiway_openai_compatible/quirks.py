@@ -25,6 +25,23 @@ _COSTS: Final = {
 
 def chunk(event: Json) -> Iterable[Event]:
     """Check a chunk: choices are a list of objects, each with a delta (Azure has been seen to send one without)."""
+    try:
+        choices = event["choices"]
+        for choice in choices:
+            if choice["delta"].get("reasoning_content"):
+                _reasoning(choice["delta"])
+    except (AttributeError, LookupError, TypeError):
+        # Of what JSON can hold only objects have members by name.
+        choices = None
+    if not choices:
+        _mend(event)
+    if event.get("usage"):
+        _usage(event["usage"])
+    return (event,)
+
+
+def _mend(event: Json) -> None:
+    """Make of a chunk what it should be, where it is not that at once. Raises Malformed."""
     choices = event.get("choices")
     if choices is None:
         event["choices"] = []
@@ -39,16 +56,12 @@ def chunk(event: Json) -> Iterable[Event]:
             if type(choice) is not dict:
                 raise Malformed("a choice is not an object")
             delta = choice.get("delta")
-            if type(delta) is dict:
-                if "reasoning_content" in delta:
-                    _reasoning(delta)
-            elif delta is None:
+            if delta is None:
                 choice["delta"] = {}
-            else:
+            elif type(delta) is not dict:
                 raise Malformed("a delta is not an object")
-    if event.get("usage"):
-        _usage(event["usage"])
-    return (event,)
+            else:
+                _reasoning(delta)
 
 
 def reply(event: Json) -> Iterable[Event]:
@@ -80,7 +93,7 @@ def text(event: Json) -> Iterable[Event]:
 
 def _reasoning(content: Json) -> None:
     """Say reasoning by its canonical name too: DeepSeek's name for it is what its servers and clients know."""
-    text = content["reasoning_content"]
+    text = content.get("reasoning_content")
     if type(text) is str and text and content.get("reasoning") is None:
         content["reasoning"] = text
 
