@@ -169,9 +169,9 @@ class Replay:
     def serve(self, call):
         """Serve a call with the recorded reply: what the client gets, event by event."""
         translation, outgoing = self.sending(call)
-        progress = translation.progress()
+        progress = translation.theirs.progress(call.facts.stream)
         bill = Bill(self.candidate, None, None)
-        stamp = translation.stamp(lambda: bill)
+        stamp = translation.ours.stamp(call, lambda: bill)
         replies, events = self.decode(outgoing, [self.cassette.bytes])
         if not call.facts.stream:
             (event,) = events
@@ -200,7 +200,7 @@ class Replay:
         reply = fold.reply()
         progress.see(reply)
         bill = Bill(self.candidate, _usage(call, progress), None)
-        return translation.stamp(lambda: bill).reply(translation.reply(reply))
+        return translation.ours.stamp(call, lambda: bill).reply(translation.reply(reply))
 
     def _middle(self):
         canonical = {"chat": "chat", "embeddings": "embeddings", "rerank": "rerank", "count-tokens": "count-tokens"}

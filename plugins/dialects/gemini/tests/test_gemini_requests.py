@@ -37,7 +37,7 @@ def heard(body):
     before = copy.deepcopy(body)
     translated = GEMINI.client.to_canonical(body)
     assert body == before
-    chat_facts({"model": "m", **translated.body})
+    chat_facts({"model": "m", **translated.body}, {}, {})
     return translated
 
 

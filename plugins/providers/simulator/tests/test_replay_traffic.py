@@ -115,7 +115,7 @@ def test_no_two_calls_are_alike_and_each_has_its_size():
     assert first != second
     for body in (first, second):
         assert prompt_tokens(body) == 100
-        assert facts(body).tokens == pytest.approx(100, abs=4)
+        assert facts(body, {}, {}).tokens == pytest.approx(100, abs=4)
     assert "reply in 80 tokens" in first["messages"][0]["content"]
 
 
