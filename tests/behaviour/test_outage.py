@@ -161,7 +161,7 @@ async def test_an_sdks_retries_count_against_the_retry_budget():
         for count in ("0", "nonsense", "1"):
             await ask(count)
         now = engine.clock.monotonic()
-        budget = engine.budget("default")
+        budget = engine.budgets["default"]
         assert budget.spend(now)
         assert not budget.spend(now), "one of the two was the client's own retry"
 

@@ -82,9 +82,9 @@ class Attempt:
         """
         engine, call, candidate, snapshot, answer = self._engine, self.call, self.candidate, run.snapshot, self.answer
         endpoint, stream = candidate.endpoint, call.facts.stream
-        names, goes_on = (call.facts.models[0], endpoint.model), answer is not None
+        asked, goes_on = call.facts.models[0], answer is not None
         if stream:
-            self.on_interrupted: OnInterrupted = snapshot.on_interrupted(*names)
+            self.on_interrupted: OnInterrupted = snapshot.on_interrupted(asked, endpoint.model)
             goes_on = goes_on or self.on_interrupted == "resume"
         try:
             if goes_on:
@@ -108,7 +108,7 @@ class Attempt:
         opened = engine.journal.opened
         if opened is not None:
             opened(call, record_of(self), record_of(run.attempts[-1]) if run.attempts else None)
-        timeouts, started = snapshot.timeouts(*names), self._started
+        timeouts, started = snapshot.timeouts(asked, endpoint.model), self._started
         exchange = transport.open(request, min(timeouts.connect, call.deadline - started))
         first_token = learnt = others = None
         if stream:

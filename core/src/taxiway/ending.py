@@ -110,18 +110,20 @@ def generation_of(run: "Run", state: "State", attempt: "Attempt | None", failure
     if failure is not None:
         generation.error = failure.kind
     if attempt is not None:
-        endpoint, progress = attempt.candidate.endpoint, attempt.progress
+        endpoint, answer = attempt.candidate.endpoint, attempt.answer
+        progress, translation = attempt.progress, attempt.translation
         generation.model, generation.provider, generation.endpoint = endpoint.model, endpoint.provider, endpoint.key
-        generation.is_byok = attempt.candidate.section != "pool"
-        answer = attempt.answer
         bill = attempt.bill if answer is None else answer.bill()
         first = attempt.first_token if answer is None or not answer.resumed else answer.first_token
-        generation.usage, generation.cost = bill.usage, None if bill.cost is None else bill.cost.total
+        generation.is_byok, generation.usage = bill.is_byok, bill.usage
+        if bill.cost is not None:
+            generation.cost = bill.cost.total
         if first is not None:
             generation.latency = first - call.started
         generation.finish_reason, generation.native_finish_reason = progress.finish, progress.native_finish
         generation.upstream_id = progress.upstream_id
-        generation.dropped, generation.applied = list(attempt.translation.dropped), list(attempt.translation.applied)
+        if translation.dropped or translation.applied:
+            generation.dropped, generation.applied = list(translation.dropped), list(translation.applied)
     for record in records:
         if record.usage is not None and record.usage.estimated:
             generation.estimated = True

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final
@@ -53,8 +54,8 @@ class Engine:
     """Runs calls. `snapshot` may be replaced at any time: a call goes on with the one that it began with.
 
     `verify` is told of a candidate whose key was refused, and of what was sent; `watch` that something is shut, or used up.
-    `offsets`: how many seconds a provider's clock is ahead of ours, where one was learnt. Everything is built and started by
-    who makes an engine.
+    `offsets`: how many seconds a provider's clock is ahead of ours, where one was learnt; `budgets`: for retries, by workspace.
+    Everything is built and started by who makes an engine.
     """
 
     snapshot: Snapshot
@@ -73,12 +74,13 @@ class Engine:
     offsets: dict[str, float] = Factory(dict)
     tokens: Tokens = field(init=False)
     presets: Presets = Factory(dict)
-    budgets: dict[str, Budget] = Factory(dict)
+    budgets: defaultdict[str, Budget] = field(init=False)
     draws: Draws = Factory(Draws)
     watches: Watches = Factory(lambda self: Watches(self.loop), takes_self=True)
 
     def __attrs_post_init__(self) -> None:
         self.tokens = Tokens(self.now, self.log.warning)
+        self.budgets = defaultdict(lambda: Budget(self.snapshot.routing.retry_budget))
 
     def now(self, provider: str) -> float:
         """Return the time as a provider has it, in seconds since the epoch."""
@@ -191,13 +193,6 @@ class Engine:
                 health.record(outcome.candidate.endpoint, strategy.observe(outcome), now)
             except Exception:  # noqa: BLE001 - whoever wrote the strategy, the call was served
                 self.log.error("strategy %s: can't observe: %s", name, scrub(traceback.format_exc()))  # noqa: TRY400 - scrubbed
-
-    def budget(self, workspace: str) -> Budget:
-        """Return a workspace's retry budget."""
-        budget = self.budgets.get(workspace)
-        if budget is None:
-            budget = self.budgets[workspace] = Budget(self.snapshot.routing.retry_budget)
-        return budget
 
     def _plugins(self, asked: Sequence[Json]) -> Mapping[str, Json]:
         """Say which plugins a request asks for. Raises InvalidRequest for one that is not here: to ignore it would change the answer."""

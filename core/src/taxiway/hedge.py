@@ -81,7 +81,7 @@ def _another(run: "Run", first: "Attempt") -> Pick | None:
         tried = evolve(behind, models=models, endpoints=endpoints, candidates=candidates, resorted=True)
         pick = plan.pick(tried, engine.health, engine.quotas, now, 0.0)
         if isinstance(pick, Pick):
-            if engine.budget(run.call.caller.workspace).spend(now):
+            if engine.budgets[run.call.caller.workspace].spend(now):
                 return pick
             pick.reservation.release(now)
             return None

@@ -61,7 +61,7 @@ class Run:
                 self.plan = plan(call, self.snapshot, engine.health.view(now, engine.quotas, call.facts), engine.draws)
                 retried = call.headers.get("x-stainless-retry-count", "0")
                 again = retried != "0" and retried.isdecimal() and retried.strip("0") != ""
-                engine.budget(call.caller.workspace).called(now, again=again)
+                engine.budgets[call.caller.workspace].called(now, again=again)
             if now >= call.deadline or (self.failures and not self._affordable(now)):
                 raise self._exhausted(Exhausted(None, None))
             pick = self.plan.pick(self.tried, engine.health, engine.quotas, now, self._patience)
@@ -194,7 +194,7 @@ class Run:
         if not goes_on or self.troubles >= MOST_ATTEMPTS or now >= self.call.deadline:
             return self._broke(attempt, failure)
         assert self.plan is not None
-        budget = self.engine.budget(self.call.caller.workspace)
+        budget = self.engine.budgets[self.call.caller.workspace]
         if not elsewhere(self.plan, self._marked(), attempt.candidate.endpoint) or not budget.spend(now):
             return self._broke(attempt, failure)
         assert answer is not None
@@ -279,7 +279,7 @@ class Run:
         if self._free or self.troubles >= MOST_ATTEMPTS:
             return False
         self._afforded = self.number
-        if not self.engine.budget(self.call.caller.workspace).spend(now):
+        if not self.engine.budgets[self.call.caller.workspace].spend(now):
             self._free = self.tried.resorted = True
         return True
 
