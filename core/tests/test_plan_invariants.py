@@ -7,7 +7,7 @@ from attrs import asdict, evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taxiway.call import Call, Caller, Facts
+from taxiway.call import Call, Caller, Conversation, Facts
 from taxiway.candidate import SECTIONS, Account, Candidate, Credential, Endpoint, Section
 from taxiway.draws import Draws
 from taxiway.errors import InvalidRequest
@@ -23,6 +23,7 @@ from taxiway.preferences import Preferences, Sort
 from taxiway.quota import Quotas
 from taxiway.routing import ModelRouting
 from taxiway.snapshot import Offer, Snapshot
+from taxiway.sticky import Stuck
 from taxiway.strategy import Ranked
 from taxiway.testing.dialect import make_endpoint
 from taxiway.testing.strategy import FakeView, make_chat
@@ -39,8 +40,10 @@ class View(FakeView):
 
     figures: dict[str, object] = {}  # noqa: RUF012 - nothing is put in
 
+    stuck = None
+
     def sticky(self, call):
-        return None
+        return self.stuck
 
 
 class Some:
@@ -52,6 +55,13 @@ class Some:
     def rank(self, call, endpoints, view, random):
         kept = [one for one in endpoints if one.tag != self.out]
         return [Ranked(one, float(random.random() > 0.5), "drawn") for one in kept]
+
+
+class Gives(Some):
+    """One that leaves nothing out, and gives scores alone, too."""
+
+    def scores(self, call, endpoints, view, random):
+        return [float(random.random() > 0.5) for _ in endpoints]
 
 
 def some_of(draw: Random, what, least: int = 0) -> list:
@@ -81,6 +91,21 @@ def catalog(draw: Random) -> Snapshot:
         strategies=tuple(strategies),
         named_strategies={"ranked": (("all", Some("")),), MODELS[0]: (("some", Some("b")),)},
     )
+
+
+def for_all(snapshot: Snapshot) -> Snapshot:
+    """The same with keys that serve everybody."""
+
+    def opened(one: Candidate) -> Candidate:
+        return evolve(
+            one, account=evolve(one.account, credential=evolve(one.account.credential, allowed_api_keys=None))
+        )
+
+    offers = {
+        model: tuple(evolve(one, candidates=tuple(map(opened, one.candidates)), closed_by=()) for one in some)
+        for model, some in snapshot.offers["default"].items()
+    }
+    return evolve(snapshot, offers={"default": offers})
 
 
 def _endpoint(model: str, tag: str, price: int, tier: str) -> Endpoint:
@@ -304,9 +329,17 @@ def test_an_explanation_has_a_row_for_every_candidate_and_a_reason_in_it(draw) -
 def test_a_call_goes_where_its_explanation_says_whatever_has_a_say_in_the_order(draw) -> None:
     snapshot = catalog(draw)
     call, view = named_call_of(draw, snapshot), view_of(draw, snapshot)
-    if draw.random() < 0.5:
+    if draw.random() < 0.7:
         # Nothing but the strategies has.
-        call = evolve(call, facts=evolve(call.facts, service_tier=None), preferences=Preferences())
+        strategies = draw.choice([snapshot.strategies, (("gives", Gives("")),)])
+        snapshot = evolve(for_all(snapshot), strategies=strategies, named_strategies={})
+        facts = evolve(call.facts, service_tier=None, models=draw.choice([call.facts.models, MODELS]))
+        call = evolve(call, facts=facts, preferences=Preferences(), plugins={})
+    if draw.random() < 0.5:
+        call.facts.conversation = Conversation("session", "one")
+        endpoint = draw.choice(snapshot.offers["default"][MODELS[0]]).endpoint
+        view.stuck = Stuck(endpoint.key, "")
+        view.outages = frozenset(some_of(draw, [endpoint]))
     orders = [
         [(name, one.endpoint, one.section, one.candidates) for name, one in flat(planned(call, snapshot, view, notes))]
         for notes in (None, Notes())

@@ -7,7 +7,7 @@ else the strategies'. Where the call wants one order over all its models (`parti
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from math import inf
 from operator import attrgetter
 from random import Random
@@ -75,11 +75,10 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
     """
     every = asked(snapshot, call.caller.workspace, call.facts.models)
     stuck = None if call.facts.conversation is None or call.preferences.order else view.sticky(call)
-    usual = call.preferences.plain and call.facts.service_tier is None and not call.plugins
-    if usual and stuck is None and notes is None:
-        ordered = _by_strategies_alone(call, every, view, random)
+    if notes is None and call.preferences.plain and call.facts.service_tier is None and not call.plugins:
+        ordered = _by_strategies_alone(call, every, view, random, stuck)
         if ordered:
-            return Plan(call, ordered, snapshot.routing, view)
+            return Plan(call, ordered, snapshot.routing, view, stuck and stuck.candidate)
     random.seed(call.seed)
     excluded: list[Excluded] = [] if notes is None else notes.excluded
     if call.plugins:
@@ -104,7 +103,7 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
 
 
 def _by_strategies_alone(
-    call: Call, every: Sequence[Asked], view: PlanView, random: Random
+    call: Call, every: Sequence[Asked], view: PlanView, random: Random, stuck: Stuck | None
 ) -> list[tuple[str, Sequence[Offer]]]:
     """Order what only sections and strategies have a say in, as the long way would. Empty: something else has, or nothing is left."""
     for one in every:
@@ -116,7 +115,8 @@ def _by_strategies_alone(
         offers: list[Offer] = []
         for section in one.usual.sections:
             view.offered = section.by_endpoint
-            offers += _by_strategies(call, one, section.endpoints, view, random, None)
+            ranked = _by_strategies(call, one, section.endpoints, view, random, None)
+            offers += ranked if stuck is None else chain(*_cached_first(ranked, stuck, view))
         if offers:
             ordered.append((one.model, offers))
     return ordered
@@ -187,6 +187,12 @@ def _by_strategies(
     if notes is not None:
         notes.take(rows, offered)
     return offers
+
+
+def _cached_first(ranked: Sequence[Offer], stuck: Stuck, view: PlanView) -> tuple[Sequence[Offer], Sequence[Offer]]:
+    """Return the endpoint that served the conversation before, unless it has an outage, and the others."""
+    cached = [one for one in ranked if one.endpoint.key == stuck.endpoint and not view.outage(one.endpoint)]
+    return cached, [one for one in ranked if one not in cached]
 
 
 def _drawn(every: Sequence[Mapping[Endpoint, float]], random: Random) -> Mapping[Endpoint, tuple[float, ...]]:
@@ -301,7 +307,9 @@ class _Order:
         else:
             ranked = self._by(endpoints, sort)
         if self.stuck is not None:
-            ranked = self._cached_first(ranked, self.stuck.endpoint)
+            cached, rest = _cached_first(ranked, self.stuck, self.view)
+            self._say((offer.endpoint for offer in cached), "served this conversation before")
+            ranked = [*cached, *rest]
         if preferences.preferred_min_throughput or preferences.preferred_max_latency:
             slow = [offer for offer in ranked if self._slow(offer.endpoint)]
             ranked = [*(offer for offer in ranked if offer not in slow), *slow]
@@ -331,12 +339,6 @@ class _Order:
 
     def _listed(self, endpoints: Iterable[Endpoint]) -> list[Offer]:
         return [self.view.offered[endpoint] for endpoint in endpoints]
-
-    def _cached_first(self, ranked: Sequence[Offer], stuck: str) -> Sequence[Offer]:
-        """The endpoint that served the conversation before comes first, unless it has an outage."""
-        first = [offer for offer in ranked if offer.endpoint.key == stuck and not self.view.outage(offer.endpoint)]
-        self._say((offer.endpoint for offer in first), "served this conversation before")
-        return [*first, *(offer for offer in ranked if offer not in first)]
 
     def _slow(self, endpoint: Endpoint) -> bool:
         """Whether something is known that misses a cutoff: a throughput that too few calls reach, a latency that too many exceed."""
