@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from attrs import Factory, define
 
@@ -20,6 +20,8 @@ GATHER: Final = 0.1
 PATIENCE: Final = 30.0
 """Seconds that a sink may take for a batch, and the longest pause after it took none."""
 _FIRST_PAUSE: Final = 0.5
+
+_Take: TypeAlias = Callable[[Sequence[bytes]], Awaitable[None]]
 
 
 @define(eq=False)
@@ -48,7 +50,8 @@ class Delivery:
 
     async def feed(self, name: str) -> None:
         """Bring one sink all there is, for ever."""
-        pause = 0.0
+        sink, pause = self.sinks[name], 0.0
+        take = sink.deliver_records if isinstance(sink, TakesRecords) else _decoding(sink)
         while True:
             segment = next((one for one in self.segments if one.left(name) > 0), None)
             if segment is None:
@@ -58,7 +61,7 @@ class Delivery:
             if segment is self.segments[-1] and segment.left(name) < BATCH_BYTES:
                 await self.clock.sleep(GATHER)
             try:
-                await self._deliver(name, segment)
+                await self._deliver(name, segment, take)
             except Exception as error:  # noqa: BLE001 - whatever it was, the batch comes again
                 reason = scrub(f"{type(error).__name__}: {error}")
                 if reason != self.failing.get(name):
@@ -70,17 +73,17 @@ class Delivery:
                 _log.warning("sink %s takes generations again", name)
             pause = 0.0
 
-    async def _deliver(self, name: str, segment: Segment) -> None:
+    async def _deliver(self, name: str, segment: Segment, take: _Take) -> None:
         try:
             bodies, place = segment.read(segment.places[name])
         except FileNotFoundError as error:
             _log.error("%s can't be read, so sink %s passes it over: %s", segment.path, name, error)
             bodies, place = [], segment.size
-        sink = self.sinks[name]
         if bodies:
             async with asyncio.timeout(PATIENCE):
-                if isinstance(sink, TakesRecords):
-                    await sink.deliver_records(bodies)
-                else:
-                    await sink.deliver([read(body) for body in bodies])
+                await take(bodies)
         segment.passed(name, place)
+
+
+def _decoding(sink: Sink) -> _Take:
+    return lambda bodies: sink.deliver([read(body) for body in bodies])

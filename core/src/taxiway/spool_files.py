@@ -60,9 +60,9 @@ class SpoolFolder:
         segment.descriptor = os.open(segment.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         return segment
 
-    def cursor_path(self, sink: str) -> Path:
+    def cursor_path(self, sink: str) -> str:
         """Where it is kept how far a sink is: the number of a segment, and a place in it."""
-        return self.path / f"{quote(sink, safe='')}.cursor"
+        return f"{self.path}/{quote(sink, safe='')}.cursor"
 
     def remove(self) -> None:
         """Delete the folder and let go of its lock."""
@@ -127,7 +127,7 @@ class Segment:
         if sink not in self.places:
             number = place = 0
             with suppress(OSError, ValueError):
-                number, place = map(int, self.folder.cursor_path(sink).read_text("ascii").split())
+                number, place = map(int, Path(self.folder.cursor_path(sink)).read_text("ascii").split())
             self.places[sink] = place if number == self.number else self.size if number > self.number else 0
         return self.size - self.places[sink]
 
