@@ -11,6 +11,8 @@ Json: TypeAlias = dict[str, Any]
 """A decoded JSON object."""
 
 MAX_DEPTH: Final = 128
+UNWRITABLE: Final = (ValueError, TypeError, RecursionError)
+"""What `encode` raises for what JSON can't hold: `dumps` without its own exception, for who writes it otherwise then."""
 
 try:
     import msgspec as _msgspec
@@ -19,17 +21,18 @@ except ImportError:
 
 if _msgspec is not None:
     _decode = _msgspec.json.Decoder().decode
-    _encode = _msgspec.json.Encoder().encode
+    encode = _msgspec.json.Encoder().encode
 else:
 
     def _decode(data: bytes) -> Any:
         value = json.loads(data.decode(), parse_constant=_refuse)
         if b"\\u" in data:
             # Half of a surrogate pair decodes, but no text can hold it: better refused here than when it is sent on.
-            _encode(value)
+            encode(value)
         return value
 
-    def _encode(value: Any) -> bytes:
+    def encode(value: Any) -> bytes:
+        """Encode as msgspec does."""
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_by_name)
         return text.encode()
 
@@ -56,8 +59,8 @@ def loads_bounded(data: bytes) -> Any:
 def dumps(value: Any) -> bytes:
     """Encode to compact UTF-8, attrs values as objects. Raises Malformed for what JSON can't hold (NaN, lone surrogates)."""
     try:
-        return _encode(value)
-    except (ValueError, TypeError, RecursionError) as error:
+        return encode(value)
+    except UNWRITABLE as error:
         raise Malformed(f"can't be written as JSON: {type(error).__name__}") from None
 
 

@@ -15,7 +15,7 @@ from zlib import crc32
 from attrs import asdict, fields, has
 
 from taxiway.call import Call
-from taxiway.codec import Json, dumps, loads
+from taxiway.codec import UNWRITABLE, Json, encode, loads
 from taxiway.errors import Malformed
 from taxiway.outcome import AttemptRecord, Generation
 from taxiway.usage import Usage
@@ -74,7 +74,7 @@ def opened_record(call: Call, attempt: AttemptRecord, before: AttemptRecord | No
     """
     caller, facts = call.caller, call.facts
     who = call.id, "lost", caller.workspace, caller.api_key
-    what = call.operation, call.dialect, facts.models[0] if facts.models else "", call.created, facts.stream
+    what = call.operation, call.dialect, facts.models[0], call.created, facts.stream
     planned = _planned_row(attempt), None
     attempts = (planned,) if before is None else (_attempt(before), planned)
     return framed(encoded((_OPENED, who + what, None, attempts)))
@@ -96,10 +96,10 @@ def _attempt(attempt: AttemptRecord, known: Usage | None = None) -> tuple[Any, A
 def encoded(value: Any) -> bytes:
     """Encode as JSON whatever peers sent: half surrogates become "?", NaN null, what is no JSON text."""
     try:
-        return dumps(value)
-    except Malformed:
+        return encode(value)
+    except UNWRITABLE:
         text = json.dumps(value, ensure_ascii=False, skipkeys=True, default=_plain).encode(errors="replace")
-        return dumps(json.loads(text, parse_constant=lambda _: None))
+        return encode(json.loads(text, parse_constant=lambda _: None))
 
 
 def _plain(value: Any) -> Any:

@@ -119,12 +119,12 @@ class Spool(Journal):
             folder.release()
         self._segments.clear()
 
-    def _append(self, record: bytes) -> Segment:
+    def _append(self, record: bytes, ended: bytes | None = None) -> Segment:
         live = self._live
         try:
             if live.descriptor < 0 or live.size >= SEGMENT_BYTES:
                 live = self._follow()
-            live.append(record)
+            live.append(record, ended)
         except OSError as error:
             if error.errno in {errno.EFBIG, errno.EIO}:  # this file's own trouble: another may do
                 live.seal()
@@ -140,7 +140,7 @@ class Spool(Journal):
 
     def _append_end(self, id_: str, body: bytes) -> bool:
         try:
-            self._append(framed(body)).keep(body)
+            self._append(framed(body), body)
         except OSError:
             return False
         self._open.pop(id_, None)

@@ -96,8 +96,11 @@ class Segment:
         """Where it is."""
         return self.folder.path / f"{self.number:08d}.log"
 
-    def append(self, record: bytes) -> None:
-        """Append a record in one write. Raises OSError, also where only a part of it was taken, which is cut off again."""
+    def append(self, record: bytes, ended: bytes | None) -> None:
+        """Append a record in one write; the body of one that ends a generation (`ended`) stays in memory too.
+
+        Raises OSError, also where only a part of it was taken, which is cut off again.
+        """
         taken = os.write(self.descriptor, record)
         if taken != len(record):
             # A half record followed by good ones would hide those.
@@ -105,11 +108,10 @@ class Segment:
                 os.ftruncate(self.descriptor, self.size)
             raise OSError(errno.EFBIG, "no room for a whole record")
         self.size += taken
-
-    def keep(self, body: bytes) -> None:
-        """Keep in memory the generation that was just appended."""
+        if ended is None:
+            return
         self.ends.append(self.size)
-        self.bodies.append(body)
+        self.bodies.append(ended)
         if self.size - self.kept > 4 * BATCH_BYTES:
             self.kept = self.size - 2 * BATCH_BYTES
             gone = bisect_right(self.ends, self.kept)
