@@ -44,7 +44,7 @@ class BalancedStrategy:
             paid = [dearest if price is None else price or free for price in prices]
         # The logarithm keeps the order, and keeps every score below an outage's, whatever the prices and the exponent.
         least = log(cheapest)
-        scores = [log(-log(1.0 - draw()) or _TINY) + exponent * (log(price) - least) for price in paid]
+        scores = [log(-log(1.0 - draw()) or _TINY) + exponent * (dear - least) for dear in map(log, paid)]
         if out := view.in_outage(endpoints):
             scores = [score + OUTAGE if one in out else score for one, score in zip(endpoints, scores, strict=True)]
         return scores
