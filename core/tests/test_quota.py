@@ -230,6 +230,15 @@ def test_a_stated_remainder_is_what_is_left(quotas):
     assert free(quotas, one, 1.0) == 3
 
 
+def test_what_is_stated_counts_at_once_also_for_who_asked_a_moment_ago(quotas):
+    one = candidate()
+    quotas.learn(quotas.reserve(one, 1, 1, 0.0), [requests(80, reset=30)], 0.0, EPOCH)
+    second = quotas.reserve(one, 1, 1, 1.0)
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.79)
+    quotas.learn(second, [requests(3, reset=30)], 1.0, EPOCH)
+    assert headroom(quotas, one, 1.0) == pytest.approx(0.03)
+
+
 def test_calls_of_one_instant_are_each_taken_off_once(quotas):
     """Ten go out together; the first reply knows of itself alone, the last of all: neither lets an eleventh see ten slots."""
     one = candidate()
@@ -584,6 +593,17 @@ _STATED = st.builds(
 _HAPPENS = _STATED | st.sampled_from(["served", "refused", "refused for 7 s", "released", "nothing"])
 
 
+def assert_nothing_is_stale(pool, now):
+    """What is known of a pool's room, and of a limit's, is what it is by all that was taken and stated, now and later."""
+    for later in (now, now + 0.4, now + 50.0):
+        for ledger in pool.ledgers:
+            assert later >= ledger.steady or copy.copy(ledger).room(later) == ledger.level
+        for amounts in ((1, 1, 1, 0), (1, 400, 400, 0)):
+            anew = copy.copy(pool)
+            anew.arrange()
+            assert repr(pool.room(amounts, later)) == repr(anew.room(amounts, later))
+
+
 @pytest.mark.parametrize("limits", [{}, {"requests_per_minute": 3}, {"tokens_per_minute": 300}], ids=str)
 @given(
     st.lists(
@@ -599,17 +619,17 @@ def test_what_is_blocked_is_blocked_until_later(limits, steps):
         room = quotas.room(one, tokens, tokens, now)
         assert not isinstance(room, Block) or room.until > now
         reservation = quotas.reserve(one, tokens, tokens, now)
+        quotas.room(one, tokens, tokens, now)
         if isinstance(happens, QuotaHint):
             quotas.learn(reservation, [happens], now, EPOCH + min(now, 30.0))
+            assert_nothing_is_stale(quotas.found[one], now)
         elif happens.startswith("refused"):
             quotas.shut(reservation, 7.0 if happens.endswith("s") else None, now)
         if happens in {"refused", "released"}:
             reservation.release(now)
         elif happens != "nothing":
             reservation.settle(Usage(input=tokens // 2, output=tokens), now)
-        for ledger in quotas.ledgers(one):
-            for later in (now, now + 0.4, now + 50.0):
-                assert later >= ledger.steady or copy.copy(ledger).room(later) == ledger.level
+        assert_nothing_is_stale(quotas.found[one], now)
 
 
 # --- keys that share a quota

@@ -265,9 +265,7 @@ class Health:
 
     def _gates_of(self, candidate: Candidate) -> Sequence[Gate]:
         gates, subjects = self.gates, candidate.subjects
-        if gates.keys().isdisjoint(subjects):
-            return ()
-        return [gates[subject] for subject in subjects if subject in gates]
+        return () if gates.keys().isdisjoint(subjects) else [gates[one] for one in subjects if one in gates]
 
     def _refused(self, account: Account) -> Gate:
         gate = self.gates.get(("account", account.key), _NEVER)

@@ -5,7 +5,7 @@ Headroom is stale by the second attempt, and ordering every candidate up front c
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import Factory, define, frozen
 
@@ -20,6 +20,9 @@ from taxiway.routing import Cycle, Routing
 from taxiway.snapshot import Offer
 from taxiway.sticky import Stuck
 from taxiway.strategy import HealthView
+
+Blocks: TypeAlias = list[tuple[Candidate, Block]]
+"""Who is out, and why."""
 
 SAME_ENDPOINT: Final = 3
 """Attempts at one endpoint after overload or unavailability (Google's SRE book has the same number)."""
@@ -67,8 +70,8 @@ class Pick:
     candidate: Candidate
     reservation: Reservation
     headroom: float
-    resort: bool = False
-    passed: Sequence[tuple[Candidate, Block]] = ()
+    resort: bool
+    passed: Blocks
 
 
 @frozen(eq=False)
@@ -125,7 +128,7 @@ class Plan:
         self, tried: Tried, health: Health, quotas: Quotas, now: float, patience: float
     ) -> Pick | Pause | Exhausted:
         """Choose a candidate and reserve for it, in one synchronous step. `patience`: seconds that a pause may take."""
-        blocks: list[tuple[Candidate, Block]] = []
+        blocks: Blocks = []
         for model, offers in self.models:
             if model in tried.models:
                 continue
@@ -154,13 +157,7 @@ class Plan:
         return Exhausted(blocks[0][1] if blocks else None, min(times, default=None))
 
     def choose(
-        self,
-        offer: Offer,
-        tried: Tried,
-        health: Health,
-        quotas: Quotas,
-        now: float,
-        blocks: list[tuple[Candidate, Block]],
+        self, offer: Offer, tried: Tried, health: Health, quotas: Quotas, now: float, blocks: Blocks
     ) -> tuple[Candidate, float] | None:
         """Choose among the accounts of an endpoint: one with its headroom. `blocks` takes those that are out, and why."""
         facts, routing, stuck, found, amounts = self.call.facts, self.routing, self.stuck, quotas.found, None
@@ -197,11 +194,9 @@ class Plan:
             chosen = min(free)
         return chosen[3], -chosen[0]
 
-    def _all_out(
-        self, model: str, tried: Tried, health: Health, quotas: Quotas, now: float
-    ) -> list[tuple[Candidate, Block]] | None:
+    def _all_out(self, model: str, tried: Tried, health: Health, quotas: Quotas, now: float) -> Blocks | None:
         """Return why all of a model are out that stands in the plan more than once; None where some of it is free further down."""
-        blocks: list[tuple[Candidate, Block]] = []
+        blocks: Blocks = []
         for name, offers in self.models:
             for offer in offers if name == model else ():
                 free = offer.endpoint.key not in tried.endpoints
@@ -209,9 +204,7 @@ class Plan:
                     return None
         return blocks
 
-    def _last(
-        self, blocks: Sequence[tuple[Candidate, Block]], tried: Tried, quotas: Quotas, now: float, patience: float
-    ) -> Pick | Pause | None:
+    def _last(self, blocks: Blocks, tried: Tried, quotas: Quotas, now: float, patience: float) -> Pick | Pause | None:
         """Where all of a model are out: wait for a limit that passes in time, else try one of whose limit nobody is sure."""
         until = _all_limited(blocks)
         if until is not None and now < until <= now + patience:
@@ -235,7 +228,7 @@ def _waits(candidate: Candidate, free: Sequence[tuple[float, int, int, Candidate
     return account.rank > 0 and any(one.account.credential is account.credential for _, _, _, one in free)
 
 
-def _all_limited(blocks: Sequence[tuple[Candidate, Block]]) -> float | None:
+def _all_limited(blocks: Blocks) -> float | None:
     """Where every block is a rate limit that ends: when the first of them does."""
     times = [block.until for _, block in blocks if block.kind == "rate_limited" and block.until is not None]
     return min(times) if times and len(times) == len(blocks) else None

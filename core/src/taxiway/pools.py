@@ -35,7 +35,8 @@ class Pool:
     `ledgers` are all of these. `latest` is the number of its last reservation; they grow over all pools, so that the least was
     longest unused. `taken` is all that they ever took, corrected; `marks` say how much that was at moments of the last minute,
     before what was taken then, and `due` when the next one is; `fixes` are the latest corrections: after which reservation, of
-    which. It is `shut` until then, by reservation `shut_by`. `lag`: the shortest time that a reply's head ever took.
+    which. It is `shut` until then, by reservation `shut_by`. Until `fresh`, and until more is taken or stated, its room is its `share`
+    for all calls of at most so many tokens. `lag`: the shortest time that a reply's head ever took.
     """
 
     name: str
@@ -53,11 +54,14 @@ class Pool:
     shut: float = -math.inf
     shut_by: int = -1
     pauses: int = 0
+    share: float = 1.0
+    most: float = 0.0
+    fresh: float = -math.inf
     lag: float = math.inf
 
     def arrange(self) -> None:
         """Gather what counts: some of it is new."""
-        self.ledgers = (*self.limits, *self.known.values(), *self.guesses.values())
+        self.ledgers, self.fresh = (*self.limits, *self.known.values(), *self.guesses.values()), -math.inf
 
     def room(self, amounts: Amounts, now: float) -> float | Block:
         """Return the free share of its tightest limit, 0 to 1 (1 where none is known).
@@ -66,9 +70,14 @@ class Pool:
         """
         if now < self.shut:
             return Block("rate limited by the provider", "rate_limited", self.shut)
-        share, full, until, soft = 1.0, "", now, True
+        if now < self.fresh and amounts[1] <= self.most:
+            return self.share
+        share, full, until, soft, fresh, most = 1.0, "", now, True, math.inf, math.inf
         for ledger in self.ledgers:
             left = ledger.level if now < ledger.steady else ledger.room(now)
+            fresh = min(fresh, ledger.steady)
+            if left < most and ledger.unit:
+                most = left
             limit, need = ledger.limit, amounts[ledger.unit]
             # A call larger than the limit itself is for the provider to refuse.
             if left < need and left < limit:
@@ -76,7 +85,10 @@ class Pool:
                 until = max(until, ledger.frees(min(need, limit), now))
             elif left < share * limit < math.inf:
                 share = left / limit
-        return Block(full, "rate_limited", until, soft=soft) if full else max(0.0, share)
+        if full:
+            return Block(full, "rate_limited", until, soft=soft)
+        self.share, self.most, self.fresh = max(0.0, share), most, fresh
+        return self.share
 
     def stated(self, unit: int, window: float) -> Stated:
         """Make the ledger of a limit that its provider states: of what it states by the minute, there is no guess."""
@@ -152,6 +164,7 @@ class Reservation:
         one, all_, more_in, more_out = amounts
         pool.taken = (requests + one, tokens + all_, into + more_in, out + more_out)
         self._beyond: list[Guess] | tuple[()] = ()
+        pool.fresh = -math.inf
         for ledger in pool.ledgers:
             ledger.count(amounts[ledger.unit], self, now)
         if pool.guesses:
@@ -182,6 +195,7 @@ class Reservation:
         pool, changes = self.pool, tuple(map(sub, used, self.amounts))
         pool.taken, self.amounts = tuple(map(add, pool.taken, changes)), used
         pool.fixes.append((pool.latest, self.number, changes))
+        pool.fresh = -math.inf
         for ledger in pool.ledgers:
             ledger.count(changes[ledger.unit], self, now)
 

@@ -93,6 +93,7 @@ class Quotas:
         pool, number, at = reservation.pool, reservation.number, reservation.at
         # Providers reckon when they admit a request, which is sooner than a long reply is there.
         pool.lag = lag = min(pool.lag, now - at)
+        pool.fresh = -math.inf
         for hint in hints:
             unit, left, limit, window = _PLACES.get(hint.unit), hint.remaining, hint.limit, hint.window or MINUTE
             # A limit of 0 (or -1) is said where there is none, or where nothing at all is allowed: then refusals say so.
