@@ -41,16 +41,14 @@ class SseParser:
                 data, self._rest = bytes(self._rest), bytearray()
             else:
                 data = b""
-        lines = data.splitlines(keepends=True)
-        if lines:
-            last = lines[-1]
-            if last[-1:] == b"\r":
-                self._skip_lf = True
-            elif last[-1:] != b"\n":
-                self._rest += lines.pop()
+        lines, end = data.splitlines(), data[-1:]
+        if end == b"\r":
+            self._skip_lf = True
+        elif lines and end != b"\n":
+            self._rest += lines.pop()
         events: list[SseEvent] = []
         for line in lines:
-            self._line(line.rstrip(b"\r\n"), events)
+            self._line(line, events)
         if self._size + len(self._rest) > MAX_EVENT:
             raise Malformed(f"an event of more than {MAX_EVENT} bytes")
         return events

@@ -1,6 +1,7 @@
 """What servers say otherwise than OpenAI is brought to what OpenAI's says: usage, and reasoning."""
 
 from copy import deepcopy
+from types import NoneType
 
 import pytest
 from hypothesis import given
@@ -69,17 +70,15 @@ _CHOICES = st.sampled_from([{}, None, "delta", [], 0]) | st.builds(lambda delta:
 
 @given(choices=st.lists(_CHOICES, max_size=3) | st.sampled_from([None, {}, "", "delta", 0, {"delta": {}}]))
 def test_choices_of_a_chunk_are_objects_with_deltas_or_it_is_malformed(choices):
-    told = choices or []
-    good = choices is None or type(choices) is list
-    good = good and all(type(one) is dict and type(one.get("delta") or {}) is dict for one in told)
-    good = good and all(one.get("delta") not in ("", [], 0) for one in told)
-    meant = [{**one, "delta": dict(one.get("delta") or {})} for one in told] if good else []
-    for one in meant:
-        if "reasoning_content" in one["delta"]:
-            one["delta"]["reasoning"] = one["delta"]["reasoning_content"]
-    if good:
-        (event,) = quirks.chunk({"choices": deepcopy(choices)})
-        assert event["choices"] == meant
+    event = {"choices": deepcopy(choices)}
+    told = [] if choices is None else choices
+    if type(told) is list and all(type(one) is dict and type(one.get("delta")) in {dict, NoneType} for one in told):
+        quirks.chunk(event)
+        assert event == {"choices": [{**one, "delta": _meant(one.get("delta") or {})} for one in told]}
     else:
         with pytest.raises(Malformed):
-            quirks.chunk({"choices": deepcopy(choices)})
+            quirks.chunk(event)
+
+
+def _meant(delta):
+    return {**delta, "reasoning": "b"} if "reasoning_content" in delta else delta
