@@ -202,10 +202,9 @@ class Health:
         gate = self._refused(account)
         if now < gate.until:
             return False
-        reason, until = "its key was refused, and is being verified", now + _VERIFYING
-        self.gates[subject] = Gate(
-            subject, candidate, None, "credential_invalid", reason, now, until, gate.times, verifying=True
-        )
+        why, until = "its key was refused, and is being verified", now + _VERIFYING
+        gate = Gate(subject, candidate, None, "credential_invalid", why, now, until, gate.times, verifying=True)
+        self.gates[subject] = gate
         return True
 
     def disable(self, candidate: Candidate, reason: str, now: float) -> Sequence[Alert]:

@@ -110,11 +110,6 @@ class Pool:
                 later -= changes[unit]
         return max(0, later)
 
-    def is_like(self, stated: Stated) -> bool:
-        """Whether the same limit is stated of it as of another pool."""
-        own = self.known.get((stated.unit, stated.window))
-        return own is not None and own.limit == stated.limit
-
     def requests_by(self, at: float) -> int:
         """Return how many requests had been taken by a moment of the last minute, to the grain of `marks`."""
         requests = self.taken[0]

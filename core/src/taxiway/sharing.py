@@ -108,7 +108,8 @@ class Sharing:
         may = [
             name
             for name in known
-            if self.pools[name].is_like(stated)
+            if (peer := self.pools[name].known.get((stated.unit, stated.window)))
+            and peer.limit == stated.limit
             and not (window and abs(marks[name].end - fresh.end) > _APART)
             and marks[name].off(fresh, (own, name), stated.refill) >= -_OFF - stated.refill
         ]
