@@ -1,5 +1,6 @@
 """One key that is out of its limit: the client is told when to come again, or the call waits where it may."""
 
+import asyncio
 import json
 from random import Random
 
@@ -9,6 +10,7 @@ from upstream import Answer, Upstream
 
 from taxiway import Router
 from taxiway.outcome import CallError
+from taxiway.picks import Pause, Plan
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
 
@@ -35,6 +37,18 @@ async def test_a_call_waits_for_its_only_key_where_it_may():
         for _ in range(3):
             assert (await router.chat(**ASK))["choices"][0]["message"]["content"] == EXACT
         assert 2 < clock.monotonic() - began < 15
+
+
+@virtual_time
+async def test_calls_that_wait_for_the_last_microsecond_do_not_keep_each_other_waiting(monkeypatch):
+    router, clock = one_key()
+    async with router:
+        until, pick = clock.monotonic() + 9e-7, Plan.pick
+        monkeypatch.setattr(Plan, "pick", lambda *by: Pause(until) if clock.monotonic() < until else pick(*by))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(router.chat(**ASK))
+            await asyncio.sleep(0)
+            group.create_task(router.chat(**ASK))
 
 
 def refused(**headers):

@@ -25,6 +25,8 @@ MOST_ATTEMPTS: Final = 8
 
 _BACKOFF: Final = 0.5
 _BACKOFF_CAP: Final = 8.0
+_LEAST_WAIT: Final = 0.001
+"""Seconds. A loop fires timers a little early: calls that wake each other before it is time would go on so."""
 
 
 class Run:
@@ -290,7 +292,7 @@ class Run:
 
     async def _sleep(self, seconds: float) -> None:
         left = self.call.deadline - self.engine.clock.monotonic()
-        await self.engine.clock.sleep(max(0.0, min(seconds, left)))
+        await self.engine.clock.sleep(max(_LEAST_WAIT, min(seconds, left)))
 
     def _exhausted(self, left: Exhausted) -> CallError:
         """Nothing is left: record it, and say what the client is told."""
