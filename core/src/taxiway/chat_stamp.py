@@ -80,7 +80,7 @@ class ChatStamp:
         """Write who served a complete reply, and what it cost."""
         bill = self._bill()
         endpoint = bill.candidate.endpoint
-        reply |= self._signed_by(endpoint.model, endpoint.provider_name)
+        reply["id"], reply["model"], reply["provider"] = self._call.id, endpoint.model, endpoint.provider_name
         usage = told(reply.get("usage"), bill)
         if usage is not None:
             reply["usage"] = usage

@@ -37,77 +37,74 @@ def usage_of(raw: Json) -> Usage:
     Whatever the details say, the parts add up to those two. `cost` is OpenRouter's addition, of which others send forms of
     their own; only a number counts.
     """
-    usage = Usage()
-    usage.input = _cut(_count(raw, "prompt_tokens"), raw.get("prompt_tokens_details"), _INTO, usage)
-    usage.output = _cut(_count(raw, "completion_tokens"), raw.get("completion_tokens_details"), _OUT, usage)
+    usage = Usage(input=_count(raw, "prompt_tokens"), output=_count(raw, "completion_tokens"))
+    details = raw.get("prompt_tokens_details")
+    if type(details) is dict and any(details.values()):
+        usage.input = _cut(usage.input, details, _INTO, usage)
+    details = raw.get("completion_tokens_details")
+    if type(details) is dict and any(details.values()):
+        usage.output = _cut(usage.output, details, _OUT, usage)
     cost = raw.get("cost")
     if type(cost) is float or type(cost) is int:
         usage.reported_cost = cost
     return usage
 
 
-def charged(raw: Any, bill: Bill) -> Json | None:
-    """Write into a provider's `usage` what went in, in all, and what it costs; None where nothing is known. It may change `raw`.
+def billed(raw: Any, bill: Bill, generated: bool = True) -> Json | None:
+    """Write into a provider's `usage` what was used, and what it costs; None where nothing is known. It may change `raw`.
 
     Tokens are the bill's. `cost` is absent where it is unknown, also where the provider sent one of its own (that one is in
-    `cost_details.upstream_inference_cost`). OpenRouter's clients insist on both parts in `cost_details`.
+    `cost_details.upstream_inference_cost`). OpenRouter's clients insist on both parts in `cost_details`, and official ones on
+    numbers for cached and reasoning tokens. `generated`: whether anything can come out, which is told then.
     """
-    told: Json | None = raw if type(raw) is dict else None
-    usage = bill.usage
+    usage, known = bill.usage, type(raw) is dict
     if usage is None:
-        return told
-    told = {} if told is None else told
-    told["prompt_tokens"] = prompt = usage.prompt
-    told["total_tokens"] = prompt + usage.completion
+        return raw if known else None
+    told: Json = raw if known else {}
+    prompt, completion = usage.prompt, usage.completion
+    told["prompt_tokens"] = prompt
+    told["total_tokens"] = prompt + completion
+    if generated:
+        told["completion_tokens"] = completion
+        details = told.get("prompt_tokens_details")
+        if type(details) is not dict:
+            details = told["prompt_tokens_details"] = {}
+        if type(details.get("cached_tokens")) is not int:
+            details["cached_tokens"] = usage.cache_read
+        details = told.get("completion_tokens_details")
+        if type(details) is not dict:
+            details = told["completion_tokens_details"] = {}
+        if type(details.get("reasoning_tokens")) is not int:
+            details["reasoning_tokens"] = usage.reasoning
     if bill.cost is None:
         told.pop("cost", None)
         told.pop("cost_details", None)
-    told |= costs(bill)
     if usage.estimated:
         told["estimated"] = True
+    told |= costs(bill)
     return told
 
 
 def costs(bill: Bill) -> Json:
     """Return what a call costs as members of a `usage`: `cost` and its parts are absent where it is unknown."""
     usage, cost = bill.usage, bill.cost
-    told: Json = {"is_byok": bill.is_byok}
-    if cost is not None:
-        reported = None if usage is None else usage.reported_cost
-        told["cost"] = cost.total
-        told["cost_details"] = {
-            "upstream_inference_cost": cost.total if reported is None else reported,
-            "upstream_inference_prompt_cost": cost.prompt,
-            "upstream_inference_completions_cost": cost.completion,
-        }
-    return told
+    if cost is None:
+        return {"is_byok": bill.is_byok}
+    total, prompt, completion = cost
+    parts = {
+        "upstream_inference_cost": total if usage is None or usage.reported_cost is None else usage.reported_cost,
+        "upstream_inference_prompt_cost": prompt,
+        "upstream_inference_completions_cost": completion,
+    }
+    return {"is_byok": bill.is_byok, "cost": total, "cost_details": parts}
 
 
-def billed(raw: Any, bill: Bill) -> Json | None:
-    """As `charged`, and what came out. Official clients insist on numbers for cached and reasoning tokens."""
-    told, usage = charged(raw, bill), bill.usage
-    if told is not None and usage is not None:
-        told["completion_tokens"] = usage.completion
-        _detail(told, "prompt_tokens_details", "cached_tokens", usage.cache_read)
-        _detail(told, "completion_tokens_details", "reasoning_tokens", usage.reasoning)
-    return told
-
-
-def _detail(told: Json, group: str, name: str, value: int) -> None:
-    details = told.get(group)
-    if type(details) is not dict:
-        told[group] = {name: value}
-    elif type(details.get(name)) is not int:
-        details[name] = value
-
-
-def _cut(whole: int, details: Any, names: dict[str, str], usage: Usage) -> int:
+def _cut(whole: int, details: Json, names: dict[str, str], usage: Usage) -> int:
     """Write the parts of a whole that its details name; return what is left of it."""
-    if type(details) is dict and any(details.values()):
-        for theirs, ours in names.items():
-            part = min(_count(details, theirs), whole)
-            setattr(usage, ours, part)
-            whole -= part
+    for theirs, ours in names.items():
+        part = min(_count(details, theirs), whole)
+        setattr(usage, ours, part)
+        whole -= part
     return whole
 
 

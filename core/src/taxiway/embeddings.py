@@ -14,7 +14,7 @@ from taxiway.chat import ChatClient, ChatUpstream, offer
 from taxiway.chat_facts import check, choice, integer, models_of, of_type, read_parts, tokens_of
 from taxiway.chat_progress import ChatProgress
 from taxiway.chat_stamp import ChatStamp
-from taxiway.chat_usage import charged, usage_of
+from taxiway.chat_usage import billed, usage_of
 from taxiway.codec import Json
 from taxiway.conversations import conversation_of
 from taxiway.dialect import Dialect, Progress, under_bases
@@ -95,7 +95,7 @@ class EmbeddingsStamp(ChatStamp):
             item.setdefault("index", index)
             item["embedding"] = recode(item["embedding"])
         reply.setdefault("object", "list")
-        return self._signed(reply, charged)
+        return self._signed(reply, lambda raw, bill: billed(raw, bill, generated=False))
 
 
 def encode(vector: Any) -> Any:
