@@ -44,19 +44,19 @@ class ChatProgress:
                     return
             except (AttributeError, LookupError, TypeError, ValueError):
                 self._going = False
-        if self.upstream_id is None:
-            self.upstream_id = event.get("id") or None
+        self.upstream_id = self.upstream_id or event.get("id") or None
         usage = event.get("usage")
         if type(usage) is dict:
             self.usage = usage_of(usage)
         choices = event.get("choices") or ()
         for choice in choices:
-            index, content, reason = choice.get("index", 0), choice.get(self._member), choice.get("finish_reason")
-            if content:
-                if not self.started:
-                    self.started = any(map(content.get, TOKENS))
+            index, said, reason = choice.get("index", 0), choice.get(self._member), choice.get("finish_reason")
+            if said:
+                text = said.get("content")
+                if not self.started and (text or any(map(said.get, TOKENS))):
+                    self.started = True
                 if index == 0:
-                    self._pieces.append(content.get("content"))
+                    self._pieces.append(text)
             if reason is None:
                 self._finished.setdefault(index, False)
                 continue
