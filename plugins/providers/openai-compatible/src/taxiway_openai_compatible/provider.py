@@ -207,12 +207,14 @@ class CompatibleProvider:
         """Return the decoder: of a stream, of one JSON body, or of an error in JSON where a stream was asked for."""
         dialect = outgoing.dialect
         reading = self._readings.get(dialect)
-        own = None if reading is None else reading(outgoing)
+        quirk = self._events[dialect] if outgoing.stream else self._replies[dialect]
+        if reading is not None:
+            quirk = _composed(reading(outgoing), quirk)
         if not outgoing.stream:
-            return JsonReplies(_composed(own, self._replies[dialect]))
+            return JsonReplies(quirk)
         if head.headers.get("content-type", "").startswith("application/json"):
             return JsonReplies(no_stream)
-        return SseReplies(_composed(own, self._events[dialect]))
+        return SseReplies(quirk)
 
     def classify(
         self, outgoing: Outgoing, status: int | None, headers: Headers, error: Json | str, now: float

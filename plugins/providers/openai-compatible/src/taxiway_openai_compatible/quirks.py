@@ -22,6 +22,8 @@ _COSTS: Final = {
 }
 """Members of `usage` that say what a call cost, and how many of their unit are a USD."""
 
+_ODD: Final = frozenset({*_ELSEWHERE, *_COSTS})
+
 
 def chunk(event: Json) -> Iterable[Event]:
     """Check a chunk: choices are a list of objects, each with a delta (Azure has been seen to send one without)."""
@@ -69,12 +71,13 @@ def reply(event: Json) -> Iterable[Event]:
     choices = event.get("choices")
     if type(choices) is not list:
         raise Malformed("choices are not a list")
-    for choice in choices:
-        message = choice.get("message") if type(choice) is dict else None
-        if type(message) is not dict:
-            raise Malformed("a choice has no message")
-        if "reasoning_content" in message:
-            _reasoning(message)
+    try:
+        for choice in choices:
+            if choice["message"].get("reasoning_content"):
+                _reasoning(choice["message"])
+    except (AttributeError, LookupError, TypeError):
+        # As in `chunk`.
+        raise Malformed("a choice has no message") from None
     _usage(event.get("usage"))
     return (event,)
 
@@ -102,14 +105,16 @@ def _usage(raw: Any) -> None:
     """Bring a `usage` to OpenAI's meaning: details are in their groups, and are parts of the two wholes. `cost` is OpenRouter's."""
     if type(raw) is not dict:
         return
-    for name in filter(raw.__contains__, _ELSEWHERE):
-        if count := _count(raw, name):
-            group, member = _ELSEWHERE[name]
-            details = raw.get(group)
-            if type(details) is not dict:
-                raw[group] = {member: count}
-            elif not details.get(member):
-                details[member] = count
+    if not _ODD.isdisjoint(raw):
+        _cost(raw)
+        for name in filter(raw.__contains__, _ELSEWHERE):
+            if count := _count(raw, name):
+                group, member = _ELSEWHERE[name]
+                details = raw.get(group)
+                if type(details) is not dict:
+                    raw[group] = {member: count}
+                elif not details.get(member):
+                    details[member] = count
     details = raw.get("prompt_tokens_details")
     if type(details) is dict and details.get("cached_tokens"):
         prompt = _count(raw, "prompt_tokens")
@@ -122,7 +127,6 @@ def _usage(raw: Any) -> None:
         if reasoning and raw.get("total_tokens") == _count(raw, "prompt_tokens") + completion + reasoning:
             # xAI counts reasoning beside the completion.
             raw["completion_tokens"] = completion + reasoning
-    _cost(raw)
 
 
 def _cost(raw: Json) -> None:
