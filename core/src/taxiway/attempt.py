@@ -129,7 +129,7 @@ class Attempt:
                 replies.feed(data)
             for event in replies.close(exchange.framed):
                 if isinstance(event, InBandError):
-                    return self._in_band(event)
+                    return self._classified(None, {}, event.raw)
                 self.progress.see(event)
                 self.progress.close(replies.mark, exchange.framed)
                 if not (self.progress.started or self.progress.finish):
@@ -173,7 +173,7 @@ class Attempt:
             watch.waiting = False
             for event in replies.feed(data) if data else replies.close(exchange.framed):
                 if isinstance(event, InBandError):
-                    self._late, self._over = self._in_band(event), True
+                    self._late, self._over = self._classified(None, {}, event.raw), True
                     break
                 self.progress.see(event)
                 for ours in self.translation.events(event) if self.translation.translators else (event,):
@@ -256,8 +256,7 @@ class Attempt:
         if self.call.facts.stream:
             engine.health.heard(self.candidate.endpoint, self, engine.clock.monotonic())
         if not 200 <= head.status < 300:
-            body = error_of(await error_body(exchange))
-            return self._classified(head.status, head.headers, body)
+            return self._classified(head.status, head.headers, error_of(await error_body(exchange)))
         epoch = engine.now(self.candidate.endpoint.provider)
         hints = provider.hints(outgoing, head, epoch)
         if hints:
@@ -299,9 +298,6 @@ class Attempt:
                 self._used(None)
         elif sent and self.status is None:
             self._used(Usage(input=self.call.facts.tokens, estimated=True))
-
-    def _in_band(self, error: InBandError) -> Failure:
-        return self._classified(None, {}, error.raw)
 
     def _classified(self, status: int | None, headers: Headers, error: Json | str) -> Failure:
         engine, slug = self._engine, self.candidate.endpoint.provider
