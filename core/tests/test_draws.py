@@ -16,6 +16,19 @@ ASKED = {
 }
 
 
+NINE = [
+    0.6453314011985295,
+    0.3682253350560314,
+    0.00853235272501307,
+    0.7922486768243069,
+    0.31342329794486345,
+    0.07982043518436199,
+    0.7455006103973398,
+    0.014946902047601185,
+    0.9199140373920403,
+]
+
+
 @pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED.keys())
 def test_the_same_seed_gives_the_same_whatever_was_asked_before(ask):
     draws = Draws()
@@ -38,3 +51,8 @@ def test_bits_are_as_likely_one_as_the_other():
             assert 850 < ones < 1150
         assert max(seen) < 2**bits
     assert draws.getrandbits(0) == 0
+
+
+def test_what_a_seed_draws_is_what_records_rely_on():
+    draws = Draws(7)
+    assert [draws.random() for _ in range(9)] == NINE

@@ -578,6 +578,7 @@ def test_what_is_shut_is_remembered_for_a_day(health):
     assert len(health._vitals) == 1
     assert not health._origins
     assert not health.gates
+    assert not health._unwell
 
 
 # --- promises

@@ -1,4 +1,4 @@
-"""A call leaves nothing to the garbage collector: its rounds would be the latency of other calls."""
+"""A call leaves nothing to the garbage collector: its rounds would be the latency of other calls, its rarity their memory."""
 
 import gc
 
@@ -14,6 +14,7 @@ FAULTS = {
     "unreachable": ({"kind": "refused"},),
     "broken": ({"kind": "cut", "after": 3},),
     "told": ({"kind": "error_in_stream", "after": 3},),
+    "malformed": ({"kind": "malformed", "after": 3},),
 }
 ON_INTERRUPTED = ("error", "hold", "resume")
 

@@ -30,7 +30,7 @@ class ChatProgress:
         self.usage: Usage | None = None
         self.upstream_id: str | None = None
         self._member = "delta" if stream else "message"
-        self._pieces: list[object] = []
+        self._pieces: list[str] = []
         self._finished: dict[object, bool] = {}
 
     def see(self, event: Json) -> None:
@@ -40,7 +40,8 @@ class ChatProgress:
                 (choice,) = event["choices"]
                 if choice["finish_reason"] is None and choice["index"] == 0 and event.get("usage") is None:
                     # The first choice goes on, as it does nearly always: all that can be new is its text.
-                    self._pieces.append(choice["delta"].get("content"))
+                    if type(text := choice["delta"].get("content")) is str:
+                        self._pieces.append(text)
                     return
             except (AttributeError, LookupError, TypeError, ValueError):
                 self._going = False
@@ -55,7 +56,7 @@ class ChatProgress:
                 text = said.get("content")
                 if not self.started and (text or any(map(said.get, TOKENS))):
                     self.started = True
-                if index == 0:
+                if index == 0 and type(text) is str:
                     self._pieces.append(text)
             if reason is None:
                 self._finished.setdefault(index, False)
@@ -78,4 +79,4 @@ class ChatProgress:
     @property
     def text(self) -> str:
         """The text so far, of the first choice."""
-        return "".join([piece for piece in self._pieces if type(piece) is str])
+        return "".join(self._pieces)

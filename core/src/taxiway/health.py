@@ -373,3 +373,4 @@ class Health:
                     del every[key]
                 else:
                     vitals.history.forget(now)
+        self._unwell.intersection_update(self._vitals)  # in place, since views read it

@@ -33,19 +33,20 @@ class StreamReplies:
 
     def __init__(self) -> None:
         self.mark = False
-        self._broken: Malformed | None = None
+        # What it says alone: an error that is kept would keep, by its traceback, the whole call that it was raised in.
+        self._broken: str | None = None
 
     def decoded(self, read: Callable[[T, list[Event]], None], given: T) -> list[Event]:
         """Return the events that `read` finds in what is given. Raises Malformed."""
         if self._broken is not None:
-            raise self._broken
+            raise Malformed(self._broken)
         events: list[Event] = []
         try:
             read(given, events)
         except Malformed as error:
             if not events:
                 raise
-            self._broken = error
+            self._broken = str(error)
         return events
 
 
@@ -69,7 +70,7 @@ class SseReplies(StreamReplies):
             # Just one event, which is no mark: most servers send each in a piece of its own. The parser would find the same.
             value = loads(lines[0][6:])
             if "error" not in value:
-                return tuple(self._quirk(value))
+                return list(self._quirk(value))
         self._between = False
         events = self.decoded(self._read, self._parser.feed(data))
         self._between = self._parser.between and not self.mark and self._broken is None
@@ -118,7 +119,7 @@ class JsonReplies:
             raise Malformed("a reply that is not a JSON object")
         if value.get("error"):
             return (InBandError(value),)
-        return tuple(self._quirk(value))
+        return list(self._quirk(value))
 
 
 def _as_it_is(event: Json) -> Iterable[Event]:

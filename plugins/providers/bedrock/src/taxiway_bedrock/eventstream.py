@@ -45,12 +45,12 @@ class FrameParser:
 
     def __init__(self) -> None:
         self._rest = bytearray()
-        self._broken: Malformed | None = None
+        self._broken: str | None = None
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes, give the frames that they complete. Raises Malformed where lengths or checksums are wrong."""
         if self._broken is not None:
-            raise self._broken
+            raise Malformed(self._broken)
         self._rest += data
         frames: list[Frame] = []
         start = 0
@@ -61,14 +61,14 @@ class FrameParser:
         except Malformed as error:
             if not frames:
                 raise
-            self._broken = error
+            self._broken = str(error)
         del self._rest[:start]
         return frames
 
     def close(self) -> None:
         """The body ended. Raises Malformed where it ended within a frame."""
         if self._broken is not None:
-            raise self._broken
+            raise Malformed(self._broken)
         if self._rest:
             raise Malformed("a frame that was cut")
 
