@@ -10,6 +10,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from functools import partial
 from pathlib import Path
 from socket import gaierror
 from typing import TYPE_CHECKING, Any, Final
@@ -122,7 +123,8 @@ class HttpxExchange:
         self._stream: httpcore.AsyncNetworkStream | None = None
         self._reply: HttpHead | None = None
         self._parts: list[bytes] = []
-        self._error: TransportError | None = None
+        # What makes the error, a new one each time: a traceback is never kept, since it holds whoever asked.
+        self._error: partial[TransportError] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -280,9 +282,8 @@ class HttpxExchange:
 
     def _fail(self, reason: Reason, detail: str = "") -> None:
         if self._error is None:
-            self._error = TransportError(
-                self.phase, reason, self.sent, reused=self.reused, bytes_in=self._bytes_in, detail=detail
-            )
+            partly = partial(TransportError, reused=self.reused, bytes_in=self._bytes_in, detail=detail)
+            self._error = partial(partly, self.phase, reason, self.sent)
         self._wake()
 
     def _cancel_timer(self) -> None:
@@ -301,7 +302,7 @@ class HttpxExchange:
 
     async def _wait(self) -> None:
         if self._error is not None:
-            raise self._error.with_traceback(None)
+            raise self._error()
         self._waiter = self._loop.create_future()
         await self._waiter
 

@@ -119,7 +119,7 @@ class JsonReplies:
             raise Malformed("a reply that is not a JSON object")
         if value.get("error"):
             return (InBandError(value),)
-        return list(self._quirk(value))
+        return tuple(self._quirk(value))
 
 
 def _as_it_is(event: Json) -> Iterable[Event]:

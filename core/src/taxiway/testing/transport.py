@@ -8,13 +8,17 @@ as precisely is declared in `differences`, by the fault's name. It needs trustme
 """
 
 import asyncio
+import gc
 import random
+from contextlib import suppress
+from typing import Literal
 
 import pytest
 
-from taxiway.http import HttpRequest
+from taxiway.errors import TransportError
+from taxiway.http import HttpRequest, Origin
 from taxiway.testing.faults import FAULTS, GOODS, OK, Fault, Good
-from taxiway.testing.peer import Peer, rounds, serving
+from taxiway.testing.peer import Peer, free_port, rounds, serving
 from taxiway.testing.transport_connections import ConnectionContract
 from taxiway.testing.transport_kit import HELLO, KEY, answering, failure, looped, request, whole
 
@@ -316,3 +320,50 @@ class TransportContract(ConnectionContract):
                 await asyncio.gather(*(one(wave * 40 + n, cancel=n % 2 == 0) for n in range(40)))
             await asyncio.gather(*(one(n, cancel=False) for n in range(40)))
             assert server.open <= 80
+
+    @pytest.mark.parametrize("failing", ["refused", "closed", "cut", "stopped"])
+    @looped
+    async def test_a_failure_leaves_nothing_to_the_collector(
+        self, failing: Literal["refused", "closed", "cut", "stopped"]
+    ) -> None:
+        """Its traceback holds whoever asked, with all that it holds: an error that is kept and raised would be a circle."""
+
+        class Asker:
+            """Whoever asks."""
+
+        async def behave(peer: Peer) -> None:
+            await peer.request()
+            if failing == "cut":
+                await peer.write(OK + b"content-length: 9\r\n\r\nhello")
+            if failing != "stopped":
+                await peer.leave("fin")
+
+        async def ask(asker: Asker) -> None:
+            exchange = transport.open(request(origin), 5.0)
+            if "circles" not in self.differences:
+                kinds.add(type(exchange))
+            if failing == "stopped":
+                asyncio.get_running_loop().call_later(0.01, exchange.abort)
+            for _ in range(2):
+                with suppress(TransportError):
+                    raise AssertionError(f"no error, but {await whole(exchange)!r}")
+
+        kinds: set[type] = {Asker}
+        async with serving(behave) as server, self.transport() as transport:
+            origin = Origin("http", "127.0.0.1", free_port()) if failing == "refused" else server.origin
+            await ask(Asker())
+            await rounds(20)
+            gc.collect()
+            gc.disable()
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            try:
+                for _ in range(3):
+                    await ask(Asker())
+                await rounds(20)
+                gc.collect()
+                left = {type(one).__name__ for one in gc.garbage if type(one) in kinds}
+            finally:
+                gc.set_debug(0)
+                gc.enable()
+                gc.garbage.clear()
+        assert not left

@@ -6,7 +6,7 @@ from typing import Any
 PATH = "/v1/chat/completions"
 
 
-async def ask(gateway, *received, **fields) -> list[dict[str, Any]]:
+async def ask(gateway, *received, scope=None, **fields) -> list[dict[str, Any]]:
     """Send messages to the app; what it sends. It waits for ever after the last one."""
     left, sent = list(received), []
 
@@ -18,8 +18,9 @@ async def ask(gateway, *received, **fields) -> list[dict[str, Any]]:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
+    said = {"raw_path": PATH.encode(), "query_string": b""} if scope is None else scope
     scope = {
-        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b"",
+        "type": "http", "method": "POST", "path": PATH, **said,
         "headers": [(b"authorization", f"Bearer {gateway.key}".encode()), *((n.encode(), v) for n, v in fields.items())],
     }  # fmt: skip
     await gateway.app(scope, receive, send)
@@ -57,3 +58,11 @@ async def test_a_client_that_leaves_ends_its_request(gateway, caplog) -> None:
     assert await ask(gateway, part(BODY, more=True), gone) == []
     await ask(gateway, gone, authorization=b"Bearer nobody")
     assert [record.getMessage().split()[2] for record in caplog.records] == ["499", "499"]
+
+
+async def test_a_server_need_not_say_how_a_path_was_written(gateway, caplog) -> None:
+    caplog.set_level("INFO", "taxiway.access")
+    for raw in ({"raw_path": None}, {}):
+        start, *_ = await ask(gateway, part(BODY), scope=raw)
+        assert start["status"] == 200
+    assert all(f"POST {PATH} 200" in record.getMessage() for record in caplog.records)

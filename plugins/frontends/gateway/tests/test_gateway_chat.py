@@ -1,6 +1,7 @@
 """Calls through the gateway: one reply, a stream, and what goes wrong on the way."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -18,6 +19,40 @@ async def test_a_chat_call_is_answered_with_its_generation(gateway) -> None:
     assert reply.headers["x-generation-id"] == "gen-0"
     assert reply.headers["x-request-id"].startswith("req-")
     assert gateway.engine.calls[0].caller.api_key == "first"
+
+
+async def test_an_sdk_says_that_it_tries_again(gateway) -> None:
+    await gateway.chat(x_stainless_retry_count="2")
+    assert gateway.engine.calls[0].headers["x-stainless-retry-count"] == "2"
+
+
+async def test_a_client_that_left_leaves_nothing_to_the_collector(gateway) -> None:
+    async def hangs(call):
+        await asyncio.sleep(3600)
+
+    async def leaves(number):
+        wire = await gateway.client.open()
+        wire.post(PATH, gateway.body)
+        await gateway.until(lambda: len(gateway.engine.calls) == number)
+        wire.close()
+        await gateway.until(lambda: gateway.engine.cancelled == number)
+        await asyncio.sleep(0)
+
+    gateway.engine.completing = hangs
+    await leaves(1)
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        await leaves(2)
+        await leaves(3)
+        gc.collect()
+        left = {type(one).__name__ for one in gc.garbage if type(one).__module__.startswith("taxiway_gateway.")}
+    finally:
+        gc.set_debug(0)
+        gc.enable()
+        gc.garbage.clear()
+    assert not left
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/v1/chat/completions"])

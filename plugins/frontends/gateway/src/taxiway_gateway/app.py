@@ -1,4 +1,4 @@
-"""The gateway's ASGI app: inference by the short way, everything else by Starlette, imported when it is first asked for."""
+"""The gateway's app, also for other ASGI servers: inference by the short way, everything else by Starlette, imported when it is first asked for."""
 
 from __future__ import annotations
 

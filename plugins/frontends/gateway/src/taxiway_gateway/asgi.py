@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 from taxiway.call import NOTHING
 from taxiway_gateway.exchange import JSON_TYPE, Exchange, Field, Gone
@@ -18,8 +19,9 @@ class AsgiExchange(Exchange):
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(scope["headers"])
-        self.method, self.path, self.query = scope["method"], scope["path"], scope["query_string"]
-        self.raw_path = scope["raw_path"].decode("ascii", "replace")
+        self.method, self.path, self.query = scope["method"], scope["path"], scope.get("query_string", b"")
+        raw = scope.get("raw_path")  # servers need not say it
+        self.raw_path = quote(self.path) if raw is None else raw.decode("ascii", "replace")
         self.scheme = scope.get("scheme", "http")
         self._receive, self._send = receive, send
 

@@ -73,7 +73,7 @@ class Keys:
         scheme, _, value = head.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not value:
             value = head.get(b"x-api-key") or head.get(b"x-goog-api-key") or b""
-        if not value:
+        if not value or value.isspace():
             raise _unauthorized("No API key: send it as `Authorization: Bearer ...`.")
         key = value.strip().decode("latin-1")
         digest = hash_api_key(key)

@@ -46,6 +46,7 @@ _READ: Final[Mapping[bytes, str]] = {
         "x-openrouter-title",
         "x-session-id",
         "x-stainless-read-timeout",
+        "x-stainless-retry-count",
         "x-taxiway-timeout",
         "x-title",
     )

@@ -1,4 +1,4 @@
-"""The routes that models are asked by: a short raw-ASGI path, since every microsecond here is paid by every call."""
+"""The routes that models are asked by: a short path without ASGI, since every microsecond here is paid by every call."""
 
 from __future__ import annotations
 

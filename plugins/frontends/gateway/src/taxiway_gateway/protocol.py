@@ -104,6 +104,7 @@ class Connection(asyncio.Protocol):
         self.gone = True
         if self.exchange is not None:
             self._task.cancel("the client is gone")
+            self.exchange = None  # which holds this
 
     def shutdown(self) -> None:
         """Close, after the answer to the request that runs."""

@@ -83,15 +83,18 @@ class WireExchange(Exchange):
         """Send a part if the client takes more."""
         if self._connection.full is not None:
             return False
-        self.quiet = False
-        if data and not self._connection.gone:
-            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        self._write(data)
         return True
 
     async def part(self, data: bytes) -> None:
         """Send a part."""
         await self._room()
-        self.put(data)
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        self.quiet = False
+        if data and not self._connection.gone:
+            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
     async def end(self, data: bytes) -> None:
         """Send the last part."""

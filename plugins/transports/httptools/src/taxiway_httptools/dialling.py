@@ -150,7 +150,8 @@ class Dialler:
                         raise error
                 if winner is not None:
                     return winner
-            raise failure or OSError("no address")
+            # A new one: this frame, which its traceback holds, holds the tasks that hold the one that was met.
+            raise OSError("no address") if failure is None else type(failure)(*failure.args)
         finally:
             for task in running:
                 task.add_done_callback(_close_late)

@@ -1,6 +1,7 @@
 """One request and its reply, as its owner sees it."""
 
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from taxiway.errors import Reason, TransportError
@@ -65,7 +66,8 @@ class HttptoolsExchange:
         self.limit = ROOM
         self.framed = self.reused = self.paused = False
         self._sent: Sent = "none"
-        self._error: TransportError | None = None
+        # What makes the error, a new one each time: a traceback is never kept, since it holds whoever asked.
+        self._error: partial[TransportError] | None = None
 
     @property
     def phase(self) -> Phase:
@@ -88,7 +90,7 @@ class HttptoolsExchange:
         """Wait for the reply's head."""
         while self.reply is None:
             if self._error is not None:
-                raise self._error.with_traceback(None)
+                raise self._error()
             self.waiter = self.pool.loop.create_future()
             await self.waiter
         return self.reply
@@ -99,7 +101,7 @@ class HttptoolsExchange:
             if self.stage == "end":
                 return b""
             if self._error is not None:
-                raise self._error.with_traceback(None)
+                raise self._error()
             self.waiter = self.pool.loop.create_future()
             await self.waiter
         data = b"".join(self.parts)
@@ -152,8 +154,8 @@ class HttptoolsExchange:
     def fail(self, reason: Reason, detail: str = "") -> None:
         """End it by an error; parts that came before are still given."""
         self.stage, self._sent = self.phase, self.sent
-        self._error = TransportError(
-            self.stage, reason, self._sent, reused=self.reused, bytes_in=self.bytes_in, detail=detail
+        self._error = partial(
+            TransportError, self.stage, reason, self._sent, reused=self.reused, bytes_in=self.bytes_in, detail=detail
         )
         connection, self.connection = self.connection, None
         if connection is not None:
