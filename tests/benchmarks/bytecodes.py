@@ -1,4 +1,5 @@
-"""How many bytecodes a call takes in process, function by function: the same on every machine and in every run.
+"""How many bytecodes a call takes in process, function by function: the same on every machine, and in every run but
+for what is worked out once a second.
 
     python tests/benchmarks/bytecodes.py [--stream] [--top N]
 
