@@ -1,11 +1,10 @@
 """A call leaves nothing to the garbage collector: its rounds would be the latency of other calls, its rarity their memory."""
 
-import gc
-
 import pytest
 from simulated import BODY, over_sim
 
 from taxiway.outcome import CallError
+from taxiway.testing.garbage import left_to_the_collector
 from taxiway.testing.virtual import virtual_time
 
 FAULTS = {
@@ -38,16 +37,7 @@ async def test_calls_leave_no_circles(faults, policy):
     body = BODY if policy is None else {**BODY, "stream": True}
     async with over_sim(*faults, routing={"on_interrupted": policy or "error"}) as bench:
         await asked(bench.router, body)
-        gc.collect()
-        gc.disable()
-        gc.set_debug(gc.DEBUG_SAVEALL)
-        try:
+        with left_to_the_collector() as left:
             for _ in range(3):
                 await asked(bench.router, body)
-            gc.collect()
-            left = {type(one).__qualname__ for one in gc.garbage if type(one).__module__.startswith("taxiway.")}
-        finally:
-            gc.set_debug(0)
-            gc.enable()
-            gc.garbage.clear()
-    assert not left
+    assert not {type(one).__qualname__ for one in left if type(one).__module__.startswith("taxiway.")}

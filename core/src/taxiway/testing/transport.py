@@ -8,7 +8,6 @@ as precisely is declared in `differences`, by the fault's name. It needs trustme
 """
 
 import asyncio
-import gc
 import random
 from contextlib import suppress
 from typing import Literal
@@ -18,6 +17,7 @@ import pytest
 from taxiway.errors import TransportError
 from taxiway.http import HttpRequest, Origin
 from taxiway.testing.faults import FAULTS, GOODS, OK, Fault, Good
+from taxiway.testing.garbage import left_to_the_collector
 from taxiway.testing.peer import Peer, free_port, rounds, serving
 from taxiway.testing.transport_connections import ConnectionContract
 from taxiway.testing.transport_kit import HELLO, KEY, answering, failure, looped, request, whole
@@ -353,17 +353,8 @@ class TransportContract(ConnectionContract):
             origin = Origin("http", "127.0.0.1", free_port()) if failing == "refused" else server.origin
             await ask(Asker())
             await rounds(20)
-            gc.collect()
-            gc.disable()
-            gc.set_debug(gc.DEBUG_SAVEALL)
-            try:
+            with left_to_the_collector() as left:
                 for _ in range(3):
                     await ask(Asker())
                 await rounds(20)
-                gc.collect()
-                left = {type(one).__name__ for one in gc.garbage if type(one) in kinds}
-            finally:
-                gc.set_debug(0)
-                gc.enable()
-                gc.garbage.clear()
-        assert not left
+        assert not {type(one).__name__ for one in left if type(one) in kinds}

@@ -1,11 +1,11 @@
 """Calls through the gateway: one reply, a stream, and what goes wrong on the way."""
 
 import asyncio
-import gc
 
 import pytest
 
 from taxiway.outcome import CallError, Failure
+from taxiway.testing.garbage import left_to_the_collector
 from taxiway_gateway import inference
 
 PATH = "/api/v1/chat/completions"
@@ -40,19 +40,10 @@ async def test_a_client_that_left_leaves_nothing_to_the_collector(gateway) -> No
 
     gateway.engine.completing = hangs
     await leaves(1)
-    gc.collect()
-    gc.disable()
-    gc.set_debug(gc.DEBUG_SAVEALL)
-    try:
+    with left_to_the_collector() as left:
         await leaves(2)
         await leaves(3)
-        gc.collect()
-        left = {type(one).__name__ for one in gc.garbage if type(one).__module__.startswith("taxiway_gateway.")}
-    finally:
-        gc.set_debug(0)
-        gc.enable()
-        gc.garbage.clear()
-    assert not left
+    assert not {type(one).__name__ for one in left if type(one).__module__.startswith("taxiway_gateway.")}
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/v1/chat/completions"])
