@@ -64,14 +64,14 @@ NOTHING_TRIED: Final = Tried()
 class Pick:
     """Who is tried next, with its reservation taken. `headroom`: the share of its tightest limit that was free.
 
-    `resort`: its breaker is open, as all are, and its probe was due first. `passed`: what was out of those before it.
+    `passed`: what was out of those before it. `resort`: its breaker is open, as all are, and its probe was due first.
     """
 
     candidate: Candidate
     reservation: Reservation
     headroom: float
-    resort: bool
     passed: Blocks
+    resort: bool = False
 
 
 @frozen(eq=False)
@@ -138,7 +138,7 @@ class Plan:
                     chosen = self.choose(offer, tried, health, quotas, now, blocks)
                     if chosen is not None:
                         candidate, room = chosen
-                        return Pick(candidate, self._reserve(candidate, quotas, now), room, False, blocks)
+                        return Pick(candidate, self._reserve(candidate, quotas, now), room, blocks)
             out = self._all_out(model, tried, health, quotas, now) if self.mixed else blocks[start:]
             if out is None:
                 continue
@@ -152,7 +152,7 @@ class Plan:
             candidate, _ = min(breakers, key=_until)
             left = quotas.room(candidate, self.call.facts.tokens, self.call.facts.max_output, now)
             if not isinstance(left, Block):
-                return Pick(candidate, self._reserve(candidate, quotas, now), left, True, blocks)
+                return Pick(candidate, self._reserve(candidate, quotas, now), left, blocks, resort=True)
         times = [block.until for _, block in blocks if block.until is not None]
         return Exhausted(blocks[0][1] if blocks else None, min(times, default=None))
 
@@ -213,7 +213,7 @@ class Plan:
         if not soft:
             return None
         candidate, _ = min(soft, key=_until)
-        return Pick(candidate, self._reserve(candidate, quotas, now), 0.0, False, blocks)
+        return Pick(candidate, self._reserve(candidate, quotas, now), 0.0, blocks)
 
     def _reserve(self, candidate: Candidate, quotas: Quotas, now: float) -> Reservation:
         return quotas.reserve(candidate, self.call.facts.tokens, self.call.facts.max_output, now)
