@@ -66,16 +66,15 @@ def billed(raw: Any, bill: Bill, generated: bool = True) -> Json | None:
     told["total_tokens"] = prompt + completion
     if generated:
         told["completion_tokens"] = completion
-        details = told.get("prompt_tokens_details")
-        if type(details) is not dict:
-            details = told["prompt_tokens_details"] = {}
-        if type(details.get("cached_tokens")) is not int:
-            details["cached_tokens"] = usage.cache_read
-        details = told.get("completion_tokens_details")
-        if type(details) is not dict:
-            details = told["completion_tokens_details"] = {}
-        if type(details.get("reasoning_tokens")) is not int:
-            details["reasoning_tokens"] = usage.reasoning
+        for group, name, tokens in (
+            ("prompt_tokens_details", "cached_tokens", usage.cache_read),
+            ("completion_tokens_details", "reasoning_tokens", usage.reasoning),
+        ):
+            details = told.get(group)
+            if type(details) is not dict:
+                details = told[group] = {}
+            if type(details.get(name)) is not int:
+                details[name] = tokens
     if bill.cost is None:
         told.pop("cost", None)
         told.pop("cost_details", None)
