@@ -1,17 +1,15 @@
-"""ASGI on both sides: an exchange that another server brings, and an ASGI app that answers one of ours."""
+"""An exchange that another server than our own brings, by the messages of ASGI."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from taxiway.call import NOTHING
 from taxiway_gateway.exchange import JSON_TYPE, Exchange, Field, Gone
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-Asgi: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class AsgiExchange(Exchange):
@@ -74,36 +72,3 @@ class AsgiExchange(Exchange):
     async def _body(self, data: bytes, *, more: bool = False) -> None:
         self.quiet = False
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
-
-
-async def ask(app: Asgi, exchange: Exchange, more: Mapping[str, Any] = NOTHING) -> tuple[int, list[Field], bytes]:
-    """Have an ASGI app answer a request, whose body it does not read: status, header fields and body. `more` goes into the scope."""
-    scope = {
-        "type": "http",
-        "method": exchange.method,
-        "path": exchange.path,
-        "root_path": "",
-        "query_string": exchange.query,
-        "headers": list(exchange.head.items()),
-        "scheme": exchange.scheme,
-        **more,
-    }
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        raise NotImplementedError
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    await app(scope, receive, send)
-    start, *rest = sent
-    return start["status"], start["headers"], b"".join(message.get("body", b"") for message in rest)
-
-
-async def answer(exchange: Exchange, status: int, fields: list[Field], body: bytes) -> None:
-    """Send what such an app said."""
-    said = dict(fields)
-    kind = said.pop(b"content-type")
-    said.pop(b"content-length")
-    await exchange.answer(status, body, *said.items(), kind=kind)

@@ -5,8 +5,9 @@ from typing import Final
 
 from starlette.middleware.cors import CORSMiddleware
 
-from taxiway_gateway.asgi import Receive, Scope, Send, answer, ask
+from taxiway_gateway.asgi import Receive, Scope, Send
 from taxiway_gateway.exchange import Exchange, Serve, join
+from taxiway_gateway.hosted import ask, pass_on
 
 _LET_THROUGH: Final = 0
 """The status of the answer around which the rules write their fields."""
@@ -28,7 +29,7 @@ def with_cors(serve: Serve, origins: Sequence[str]) -> Serve:
             exchange.added = join(fields)
             await serve(exchange)
         else:
-            await answer(exchange, status, fields, body)
+            await pass_on(exchange, status, fields, body)
 
     return ruled
 

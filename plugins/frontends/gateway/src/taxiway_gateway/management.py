@@ -17,8 +17,8 @@ from taxiway.names import asked
 from taxiway.outcome import CallError, call_error_of
 from taxiway.store import Spend
 from taxiway_gateway import shapes
-from taxiway_gateway.asgi import answer, ask
 from taxiway_gateway.exchange import Refused
+from taxiway_gateway.hosted import ask, pass_on
 from taxiway_gateway.inference import decode
 from taxiway_gateway.shapes import Offered
 from taxiway_gateway.standing import standings
@@ -76,7 +76,7 @@ class Management:
             allowed = (error.headers or {}).get("Allow", "GET")
             message = f"This route takes {allowed}."
             raise Refused(405, message, "invalid_request", (b"allow", allowed.encode())) from None
-        await answer(exchange, *said)
+        await pass_on(exchange, *said)
 
     async def _models(self, request: Request) -> Response:
         caller = await self._caller(request)
