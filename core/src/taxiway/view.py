@@ -35,7 +35,8 @@ def named(figure: str, share: float) -> str:
 class View:
     """What is known of endpoints at `now`. One is made for each plan, which says what is ranked next: `offered`.
 
-    `unwell`: the keys of endpoints that may have an outage. `figures` has what was read and is not the usual (None, False, 0), so that the plan can be made again: see `taxiway.replan`.
+    `unwell`: the keys of endpoints that may have an outage. `figures` has what was read and is not the usual
+    (None, False, 0), so that the plan can be made again: see `taxiway.replan`.
     """
 
     _vitals: Mapping[str, Vitals]

@@ -1,4 +1,7 @@
-"""The gateway's app, also for other ASGI servers: inference by the short way, everything else by Starlette, imported when it is first asked for."""
+"""The gateway's app, also for other ASGI servers.
+
+Inference goes by the short way, everything else by Starlette, which is imported when it is first asked for.
+"""
 
 from __future__ import annotations
 
@@ -94,8 +97,8 @@ class App:
                     await self._other(exchange)
                 else:
                     await inference.serve(exchange)
-            except Refused as refused:
-                await exchange.refuse(refused)
+            except Refused as why:
+                await exchange.refuse(why)
         except (asyncio.CancelledError, Gone):
             # The client is gone (or the server's patience, at its end).
             exchange.status, exchange.ending = 499, "cancelled"

@@ -75,7 +75,7 @@ class Exchange(ABC):
     """One request and its answer, whatever carries them. `status` 0: nothing was answered yet; `more`: of the body, more may come.
 
     `path` is what is asked for, `raw_path` the same as it came. `head` has the header fields by their names in lower case, `fields`
-    those that the engine may read. `added`: further fields of every answer, as they go over the wire. `refused` makes the bodies of
+    those that the engine may read. `added`: further fields of every answer, as they go over the wire. `worded` makes the bodies of
     refusals, in the form of the dialect that the client speaks. `quiet` is taken back whenever a part is sent.
 
     For the log: `generation`, the `model` that was asked for, how the call ended, and who served it or was tried last.
@@ -87,7 +87,7 @@ class Exchange(ABC):
     added = b""
     generation = model = provider = ""
     ending: "State" = "failed"
-    refused: Callable[[int, str, str], Json] = staticmethod(refusal)
+    worded: Callable[[int, str, str], Json] = staticmethod(refusal)
 
     method: str
     path: str
@@ -128,10 +128,10 @@ class Exchange(ABC):
         """Send a whole JSON reply."""
         await self.answer(status, dumps(value), *fields)
 
-    async def refuse(self, refused: Refused) -> None:
+    async def refuse(self, why: Refused) -> None:
         """Tell why a request is refused."""
-        body = self.refused(refused.status, refused.error_type, str(refused))
-        await self.json(refused.status, body, *refused.fields)
+        body = self.worded(why.status, why.error_type, str(why))
+        await self.json(why.status, body, *why.fields)
 
     @abstractmethod
     async def read(self) -> bytes:

@@ -54,7 +54,7 @@ class Inference:
     async def serve(self, exchange: Exchange, path: Mapping[str, str] = NOTHING) -> None:
         """Serve one call; `path` is what the route says besides. Raises Refused, Gone, and CancelledError where the client went away."""
         load, head = self._load, exchange.head
-        exchange.refused = self._client.refused
+        exchange.worded = self._client.refused
         if exchange.method != "POST":
             raise Refused(405, "This route takes POST.", "invalid_request", (b"allow", b"POST"))
         if load.calls >= load.most:
