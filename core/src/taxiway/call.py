@@ -83,7 +83,8 @@ class Call:
     `id` is the generation's. `created` is in seconds since the epoch, `deadline` in seconds of the monotonic clock.
     `seed` begins the draws of its plan, so that a decision can be replayed. `path` is what the route said besides the body,
     `plugins` are the transforms that the call asks for, each with what it says of them. `fill` puts into the canonical body what its
-    preset says; None: there is none, or it is in the body already.
+    preset says; None: there is none, or it is in the body already. `tell` is a front end's, which wants more said than the reply does:
+    called with the run, who served it (None: nobody) and the reply, the last event or what goes beside an error, it writes into that.
     """
 
     id: str
@@ -101,6 +102,7 @@ class Call:
     path: Mapping[str, str] = NOTHING
     plugins: Mapping[str, Json] = NOTHING
     fill: Callable[[Json], Json] | None = None
+    tell: Callable[..., None] | None = None
 
     @property
     def user(self) -> str | None:

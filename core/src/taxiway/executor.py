@@ -11,7 +11,6 @@ from typing import Final
 
 from attrs import Factory, define, field
 
-from taxiway import metadata
 from taxiway.budget import Budget
 from taxiway.call import LIBRARY, NOTHING, Call, Caller, Facts, Outgoing
 from taxiway.candidate import Candidate
@@ -41,7 +40,7 @@ from taxiway.watch import Watches
 
 _KEPT: Final = frozenset(
     "http-referer referer x-title x-openrouter-title x-session-id user-agent x-stainless-retry-count anthropic-beta anthropic-version "
-    "x-anthropic-beta x-openrouter-metadata x-openrouter-experimental-metadata".split()
+    "x-anthropic-beta".split()
 )
 _TIMEOUTS: Final = ("x-taxiway-timeout", "x-stainless-read-timeout")
 """Seconds that a client gives its call; the second is how long an SDK waits for a reply that is not streamed."""
@@ -158,15 +157,16 @@ class Engine:
                 result = await attempt.complete()
                 if not isinstance(result, Failure):
                     run.served(attempt)
-                    if metadata.wanted(call):
-                        metadata.attach(result, metadata.of(run, attempt))
+                    if call.tell is not None:
+                        call.tell(run, attempt, result)
                     return result
                 run.failed(attempt, result)
         except CallError as error:
             code = error.availability and error.availability.code
             if code == "wrong_endpoint" and (estimate := self.dialects[call.dialect].estimate):
                 return estimate(call)
-            metadata.tell(error, run)
+            if call.tell is not None:
+                call.tell(run, None, error.beside)
             raise
         except asyncio.CancelledError:
             run.cancelled()

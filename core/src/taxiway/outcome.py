@@ -218,11 +218,8 @@ class CallError(TaxiwayError):
     """A call that failed for good. `failure` is what the client sees, `previous` the other attempts' (provider, failure).
 
     `retry_after` in seconds; `should_retry` False where another try can't help. `availability`: why nothing could serve, where it
-    was not the request's own fault. `generation` is the id. `metadata` is what a client that asked for it is told of the routing (see
-    `taxiway.metadata`).
+    was not the request's own fault. `generation` is the id. `beside` is what a front end says besides (see `Call`).
     """
-
-    metadata: Any = None
 
     def __init__(
         self,
@@ -238,6 +235,7 @@ class CallError(TaxiwayError):
         self.failure, self.provider, self.previous = failure, provider, previous
         self.retry_after, self.should_retry, self.availability = retry_after, should_retry, availability
         self.generation = generation
+        self.beside: dict[str, Any] = {}
         super().__init__(failure.message)
 
 

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import TYPE_CHECKING, Final
 
-from taxiway import metadata
 from taxiway.codec import Json, dumps, loads
 from taxiway.hedge import begin
 from taxiway.outcome import CallError, Failure
@@ -80,8 +79,8 @@ class Stream:
                 if not isinstance(batch, Failure):
                     run.served(attempt)
                     self.whole = True
-                    if attempt.last and metadata.wanted(run.call):
-                        metadata.attach(attempt.last[-1], metadata.of(run, attempt))
+                    if attempt.last and run.call.tell is not None:
+                        run.call.tell(run, attempt, attempt.last[-1])
                     yield [*(batch or ()), *attempt.last]
                     await attempt.drain()
                     return
@@ -91,7 +90,8 @@ class Stream:
                     return
         except CallError as error:
             if run.broken is None:
-                metadata.tell(error, run)
+                if run.call.tell is not None:
+                    run.call.tell(run, None, error.beside)
                 raise
             # Nobody could go on with the answer: the client is told why it broke off.
             yield _failed(run, run.broken[0], error)
@@ -103,8 +103,8 @@ class Stream:
 def _failed(run: "Run", attempt: "Attempt", error: CallError) -> list[Json]:
     """Return the events that tell the client of an attempt's stream why it ends."""
     events = list(attempt.stamp.failed(error))
-    if events and metadata.wanted(run.call):
-        metadata.attach(events[-1], metadata.of(run, None))
+    if events and run.call.tell is not None:
+        run.call.tell(run, None, events[-1])
     return events
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from taxiway.call import NOTHING
 from taxiway.codec import dumps, loads_bounded
 from taxiway.errors import InvalidRequest, Malformed
-from taxiway.metadata import attach
 from taxiway.outcome import CallError, call_error_of
+from taxiway_gateway import metadata
 from taxiway_gateway.exchange import Gone, Refused
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class Inference:
         exchange.model = facts.models[0]
         call = engine.call(dialect, body, facts, caller=caller, headers=fields, path=path)
         exchange.generation = call.id
+        if metadata.wanted(fields):
+            call.tell = metadata.tell
         return call
 
     async def _stream(self, exchange: Exchange, call: Call) -> None:
@@ -195,8 +197,6 @@ def _nobody() -> NoReturn:
 
 async def _failed(exchange: Exchange, client: Client, error: CallError) -> None:
     status, body = client.error(error)
-    if error.metadata is not None:
-        attach(body, error.metadata)
     fields: list[Field] = []
     wait = error.retry_after
     if wait is not None:
@@ -206,4 +206,4 @@ async def _failed(exchange: Exchange, client: Client, error: CallError) -> None:
         fields.append((b"x-should-retry", b"false"))
     elif error.should_retry:
         fields.append((b"x-should-retry", b"true"))
-    await exchange.json(status, body, *fields)
+    await exchange.json(status, {**body, **error.beside}, *fields)

@@ -4,34 +4,41 @@ Asked for by the field `X-OpenRouter-Metadata: enabled` (or its older name). It 
 and stands beside `error` where a call fails. Source: OpenRouter's guide on router metadata.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from taxiway.codec import Json
 from taxiway.failures import POLICIES
 from taxiway.names import AUTO, FREE
-from taxiway.outcome import CallError
 from taxiway.variants import base_of
 
 if TYPE_CHECKING:
     from taxiway.attempt import Attempt
-    from taxiway.call import Call
     from taxiway.candidate import Candidate, Endpoint
     from taxiway.run import Run
 
-FIELD: Final = "openrouter_metadata"
-ASKED_BY: Final = ("x-openrouter-metadata", "x-openrouter-experimental-metadata")
+_MEMBER: Final = "openrouter_metadata"
+_ASKED_BY: Final = frozenset({"x-openrouter-metadata", "x-openrouter-experimental-metadata"})
 """Header fields by which a client asks for it."""
 
 _ROUTERS: Final = {**dict.fromkeys(AUTO, "auto"), FREE: "free"}
 
 
-def wanted(call: "Call") -> bool:
-    """Whether a call asks for it; any word but `enabled` says no."""
-    headers = call.headers
-    return bool(headers) and any(headers.get(name, "").lower() == "enabled" for name in ASKED_BY)
+def wanted(fields: Mapping[str, str]) -> bool:
+    """Whether a client asks for it; any word but `enabled` says no."""
+    asked = not _ASKED_BY.isdisjoint(fields)
+    return asked and any(fields.get(name, "").lower() == "enabled" for name in _ASKED_BY)
 
 
-def of(run: "Run", served: "Attempt | None") -> Json:
+def tell(run: "Run", served: "Attempt | None", told: Json) -> None:
+    """Put it into a reply or into a stream's last event (where that holds a whole response, as OpenAI's Responses do, in there), or
+    into what goes beside an error; see `Call`.
+    """
+    response = told.get("response")
+    (response if isinstance(response, dict) else told)[_MEMBER] = _of(run, served)
+
+
+def _of(run: "Run", served: "Attempt | None") -> Json:
     """Say how a call went; `served` is the attempt that served it, None where none did."""
     call, requested = run.call, run.call.facts.models[0]
     models = [] if run.plan is None else run.plan.models
@@ -64,18 +71,6 @@ def of(run: "Run", served: "Attempt | None") -> Json:
 
 def _who(endpoint: "Endpoint") -> Json:
     return {"provider": endpoint.provider_name, "model": endpoint.model}
-
-
-def attach(event: Json, metadata: Json) -> None:
-    """Put it into a reply or into a stream's last event: where that holds a whole response (OpenAI's Responses), in there."""
-    response = event.get("response")
-    (response if isinstance(response, dict) else event)[FIELD] = metadata
-
-
-def tell(error: CallError, run: "Run") -> None:
-    """Put it into an error, where the client asked for it."""
-    if wanted(run.call):
-        error.metadata = of(run, None)
 
 
 def _strategy(requested: str, names: list[str], served: str | None) -> str:
