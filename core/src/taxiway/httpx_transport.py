@@ -345,7 +345,8 @@ def _why(error: Exception, exchange: HttpxExchange) -> tuple[Reason, str]:
     for link in _links(error):
         if isinstance(link, ssl.SSLCertVerificationError):
             return "certificate", link.verify_message
-        if isinstance(link, ssl.SSLEOFError):
+        # By TLS's own goodbye, or without; Python 3.11.2 takes an end without for one with.
+        if isinstance(link, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
             return "closed", ""
         if isinstance(link, ssl.SSLError):
             return "protocol", link.reason or "TLS failed"

@@ -25,6 +25,8 @@ SOON = 0.1
 
 _LONG = b"x" * 50_000_000
 _CHUNKS = OK + b"transfer-encoding: chunked\r\n\r\n"
+# TLS's alert close_notify.
+_GOODBYE = b"\x15\x03\x03\x00\x02\x01\x00"
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str, int], Any]) -> None:
@@ -209,17 +211,20 @@ class ConnectionContract(TransportKit):
 
     @pytest.mark.parametrize(
         ("wrong", "reason"),
-        [("plain", "protocol"), ("closed", "closed"), ("reset", "reset"), ("silent", "timeout")],
+        [("plain", "protocol"), ("closed", "closed"), ("goodbye", "closed"), ("reset", "reset"), ("silent", "timeout")],
     )
     @looped
     async def test_a_handshake_that_fails(self, ca_file: str, wrong: str, reason: Any) -> None:
-        """By plain HTTP, by an end, by silence within the connect limit."""
+        """By plain HTTP, by an end without and with TLS's own goodbye, by silence within the connect limit."""
 
         async def behave(peer: Peer) -> None:
             await peer.reader.readexactly(10)
             if wrong == "plain":
                 await peer.write(b"HTTP/1.1 400 Plain\r\n\r\n")
             elif wrong == "closed":
+                await peer.leave("fin")
+            elif wrong == "goodbye":
+                await peer.write(_GOODBYE)
                 await peer.leave("fin")
             elif wrong == "reset":
                 await peer.leave("reset")

@@ -207,6 +207,8 @@ def what(phase: Phase, error: Exception) -> tuple[Reason, str]:
     """Say why there is no connection. A certificate's error is an OSError and a ValueError too: it comes first."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return "certificate", error.verify_message
+    if isinstance(error, ssl.SSLZeroReturnError):
+        return "closed", ""
     if isinstance(error, ssl.SSLError):
         return "protocol", error.reason or "TLS failed"
     if isinstance(error, (socket.gaierror, UnicodeError)):
