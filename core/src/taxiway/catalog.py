@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from taxiway.candidate import Endpoint, Operation
 from taxiway.money import Price
@@ -34,21 +34,10 @@ class CatalogModel:
 
     def endpoint(self, **own: Any) -> Endpoint:
         """Make the endpoint that offers this model. `own`: the provider's fields of it, and those that it knows better."""
-        told = {
-            "model": self.slug,
-            "id": self.id,
-            "name": self.name,
-            "description": self.description,
-            "created": self.created,
-            "price": self.price,
-            "context": self.context,
-            "max_output": self.max_output,
-            "parameters": self.parameters or None,
-            "unsupported": self.unsupported,
-            "inputs": self.inputs,
-            "outputs": self.outputs,
-            "reasoning": self.reasoning,
-        }
+        told = asdict(self, recurse=False)
+        del told["operation"]
+        # With none listed, nothing is known of them.
+        told |= {"model": told.pop("slug"), "parameters": self.parameters or None}
         return Endpoint(**{**told, **own})
 
 
