@@ -22,12 +22,11 @@ FREE: Final = Cost(0.0, 0.0, 0.0)
 
 
 @frozen(kw_only=True)
-class Price:
-    """What an endpoint charges, in USD per token (`request`: USD per request).
+class Rates:
+    """What a token of each kind costs, and a `request`.
 
     None means unknown for `input` and `output`; for the other parts it means "as its plain kind" (a cache read as input,
-    reasoning as output, ...). `above` holds dearer prices for long prompts: `(tokens, price)`, of which the one with the
-    highest threshold that the prompt exceeds replaces this one.
+    reasoning as output, ...).
     """
 
     input: float | None = None
@@ -41,6 +40,16 @@ class Price:
     image_in: float | None = None
     image_out: float | None = None
     request: float = 0.0
+
+
+@frozen(kw_only=True)
+class Price(Rates):
+    """What an endpoint charges, in USD per token (`request`: USD per request).
+
+    `above` holds dearer prices for long prompts: `(tokens, price)`, of which the one with the highest threshold that the prompt
+    exceeds replaces this one.
+    """
+
     above: tuple[tuple[int, "Price"], ...] = ()
 
     def at(self, prompt: int) -> "Price":

@@ -13,7 +13,7 @@ from taxiway.candidate import Credential, Limits, Section
 from taxiway.clock import Duration
 from taxiway.converter import Reference, Wrong, seconds_of
 from taxiway.errors import ConfigError, InvalidRequest, Problem
-from taxiway.money import Price
+from taxiway.money import Price, Rates
 from taxiway.outcome import Kind
 from taxiway.preferences import PROVIDER_FIELDS, DataCollection, Quantization, Sort, preferences_of
 from taxiway.routing import Cycle, Hedge, ModelRouting, OnInterrupted, RetryBudget, Routing, Timeouts
@@ -199,23 +199,11 @@ class RoutingTable:
 
 
 @frozen(kw_only=True)
-class PriceTable:
-    """A price: USD per million tokens, and per `request` in USD.
-
-    Without `output` a price of answers is unknown; anything else that is left out costs what its plain kind does.
-    """
+class PriceTable(Rates):
+    """A price: USD per million tokens, and per `request` in USD. Without `output` a price of answers is unknown."""
 
     input: float = field(validator=validators.ge(0.0))
     output: float | None = field(default=None, validator=validators.optional(validators.ge(0.0)))
-    cache_read: float | None = None
-    cache_write_5m: float | None = None
-    cache_write_1h: float | None = None
-    reasoning: float | None = None
-    audio_in: float | None = None
-    audio_out: float | None = None
-    image_in: float | None = None
-    image_out: float | None = None
-    request: float = 0.0
 
     def price(self) -> Price:
         """Return it in USD per token."""
