@@ -1,7 +1,7 @@
 """Who can serve a call: credentials, the accounts inside them, endpoints, and candidates (an endpoint with an account)."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -22,6 +22,9 @@ Unit: TypeAlias = Literal["requests", "tokens", "input-tokens", "output-tokens",
 Charge: TypeAlias = Literal["admission", "reserve-max", "usage"]
 """When a provider counts tokens: an estimate of the prompt at once; input + max_tokens at once; what was used, at the end."""
 
+Reference: TypeAlias = Annotated[str, "a reference to a key"]
+"""Where a key is: `env:NAME`, `file:PATH`."""
+
 Subject: TypeAlias = tuple[str, str]
 """What a failure may speak of, and shut: a scope with the key of an account, a candidate, an origin or an endpoint."""
 
@@ -39,30 +42,35 @@ class Limits:
 
 
 @frozen(kw_only=True)
-class Credential:
-    """A provider key that its owner brought, with its settings: a row of the configuration. It holds no secret.
+class Terms:
+    """What the owner of a provider key says of it.
 
-    `key` is a reference (`env:OPENAI_API_KEY`), None for keyless servers; `provider` a slug or a plugin's name. It serves calls
-    for `allowed_models`, of `allowed_api_keys` (ids or labels) and of `allowed_users` (None: of all). `required`: the pool's
-    credentials of its provider serve no model that this one serves; `byok_only`: none at all. `zdr`: whether its account has zero
-    data retention (None: as the endpoint's provider).
+    `key` is a reference, None for keyless servers; `provider` a slug or a plugin's name. It serves calls for `allowed_models`, of
+    `allowed_api_keys` (ids or labels) and of `allowed_users` (None: of all). `required`: for those, the pool's keys of its provider
+    are not used; `byok_only`: for none. `zdr`: whether its account has zero data retention (None: as the endpoint's provider).
     """
 
-    id: str
     provider: str
-    label: str
-    key: str | None = None
+    key: Reference | None = None
     settings: Mapping[str, Any] = field(factory=dict)
     limits: Limits = Limits()
-    section: Section = "prioritised"
     sort_order: int = 0
+    required: bool = False
+    byok_only: bool = False
     allowed_models: frozenset[str] | None = None
     allowed_api_keys: frozenset[str] | None = None
     allowed_users: frozenset[str] | None = None
-    required: bool = False
-    byok_only: bool = False
     zdr: bool | None = None
     quota_pool: str | None = None
+
+
+@frozen(kw_only=True)
+class Credential(Terms):
+    """A provider key that its owner brought, with its settings: a row of the configuration. It holds no secret."""
+
+    id: str
+    label: str
+    section: Section = "prioritised"
     workspace: str = DEFAULT_WORKSPACE
 
     @property

@@ -12,7 +12,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -27,15 +27,13 @@ from cattrs.errors import (
 )
 from cattrs.gen import make_dict_structure_fn, override
 
+from taxiway.candidate import Reference
 from taxiway.clock import Duration
 from taxiway.errors import ConfigError, Problem
 from taxiway.secret import Secret, scrub
 
 T = TypeVar("T")
 Hook: TypeAlias = Callable[[Any, Any], Any]
-
-Reference: TypeAlias = Annotated[str, "a reference to a key"]
-"""Where a key is: `env:NAME`, `file:PATH`."""
 
 NOT_BUILT: Final = "is not built yet"
 

@@ -7,11 +7,11 @@ They are checked by `converter` and turned into the values of the lower floors b
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from attrs import Attribute, asdict, evolve, field, frozen, validators
+from attrs import asdict, evolve, field, frozen, validators
 
-from taxiway.candidate import Credential, Limits, Section
+from taxiway.candidate import Credential, Section, Terms
 from taxiway.clock import Duration
-from taxiway.converter import Reference, Wrong, seconds_of
+from taxiway.converter import Wrong, seconds_of
 from taxiway.errors import ConfigError, InvalidRequest, Problem
 from taxiway.money import Price, Rates
 from taxiway.outcome import Kind
@@ -58,7 +58,7 @@ class PluginsTable:
 
 
 @frozen(kw_only=True)
-class CredentialTable:
+class CredentialTable(Terms):
     """A `[[credentials]]` table. `key` is a reference (`env:NAME`, `file:PATH`), left out for servers that need none.
 
     `pool`: the operator's, open to every workspace; `fallback`: used when nothing else is left. `allowed_models`, `allowed_api_keys` and
@@ -66,39 +66,24 @@ class CredentialTable:
     `zdr`: whether the contract of its account is that nothing is kept.
     """
 
-    provider: str
-    key: Reference | None = None
     label: str | None = None
-    settings: Mapping[str, Any] = field(factory=dict)
-    limits: Limits = field(factory=Limits)
     pool: bool = False
-    fallback: bool = field(default=False)
-    sort_order: int = 0
-    required: bool = field(default=False)
-    byok_only: bool = field(default=False)
-    allowed_models: frozenset[str] | None = None
-    allowed_api_keys: frozenset[str] | None = None
-    allowed_users: frozenset[str] | None = None
-    zdr: bool | None = None
-    quota_pool: str | None = None
+    fallback: bool = False
 
-    @fallback.validator
-    def _not_both(self, _: object, value: bool) -> None:
-        if value and self.pool:
-            raise ConfigError([Problem("a credential is the pool's or a fallback, not both", "fallback")])
-
-    @byok_only.validator
-    def _not_last(self, _: object, value: bool) -> None:
-        if value and self.fallback:
-            said = "a key that alone may be used is no fallback: leave out one of the two"
-            raise ConfigError([Problem(said, "byok_only")])
-
-    @required.validator
-    @byok_only.validator
-    def _own(self, attribute: "Attribute[bool]", value: bool) -> None:
-        if value and self.pool:
-            said = "keeps the pool's keys from being used, and this one is the pool's"
-            raise ConfigError([Problem(said, attribute.name)])
+    def __attrs_post_init__(self) -> None:
+        closing = "keeps the pool's keys from being used, and this one is the pool's"
+        problems = [
+            Problem(said, name)
+            for name, other, said in (
+                ("fallback", self.pool, "a credential is the pool's or a fallback, not both"),
+                ("byok_only", self.fallback, "a key that alone may be used is no fallback: leave out one of the two"),
+                ("required", self.pool, closing),
+                ("byok_only", self.pool, closing),
+            )
+            if other and getattr(self, name)
+        ]
+        if problems:
+            raise ConfigError(problems)
 
     def id(self, label: str) -> str:
         """Return what names it under that label."""
@@ -200,7 +185,10 @@ class RoutingTable:
 
 @frozen(kw_only=True)
 class PriceTable(Rates):
-    """A price: USD per million tokens, and per `request` in USD. Without `output` a price of answers is unknown."""
+    """A price: USD per million tokens, and per `request` in USD.
+
+    Without `output` a price of answers is unknown; anything else that is left out costs what its plain kind does.
+    """
 
     input: float = field(validator=validators.ge(0.0))
     output: float | None = field(default=None, validator=validators.optional(validators.ge(0.0)))

@@ -15,10 +15,11 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 import attrs
 import click
 
+from taxiway.candidate import Reference
 from taxiway.clock import Duration
 from taxiway.codec import Json
 from taxiway.config import LISTS, TABLES, load
-from taxiway.converter import DURATION_PATTERN, REFERENCE_PATTERN, Reference, toml_name
+from taxiway.converter import DURATION_PATTERN, REFERENCE_PATTERN, toml_name
 from taxiway.errors import PluginError
 from taxiway.plugins import Plugins
 from taxiway.registration import AnyRegistration
