@@ -5,6 +5,7 @@ from attrs import evolve
 from doors import gateway
 from simulated import BODY, KEYS, MODEL, over_http, over_sim
 
+from taxiway.converter import structure
 from taxiway.explain import Explanation
 from taxiway.money import Price
 from taxiway.testing.virtual import virtual_time
@@ -67,7 +68,7 @@ async def test_printed_it_is_a_table_with_every_candidate():
         assert [row.split()[0] for row in rows] == ["1", "2", "3", "out"]
         assert "provider.ignore" in rows[-1]
         assert told.rows[-1].excluded_by == "allowed_providers"
-        assert Explanation.of_json(told.to_json()) == told
+        assert structure(told.to_json(), Explanation) == told
 
 
 async def test_the_gateway_explains_any_dialect_as_json_and_as_text(tmp_path, monkeypatch):

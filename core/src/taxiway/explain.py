@@ -1,7 +1,7 @@
 """Why a call goes where it goes: every candidate with its place, or the reason why it is out."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from attrs import asdict, frozen
 
@@ -75,18 +75,9 @@ class Explanation:
     problem: str | None = None
 
     def to_json(self) -> Json:
-        """Return it as decoded JSON."""
+        """Return it as decoded JSON, of which `taxiway.converter.structure` makes the same again."""
         value: dict[str, Any] = asdict(self)
         return value
-
-    @classmethod
-    def of_json(cls, value: Json) -> Self:
-        """Return what `to_json` gave, in this process or in another one."""
-        names = ("models", "strategies")
-        rows = tuple(
-            Row(**{**row, **{name: tuple(row[name]) for name in ("shares", "scores")}}) for row in value["rows"]
-        )
-        return cls(**{**value, **{name: tuple(value[name]) for name in names}, "rows": rows})
 
     @property
     def headline(self) -> str:

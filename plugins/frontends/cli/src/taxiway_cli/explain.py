@@ -119,10 +119,11 @@ async def _cold(config: Path | None, data_dir: Path | None, body: Json) -> Json:
 
 
 def _show(plan: Json, origin: str) -> None:
+    from taxiway.converter import structure
     from taxiway.explain import COLUMNS, Explanation
     from taxiway_cli.tables import show
 
-    told = Explanation.of_json(plan)
+    told = structure(plan, Explanation)
     click.echo(f"{told.headline}; {origin}\n")
     if told.rows:
         show(COLUMNS, [row.cells() for row in told.rows])
