@@ -326,14 +326,8 @@ def _doubts(config: Config, snapshot: Snapshot, endpoints: _Endpoints) -> Iterat
     silent = [slug for slug, some in endpoints.items() if not some]
     # Some are yet to be asked for their models: until then nothing is known of these.
     unasked = {slug for slug in silent if isinstance(snapshot.providers[slug], Discovers)}
-    for name, table in config.models.items():
-        path = join("models", name)
-        named = {f"{path}.try[{index}]": target for index, target in enumerate(table.try_)} or {path: name}
-        for where, model in named.items():
-            if model not in known and base_of(model) not in known and not unasked:
-                yield f'{where}: no provider of this configuration serves "{model}"{nearest(model, known)}'
-    for where, model in _wanted(config):
-        if model not in known and base_of(model) not in known and model not in config.models and not unasked:
+    for where, model in () if unasked else _wanted(config):
+        if model not in known and base_of(model) not in known:
             yield f'{where}: no provider of this configuration serves "{model}"{nearest(model, known)}'
     for slug in silent:
         if slug not in unasked:
@@ -343,12 +337,19 @@ def _doubts(config: Config, snapshot: Snapshot, endpoints: _Endpoints) -> Iterat
 
 
 def _wanted(config: Config) -> Iterator[tuple[str, str]]:
-    """Give the models that credentials and presets name, each with its place."""
+    """Give the models that a configuration names, each with its place; a name of one's own stands for what it tries."""
+    for name, table in config.models.items():
+        path = join("models", name)
+        yield from ((f"{path}.try[{index}]", model) for index, model in enumerate(table.try_))
+        if not table.try_:
+            yield path, name
+    others: list[tuple[str, str]] = []
     for credential in config.credentials:
         path = join(config.paths[credential.id], "allowed_models")
-        yield from ((path, model) for model in sorted(credential.allowed_models or ()))
-    for slug, table in config.presets.items():
+        others += ((path, model) for model in sorted(credential.allowed_models or ()))
+    for slug, preset in config.presets.items():
         path = join("presets", slug)
-        models = [model] if type(model := table.get("model")) is str else []
-        yield from ((join(path, "model"), model) for model in models)
-        yield from ((join(path, "models"), model) for model in table.get("models") or ())
+        if "model" in preset:
+            others.append((join(path, "model"), preset["model"]))
+        others += ((join(path, "models"), model) for model in preset.get("models") or ())
+    yield from (one for one in others if one[1] not in config.models)
