@@ -277,11 +277,11 @@ async def test_a_whole_configuration_becomes_parts(plugins):
 
 
 def test_nothing_but_what_is_named_is_imported(plugins):
-    installed = plugins(broken=["provider-other", "strategy-other", "keystore-other", "sink-other"])
+    others = ["provider-other", "strategy-other", "keystore-other", "sink-other"]
+    installed = plugins(broken=others)
     compose(parse({"credentials": [first()]}), installed, environment={})
-    used = {f"{row.kind}-{row.name}" for row in installed.listing() if row.state == "used"}
-    assert not any(row.state == "broken" for row in installed.listing())
-    assert used == {
+    assert not any(map(installed.tried, others))
+    assert installed.used == {
         "provider-alpha",
         "strategy-balanced",
         "keystore-env",
@@ -369,7 +369,8 @@ def test_a_broken_plugin_that_nothing_names_is_only_listed(plugins):
     built = compose(Config(), installed, environment={"ALPHA_KEY": "x"})
     assert built.found == ["alpha"]
     assert any("provider-broken" in warning for warning in built.warnings)
-    assert {row.name for row in installed.listing() if row.state == "broken"} == {"broken"}
+    assert installed.tried("provider-broken")
+    assert "provider-broken" not in installed.used
 
 
 def test_a_provider_that_fails_on_the_environment_stops_nothing(plugins):
@@ -636,9 +637,8 @@ async def test_parts_start_and_close_once_also_after_half_a_start(plugins, monke
 def test_behind_a_proxy_the_other_transport_carries(plugins, environment):
     installed = plugins()
     compose(parse({"credentials": [first()]}), installed, environment=environment)
-    states = {row.name: row.state for row in installed.listing() if row.kind == "transport"}
-    assert states["httpx" if environment else "httptools"] == "used"
-    assert states["httptools" if environment else "httpx"] == "installed"
+    used = {plugin for plugin in installed.used if plugin.startswith("transport-")}
+    assert used == {"transport-httpx" if environment else "transport-httptools"}
 
 
 def test_the_gateway_has_a_store_and_a_folder(plugins, tmp_path):

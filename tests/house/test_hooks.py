@@ -33,7 +33,7 @@ def test_every_hook_is_documented_with_its_signature_and_tested_by_a_kit(kind: s
 def test_every_hook_has_an_implementation_of_ours() -> None:
     assert {name for name in vars(hookspecs) if name.startswith("taxiway_")} == set(KINDS.values())
     plugins = Plugins.discover()
-    for plugin in plugins.all():
+    for plugin in plugins.entries:
         assert plugins.load(plugin).summary, plugin
     for hook in KINDS.values():
         assert getattr(plugins.pm.hook, hook).get_hookimpls(), hook

@@ -50,7 +50,7 @@ class Builder:
             self.problem("is missing: it names the plugin" if name is None else "must be a plugin's name", named)
             return None
         plugin = f"{kind}-{name}"
-        if plugin not in self.plugins.all():
+        if plugin not in self.plugins.entries:
             self.problem(unknown(name, [*valid, *self.plugins.names(kind)], _WORDS.get(kind, kind)), named)
             return None
         try:

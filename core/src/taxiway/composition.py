@@ -130,7 +130,7 @@ def compose(
 
 
 def _check_disabled(made: Composition) -> None:
-    installed = made.plugins.all()
+    installed = made.plugins.entries
     for index, plugin in enumerate(made.config.plugins.disabled):
         if plugin not in installed:
             message = f'no plugin is called "{scrub(plugin)}"{nearest(plugin, installed)}'

@@ -4,12 +4,11 @@ Entry points (group `taxiway`, names `<kind>-<name>`) are listed from metadata, 
 imported, one by one. Every failure is a PluginError of its own that names the distribution, and hides no other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
-from attrs import frozen
 
 from taxiway import hookspecs
 from taxiway.errors import PluginError
@@ -35,26 +34,12 @@ KINDS: Final = {
 }
 """What a plugin can be, and the hook by which it says so."""
 
-State: TypeAlias = Literal["installed", "used", "disabled", "broken"]
-
-
-@frozen
-class Listed:
-    """One line of `taxiway plugins`. `name` is the entry point's, after its kind; `error` says what is wrong with it."""
-
-    kind: str
-    name: str
-    distribution: str
-    version: str
-    state: State
-    summary: str = ""
-    error: str = ""
-
 
 class Plugins:
     """What is installed, and what of it was loaded. `pm` is pluggy's manager; after the start nobody calls it.
 
-    `used` are the full names of what was built from.
+    `entries` by full name (`strategy-x`), disabled or not: more than one where distributions claim the same. `used` are the full
+    names of what was built from.
     """
 
     def __init__(self, entries: Iterable["EntryPoint"], disabled: Iterable[str] = ()) -> None:
@@ -62,11 +47,11 @@ class Plugins:
         self.pm.add_hookspecs(hookspecs)
         self.disabled: Final = frozenset(disabled)
         self.used: Final[set[str]] = set()
-        self._entries: dict[str, list[EntryPoint]] = {}
+        self.entries: Final[dict[str, list[EntryPoint]]] = {}
         # What became of importing a module, by the entry points' value: registrations by full name, or why there are none.
         self._modules: dict[str, Mapping[str, AnyRegistration] | str] = {}
         for entry in entries:
-            self._entries.setdefault(entry.name, []).append(entry)
+            self.entries.setdefault(entry.name, []).append(entry)
 
     @classmethod
     def discover(cls, disabled: Iterable[str] = ()) -> "Plugins":
@@ -79,40 +64,29 @@ class Plugins:
     def names(self, kind: str) -> list[str]:
         """Return the installed plugins of a kind that are not disabled, sorted."""
         start = f"{kind}-"
-        names = (name for name in self._entries if name.startswith(start) and name not in self.disabled)
+        names = (name for name in self.entries if name.startswith(start) and name not in self.disabled)
         return sorted(name.removeprefix(start) for name in names)
-
-    def all(self) -> list[str]:
-        """Return the full names of all that is installed, disabled or not, sorted."""
-        return sorted(self._entries)
 
     def has(self, plugin: str) -> bool:
         """Whether `plugin` (`strategy-balanced`) is installed and not disabled."""
-        return plugin in self._entries and plugin not in self.disabled
+        return plugin in self.entries and plugin not in self.disabled
 
     def load(self, plugin: str) -> AnyRegistration:
         """Import a plugin by its full name (`strategy-balanced`) and return what it registered. Raises PluginError."""
         found = self._find(plugin)
         if isinstance(found, str):
-            owners = " and ".join(sorted(" ".join(_origin(entry)).strip() for entry in self._entries.get(plugin, ())))
+            owners = " and ".join(sorted(" ".join(origin_of(entry)).strip() for entry in self.entries.get(plugin, ())))
             raise PluginError(plugin, owners or "nothing installed", found)
         return found
 
-    def listing(self) -> Sequence[Listed]:
-        """Return all that is installed, by kind and name. Imports nothing: summaries are known of what is loaded."""
-        return [self._listed(plugin, entry) for plugin in self.all() for entry in self._entries[plugin]]
-
-    def _listed(self, plugin: str, entry: "EntryPoint") -> Listed:
-        kind, _, name = plugin.partition("-")
-        known = self.has(plugin) and (len(self._entries[plugin]) > 1 or entry.value in self._modules)
-        found = self._find(plugin) if known else ""
-        error, summary = (found, "") if isinstance(found, str) else ("", found.summary)
-        state: State = "used" if plugin in self.used else "broken" if error else "installed"
-        return Listed(kind, name, *_origin(entry), state if self.has(plugin) else "disabled", summary, error)
+    def tried(self, plugin: str) -> bool:
+        """Whether `load` imports nothing more for it: it did already, or can't tell which of several is meant."""
+        entries = self.entries[plugin]
+        return len(entries) > 1 or entries[0].value in self._modules
 
     def _find(self, plugin: str) -> AnyRegistration | str:
         """Return what a plugin registered, or the reason why it can't be used."""
-        entries = self._entries.get(plugin, [])
+        entries = self.entries.get(plugin, [])
         if not entries:
             kind, _, name = plugin.partition("-")
             return unknown(name, self.names(kind), f"{kind} plugin")
@@ -178,7 +152,7 @@ def unknown(name: str, valid: Iterable[str], what: str) -> str:
     return f'no {what} is called "{scrub(name)}"; {hint}'
 
 
-def _origin(entry: "EntryPoint") -> tuple[str, str]:
+def origin_of(entry: "EntryPoint") -> tuple[str, str]:
     """Return the distribution that an entry point is of, and its version."""
     return (entry.dist.name, entry.dist.version) if entry.dist else ("an unknown distribution", "")
 

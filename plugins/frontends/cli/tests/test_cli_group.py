@@ -184,6 +184,15 @@ def test_plugins_says_why_one_is_broken(broken, tmp_path):
     assert "a_module_that_nobody_has" in row["error"]
 
 
+def test_plugins_lists_both_of_two_that_claim_one_name(broken, tmp_path):
+    install(broken, "house-other", "", ["command-broken = house_other"])
+    rows = json.loads(run("plugins", "--json", path=[broken], cwd=tmp_path).stdout)
+    rows = [row for row in rows if row["name"] == "broken"]
+    assert {row["distribution"]: row["state"] for row in rows} == {"house-broken": "broken", "house-other": "broken"}
+    assert all("uninstall all but one" in row["error"] for row in rows)
+    assert not (tmp_path / "imported").exists()
+
+
 def test_plugins_imports_only_what_is_used(broken, tmp_path):
     rows = json.loads(run("plugins", "--json", path=[broken], cwd=tmp_path).stdout)
     assert [row["state"] for row in rows if row["name"] == "broken"] == ["installed"]

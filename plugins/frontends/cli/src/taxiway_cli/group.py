@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from taxiway.errors import ConfigError, TaxiwayError
-from taxiway.plugins import Plugins
+from taxiway.plugins import Plugins, origin_of
 from taxiway_cli import COMMANDS, taxiway_commands
 
 if TYPE_CHECKING:
@@ -90,12 +90,12 @@ def _summary(ctx: click.Context, name: str) -> str:
     """Say what a command is; one of a plugin is spoken for by its distribution, since asking it would import it."""
     if name in COMMANDS:
         return COMMANDS[name]
-    entry = next(row for row in _plugins(ctx).listing() if (row.kind, row.name) == ("command", name))
+    distribution, _ = origin_of(_plugins(ctx).entries[f"command-{name}"][0])
     try:
-        summary = metadata(entry.distribution)["Summary"]
+        summary = metadata(distribution)["Summary"]
     except (PackageNotFoundError, KeyError):
         summary = ""
-    return f"{summary} ({entry.distribution})" if summary else f"({entry.distribution})"
+    return f"{summary} ({distribution})" if summary else f"({distribution})"
 
 
 def _registration(ctx: click.Context, name: str) -> AnyRegistration:

@@ -30,6 +30,7 @@ def command(config: Path | None, data_dir: Path | None, everything: bool, as_jso
     from taxiway.config import load
     from taxiway.errors import ConfigError, PluginError
     from taxiway.plugins import Plugins
+    from taxiway_cli.listing import listing
 
     # A configuration with mistakes is listed too: `taxiway check` tells of them.
     parsed = load(config)
@@ -39,13 +40,13 @@ def command(config: Path | None, data_dir: Path | None, everything: bool, as_jso
     except ConfigError as error:
         count = len(error.problems)
         click.echo(f"{count} mistake{'s' if count > 1 else ''} in the configuration: see `taxiway check`.", err=True)
-    for plugin in plugins.all() if everything else ():
+    for plugin in plugins.entries if everything else ():
         try:
             plugins.load(plugin)
         except PluginError:
             # The listing says why.
             continue
-    rows = plugins.listing()
+    rows = list(listing(plugins))
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from taxiway.building import Builder
     from taxiway.candidate import Credential
-    from taxiway.plugins import Listed, Plugins
+    from taxiway.plugins import Plugins
     from taxiway.provider import Provider
+    from taxiway_cli.listing import Listed
 
 _OPTIONS = "(its table's `slug`)"
 
@@ -77,7 +78,9 @@ def command(config: Path | None, data_dir: Path | None, as_json: bool) -> None:
 
 
 def _rows(plugins: Plugins, builder: Builder) -> Iterator[Row]:
-    for listed in plugins.listing():
+    from taxiway_cli.listing import listing
+
+    for listed in listing(plugins):
         if listed.kind == "provider" and listed.state != "disabled":
             row = _row(listed, plugins, builder)
             if row is not None:
