@@ -12,6 +12,7 @@ from taxiway.dialect import Dialect
 from taxiway.outcome import Generation
 from taxiway.plugins import Plugins
 from taxiway.pools import Reservation
+from taxiway.records import generation_of
 from taxiway.router import Router
 
 ASK: Final = f"reply exactly: {EXACT}"
@@ -88,7 +89,7 @@ class Watched:
             return reservation
 
         engine.quotas.reserve = reserving  # type: ignore[method-assign]
-        engine.journal.ended = self.generations.append  # type: ignore[method-assign]
+        engine.journal.ended = lambda row: self.generations.append(generation_of(row))  # type: ignore[method-assign]
 
     def log(self, slug: str) -> Any:
         """Return what a provider was asked."""

@@ -10,8 +10,9 @@ import pytest
 from taxiway import spool as spooling
 from taxiway import spool_files
 from taxiway.errors import SpoolUnavailable
+from taxiway.records import row_of
 from taxiway.spool import Spool
-from taxiway.testing.spool import Keeps, attempt, call, done
+from taxiway.testing.spool import Keeps, attempt, call, done, opened_row
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
 
@@ -49,19 +50,19 @@ class Life:
         if drawn < 0.4:
             number = len(self.opened) + 1
             try:
-                spool.opened(call(number), attempt(1), None)
+                spool.opened(opened_row(call(number), attempt(1)))
             except SpoolUnavailable:
                 return
             self.opened.add(f"gen-{number}")
             self.live.append(number)
         elif drawn < 0.5 and self.live:
             try:
-                spool.opened(call(self.dice.choice(self.live)), attempt(2), attempt(1, kind="timeout"))
+                spool.opened(opened_row(call(self.dice.choice(self.live)), attempt(2), attempt(1, kind="timeout")))
             except SpoolUnavailable:
                 return
         elif drawn < 0.85 and self.live:
             number = self.live.pop(self.dice.randrange(len(self.live)))
-            spool.ended(done(number))
+            spool.ended(row_of(done(number)))
             self.unsure.add(f"gen-{number}")
         elif drawn < 0.9:
             self.disk.full = not self.disk.full

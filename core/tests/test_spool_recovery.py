@@ -9,11 +9,11 @@ from collections import Counter
 
 import pytest
 
-from taxiway.records import ended_body, framed, opened_record
+from taxiway.records import ended_body, framed, row_of
 from taxiway.spool import Spool
 from taxiway.spool_files import SpoolFolder
 from taxiway.spool_recovery import recover
-from taxiway.testing.spool import Keeps, attempt, call, done
+from taxiway.testing.spool import Keeps, attempt, call, done, opened_record, opened_row
 from taxiway.testing.virtual import virtual_time
 from taxiway.usage import Usage
 from taxiway.virtual import VirtualClock, run
@@ -53,7 +53,7 @@ async def test_a_call_without_an_end_is_lost_and_estimated(tmp_path):
     first = attempt(1, kind="rate_limited", status=429, duration=0.2)
     left_behind(
         tmp_path,
-        segment(opened_record(call(1), attempt(1), None), opened_record(call(1), attempt(2), first)),
+        segment(opened_record(call(1), attempt(1)), opened_record(call(1), attempt(2), first)),
     )
     (found,), counts = await recovered(tmp_path)
     assert (found.id, found.state, found.estimated) == ("gen-1", "lost", True)
@@ -78,7 +78,7 @@ async def test_a_call_without_an_end_is_lost_and_estimated(tmp_path):
     ],
 )
 def test_an_estimate_claims_no_more_than_is_known(tmp_path, known, tokens, cost):
-    left_behind(tmp_path, segment(opened_record(call(1), attempt(1, **known), None)))
+    left_behind(tmp_path, segment(opened_record(call(1), attempt(1, **known))))
     (found,), _ = run(recovered(tmp_path))
     assert found.usage.output == tokens
     assert found.cost == (None if cost is None else pytest.approx(cost))
@@ -97,7 +97,7 @@ async def test_what_earlier_attempts_used_is_in_the_sum(tmp_path):
 async def test_what_ended_is_not_lost_whatever_segment_says_so(tmp_path):
     left_behind(
         tmp_path,
-        segment(opened_record(call(1), attempt(1), None), opened_record(call(2), attempt(1), None)),
+        segment(opened_record(call(1), attempt(1)), opened_record(call(2), attempt(1))),
         segment(ended_record(done(1, attempt(1)))),
     )
     found, counts = await recovered(tmp_path)
@@ -109,10 +109,10 @@ async def test_what_ended_is_not_lost_whatever_segment_says_so(tmp_path):
 async def test_a_running_processs_spool_is_left_alone(tmp_path):
     alive = Spool(tmp_path, {"sink": Keeps()}, VirtualClock())
     await alive.start()
-    alive.opened(call(1), attempt(1), None)
+    alive.opened(opened_row(call(1), attempt(1)))
     found, counts = await recovered(tmp_path)
     assert (found, counts) == ([], Counter())
-    alive.ended(done(1))
+    alive.ended(row_of(done(1)))
     await alive.aclose()
     assert list(tmp_path.iterdir()) == []
 
@@ -122,7 +122,7 @@ async def test_a_recovery_that_was_killed_goes_on(tmp_path):
     """Killed after the lost ends were written, or in the middle of that: nothing is lost twice."""
     path = left_behind(
         tmp_path,
-        segment(opened_record(call(1), attempt(1), None), opened_record(call(2), attempt(1), None)) + b"torn tail",
+        segment(opened_record(call(1), attempt(1)), opened_record(call(2), attempt(1))) + b"torn tail",
     )
     segments, lost = await recover(tmp_path, Counter())
     segments[0].folder.release()
@@ -176,9 +176,9 @@ async def test_a_crash_while_delivering_repeats_at_most_a_batch(tmp_path):
 @virtual_time
 async def test_every_cut_of_the_last_segment_is_a_torn_tail(tmp_path):
     records = [
-        opened_record(call(1), attempt(1), None),
+        opened_record(call(1), attempt(1)),
         ended_record(done(1)),
-        opened_record(call(2), attempt(1), None),
+        opened_record(call(2), attempt(1)),
     ]
     whole = segment(*records)
     ends = [sum(map(len, records[: count + 1])) for count in range(3)]
@@ -258,8 +258,9 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from taxiway.clock import SystemClock
+from taxiway.records import row_of
 from taxiway.spool import Spool
-from taxiway.testing.spool import Keeps, attempt, call, done
+from taxiway.testing.spool import Keeps, attempt, call, done, opened_row
 
 class Tells(Keeps):
     async def deliver(self, batch):
@@ -272,12 +273,12 @@ async def main():
     await spool.start()
     for number in range(base, base + 10**6):
         one, two = call(number), attempt(1)
-        spool.opened(one, two, None)
+        spool.opened(opened_row(one, two))
         print("opened", one.id, flush=True)
         if number % 3 == 0:
-            spool.opened(one, attempt(2), attempt(1, kind="timeout"))
+            spool.opened(opened_row(one, attempt(2), attempt(1, kind="timeout")))
         if number % 10:
-            spool.ended(done(number, two))
+            spool.ended(row_of(done(number, two)))
             print("ended", one.id, flush=True)
         await asyncio.sleep(0)
 

@@ -9,6 +9,7 @@ from simulated import BODY, EXACT, MODEL, over_sim
 from taxiway.errors import SpoolUnavailable
 from taxiway.http import HttpHead
 from taxiway.outcome import CallError
+from taxiway.records import generation_of
 from taxiway.spool import Journal
 from taxiway.testing.virtual import virtual_time
 
@@ -35,12 +36,13 @@ class FullAfter(Journal):
     def __init__(self, attempts):
         self.attempts, self.states = attempts, []
 
-    def opened(self, call, record, before):
+    def opened(self, row):
         self.attempts -= 1
         if self.attempts < 0:
             raise SpoolUnavailable("full")
 
-    def ended(self, generation):
+    def ended(self, row):
+        generation = generation_of(row)
         self.states.append((generation.state, len(generation.attempts)))
 
 
@@ -143,8 +145,8 @@ class Kept(Journal):
     def __init__(self):
         self.generations = []
 
-    def ended(self, generation):
-        self.generations.append(generation)
+    def ended(self, row):
+        self.generations.append(generation_of(row))
 
 
 USAGE = {"prompt_tokens": 1_000_000, "completion_tokens": 0, "total_tokens": 1_000_000}

@@ -11,6 +11,7 @@ from simulated import EXACT
 from taxiway import Router
 from taxiway.health import Health
 from taxiway.http import HttpHead
+from taxiway.records import generation_of
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
 from taxiway_simulator.carrier import SimulatorTransport
@@ -43,7 +44,7 @@ class Served:
         self.router, self.simulation, self.slug, self.order = router, simulation, slug, order
         self.spare = router.snapshot.providers["spare"].simulation
         self.ended = []
-        router.engine.journal.ended = self.ended.append
+        router.engine.journal.ended = lambda row: self.ended.append(generation_of(row))
 
     async def ask(self, dialect, **more):
         body, path, read = CLIENTS[dialect]

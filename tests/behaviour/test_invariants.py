@@ -12,6 +12,7 @@ from taxiway import Router
 from taxiway.failures import POLICIES
 from taxiway.outcome import CallError
 from taxiway.picks import SAME_ENDPOINT
+from taxiway.records import generation_of
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
 
@@ -101,7 +102,7 @@ def test_who_failed_for_good_is_not_tried_again_and_a_call_is_one_generation(see
         generations, asked = [], {}
         async with Router.from_dict(configuration(draw), clock=VirtualClock(), random=Random(seed)) as router:
             engine, dialect = router.engine, router.dialects["chat"]
-            engine.journal.ended = generations.append
+            engine.journal.ended = lambda row: generations.append(generation_of(row))
 
             async def ask(request, stream):
                 request["stream"] = stream

@@ -11,6 +11,7 @@ from taxiway import Router
 from taxiway.http import HttpHead
 from taxiway.outcome import CallError
 from taxiway.picks import NOTHING_TRIED, Tried
+from taxiway.records import generation_of
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
 
@@ -120,7 +121,7 @@ async def test_with_the_budget_spent_an_open_breaker_gets_no_further_attempt():
 async def test_a_call_goes_on_with_the_snapshot_that_it_began_with():
     async with over_sim(pace={"first_token": "1s", "tokens_per_second": 100}) as bench:
         engine, ended = bench.router.engine, []
-        engine.journal.ended = ended.append
+        engine.journal.ended = lambda row: ended.append(generation_of(row))
         old = engine.snapshot
         call = asyncio.create_task(bench.router.chat(**ASK))
         await asyncio.sleep(0.5)

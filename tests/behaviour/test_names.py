@@ -11,6 +11,7 @@ from doors import Library, Refusal, Wire, gateway
 from upstream import Answer, Upstream
 
 from taxiway.outcome import CallError
+from taxiway.records import generation_of
 from taxiway.router import Router
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
@@ -203,7 +204,7 @@ async def test_every_dialect_takes_variants(monkeypatch, tmp_path):
 async def test_the_generation_says_what_a_name_added(monkeypatch):
     async with two_providers(monkeypatch) as (router, _):
         kept = []
-        monkeypatch.setattr(router.engine.journal, "ended", kept.append)
+        monkeypatch.setattr(router.engine.journal, "ended", lambda row: kept.append(generation_of(row)))
         await router.chat(model="openai/gpt-4o:thinking", messages=MESSAGES)
         await router.chat(model="openai/gpt-4o", messages=MESSAGES)
     assert [(one.requested, one.model, list(one.applied)) for one in kept] == [

@@ -8,6 +8,7 @@ from doors import gateway
 from upstream import Upstream
 
 from taxiway.errors import ConfigError, InvalidRequest
+from taxiway.records import generation_of
 from taxiway.router import Router
 
 MODEL, SMALL = "openai/gpt-4o", "openai/gpt-4o-mini"
@@ -132,7 +133,7 @@ async def test_presets_are_listed(served):
 async def test_the_generation_says_that_a_preset_was_put_in(served, monkeypatch):
     _, door = served
     kept = []
-    monkeypatch.setattr(door.router.engine.journal, "ended", kept.append)
+    monkeypatch.setattr(door.router.engine.journal, "ended", lambda row: kept.append(generation_of(row)))
     claude = anthropic.AsyncAnthropic(base_url=door.base_url.removesuffix("/v1"), api_key=door.key, max_retries=0)
     async with claude:
         await claude.messages.create(model="@preset/support", max_tokens=9, messages=HELLO)

@@ -15,7 +15,7 @@ from taxiway.errors import InvalidRequest
 from taxiway.outcome import CallError
 from taxiway.planner import plan
 from taxiway.preferences import Sort
-from taxiway.records import ended_body
+from taxiway.records import encoded
 from taxiway.records import read as read_row
 from taxiway.replan import replan
 from taxiway.testing.virtual import virtual_time
@@ -145,9 +145,10 @@ def test_a_record_planned_again_gives_the_same_order(tmp_path, monkeypatch, stra
             engine, dialect = router.engine, router.dialects["chat"]
             ended = engine.journal.ended
 
-            def kept(generation):
-                read_back[generation.id] = read_row(ended_body(generation))
-                ended(generation)
+            def kept(row):
+                generation = read_row(encoded(row))
+                read_back[generation.id] = generation
+                ended(row)
 
             engine.journal.ended = kept
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from taxiway.clock import SystemClock
 from taxiway.outcome import Generation
-from taxiway.records import ended_body
+from taxiway.records import ended_body, row_of
 from taxiway.spool import Spool
-from taxiway.testing.spool import attempt, call, done
+from taxiway.testing.spool import attempt, call, done, opened_row
 from taxiway.usage import Usage
 from taxiway_sql.store import SqliteStore
 
@@ -53,8 +53,9 @@ async def writing(folder: Path) -> tuple[float, float]:
     """Return what `opened` and `ended` take."""
     spool = Spool(folder, {}, SystemClock())
     await spool.start()
-    calls, ends, record = list(map(call, range(CALLS))), list(map(generation, range(CALLS))), attempt(1)
-    opened = each(lambda number: spool.opened(calls[number], record, None))
+    starts = [opened_row(call(number), attempt(1)) for number in range(CALLS)]
+    ends = [row_of(generation(number)) for number in range(CALLS)]
+    opened = each(lambda number: spool.opened(starts[number]))
     ended = each(lambda number: spool.ended(ends[number]))
     await spool.aclose()
     return opened, ended

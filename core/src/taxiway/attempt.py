@@ -3,18 +3,18 @@
 import traceback
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
 from taxiway.call import Outgoing, Translated
 from taxiway.codec import Json
-from taxiway.ending import record_of
+from taxiway.ending import opened_row
 from taxiway.errors import TransportError
 from taxiway.failures import POLICIES
 from taxiway.http import Headers
 from taxiway.money import FREE
-from taxiway.outcome import AttemptRecord, Bill, Failure, Outcome, Role
+from taxiway.outcome import Bill, Failure, Outcome, Role
 from taxiway.picks import Pick
 from taxiway.provider import InBandError
 from taxiway.refusals import error_body, error_of, lost, raised
@@ -45,12 +45,12 @@ class Attempt:
 
     `secret` is what it is sent with. `opened`: it was translated, so that there is a `progress`. `whole`: a stream came to its
     end. `answer`: what outlives the attempt, where another may go on with what it gave. `outcome`: how it ended, once it has;
-    `record`: what is kept of it, where a journal takes that. `created` is in seconds since the epoch.
+    `planned`: what is recorded of it as it is opened, where a journal takes that. `created` is in seconds since the epoch.
     """
 
     __slots__ = tuple(
         "_body _closed _engine _late _over _provider _reading _sent _started answer bill call candidate committed created "
-        "first_token last number on_interrupted opened outcome outgoing pick progress record role secret stamp status "
+        "first_token last number on_interrupted opened outcome outgoing pick planned progress role secret stamp status "
         "translation whole".split()
     )
 
@@ -67,7 +67,7 @@ class Attempt:
         self.first_token: float | None = None
         self.status: int | None = None
         self.outcome: Outcome | None = None
-        self.record: AttemptRecord | None = None
+        self.planned: tuple[Any, ...] | None = None
         self._reading = self.committed = self.opened = False
         engine.health.opened(candidate, now)
 
@@ -107,7 +107,7 @@ class Attempt:
             return self.failure_of(error)
         opened = engine.journal.opened
         if opened is not None:
-            opened(call, record_of(self), record_of(run.attempts[-1]) if run.attempts else None)
+            opened(opened_row(run, self))
         timeouts, started = snapshot.timeouts(asked, endpoint.model), self._started
         exchange = transport.open(request, min(timeouts.connect, call.deadline - started))
         first_token = learnt = others = None

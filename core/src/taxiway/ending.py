@@ -1,19 +1,22 @@
 """How a call ends: what its client is told where it failed, and what is recorded of it."""
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from taxiway.failures import POLICIES, availability_of
 from taxiway.money import FREE
-from taxiway.outcome import AttemptRecord, CallError, Failure, Generation
+from taxiway.outcome import CallError, Failure
+from taxiway.records import ENDED, OPENED, Row, usage_row
 from taxiway.replan import figures_of
 
 if TYPE_CHECKING:
     from taxiway.attempt import Attempt
+    from taxiway.call import Call
     from taxiway.candidate import Candidate
     from taxiway.outcome import State
     from taxiway.picks import Exhausted
     from taxiway.run import Run
+    from taxiway.usage import Usage
 
 _RETRY_HINT: Final = 60.0
 """Above this, in seconds, an SDK that waits as told would hang: it is told not to retry."""
@@ -47,84 +50,92 @@ def failure_of_block(left: "Exhausted") -> Failure:
     return Failure(kind=left.block.kind, message=left.block.reason)
 
 
-def record_of(attempt: "Attempt") -> AttemptRecord:
-    """Return what is recorded of an attempt: what it is sent with, and how it did once it has ended."""
-    pick, candidate, outcome, record = attempt.pick, attempt.candidate, attempt.outcome, attempt.record
-    if record is None:
-        endpoint, account, facts = candidate.endpoint, candidate.account, attempt.call.facts
-        record = attempt.record = AttemptRecord(
-            attempt.number,
-            endpoint.key,
-            endpoint.provider,
-            account.label,
-            account.credential.id,
-            endpoint.model,
-            attempt.created,
-            facts.tokens,
-            facts.max_output,
-            endpoint.price.input,
-            endpoint.price.output,
-            pick.headroom,
-            role=attempt.role,
-            passed={one.key: block.kind for one, block in pick.passed} if pick.passed else None,
-        )
-    if outcome is not None:
-        usage, failure = outcome.usage, outcome.failure
-        record.status, record.sent, record.usage = outcome.status, outcome.sent, usage
-        record.duration = outcome.ended - outcome.started
-        if outcome.first_token is not None:
-            record.latency = outcome.first_token - outcome.started
-        if failure is not None:
-            record.kind, record.code = failure.kind, failure.code
-        if usage is not None:
-            cost = attempt.bill.cost
-            # What costs the client nothing, since it ended in an error, has cost something.
-            cost = candidate.endpoint.price.parts(usage) if cost is FREE else cost
-            record.cost = None if cost is None else cost.total
-    return record
+def opened_row(run: "Run", attempt: "Attempt") -> Row:
+    """Return what is recorded of an attempt that is about to be sent: the generation as it will be if nothing follows.
+
+    With it goes how the attempt before it ended.
+    """
+    attempts = [_attempt_row(run.attempts[-1], None)] if run.attempts else []
+    attempts.append((_planned(attempt), None))
+    return OPENED, _asked(run.call, "lost"), None, attempts
 
 
-def generation_of(run: "Run", state: "State", attempt: "Attempt | None", failure: Failure | None) -> Generation:
-    """Return what is recorded of a call. `attempt`: the one that served it, or came furthest."""
-    call = run.call
-    records = [record_of(one) for one in run.attempts]
-    if run.hedged:
-        records.sort(key=attrgetter("number"))
-    generation = Generation(
-        call.id,
-        state,
-        call.caller.workspace,
-        call.caller.api_key,
-        call.operation,
-        call.dialect,
-        call.facts.models[0],
-        call.created,
-        call.facts.stream,
-        attempts=records,
-        duration=run.engine.clock.monotonic() - call.started,
-        seed=call.seed,
-        snapshot=run.snapshot.hash,
-        figures={} if run.plan is None else figures_of(call, run.plan, run.snapshot.routing.preferences),
-        origin=call.headers.get("http-referer", ""),
-    )
-    if failure is not None:
-        generation.error = failure.kind
+def ended_row(run: "Run", state: "State", attempt: "Attempt | None", failure: Failure | None) -> Row:
+    """Return what is recorded of a call, column by column. `attempt`: the one that served it, or came furthest."""
+    call, usage, latency, estimated = run.call, None, None, False
+    served: tuple[Any, ...] = ("", "", "", None, True)
+    finish: tuple[Any, ...] = (None, None, None)
+    dropped: list[str] = []
+    applied: list[str] = []
     if attempt is not None:
         endpoint, answer = attempt.candidate.endpoint, attempt.answer
         progress, translation = attempt.progress, attempt.translation
-        generation.model, generation.provider, generation.endpoint = endpoint.model, endpoint.provider, endpoint.key
         bill = attempt.bill if answer is None else answer.bill()
+        usage, cost = bill.usage, None if bill.cost is None else bill.cost.total
+        served = endpoint.model, endpoint.provider, endpoint.key, cost, bill.is_byok
         first = attempt.first_token if answer is None or not answer.resumed else answer.first_token
-        generation.is_byok, generation.usage = bill.is_byok, bill.usage
-        if bill.cost is not None:
-            generation.cost = bill.cost.total
-        if first is not None:
-            generation.latency = first - call.started
-        generation.finish_reason, generation.native_finish_reason = progress.finish, progress.native_finish
-        generation.upstream_id = progress.upstream_id
-        if translation.dropped or translation.applied:
-            generation.dropped, generation.applied = list(translation.dropped), list(translation.applied)
-    for record in records:
-        if record.usage is not None and record.usage.estimated:
-            generation.estimated = True
-    return generation
+        latency = None if first is None else first - call.started
+        finish = progress.finish, progress.native_finish, progress.upstream_id
+        dropped, applied = list(translation.dropped), list(translation.applied)
+    attempts = []
+    for one in sorted(run.attempts, key=attrgetter("number")) if run.hedged else run.attempts:
+        attempts.append(_attempt_row(one, usage))
+        used = None if one.outcome is None else one.outcome.usage
+        estimated = estimated or (used is not None and used.estimated)
+    columns = (
+        *_asked(call, state),
+        *served,
+        estimated,
+        latency,
+        run.engine.clock.monotonic() - call.started,
+        *finish,
+        None if failure is None else failure.kind,
+        call.seed,
+        run.snapshot.hash,
+        {} if run.plan is None else figures_of(call, run.plan, run.snapshot.routing.preferences),
+        dropped,
+        call.headers.get("http-referer", ""),
+        applied,
+    )
+    return ENDED, columns, usage and usage_row(usage), attempts
+
+
+def _asked(call: "Call", state: "State") -> tuple[Any, ...]:
+    """The columns of a generation that are known before anything is sent."""
+    caller, facts = call.caller, call.facts
+    who = call.id, state, caller.workspace, caller.api_key
+    return *who, call.operation, call.dialect, facts.models[0], call.created, facts.stream
+
+
+def _planned(attempt: "Attempt") -> tuple[Any, ...]:
+    """The columns of an attempt that are known before it is sent."""
+    if attempt.planned is None:
+        endpoint, account, facts = attempt.candidate.endpoint, attempt.candidate.account, attempt.call.facts
+        where = endpoint.key, endpoint.provider, account.label, account.credential.id, endpoint.model
+        most = facts.tokens, facts.max_output, endpoint.price.input, endpoint.price.output
+        attempt.planned = attempt.number, *where, attempt.created, *most, attempt.pick.headroom
+    return attempt.planned
+
+
+def _attempt_row(attempt: "Attempt", known: "Usage | None") -> tuple[Any, Any]:
+    """Return what is recorded of an attempt that has ended. `known`: the generation's own usage, nearly always this one."""
+    outcome, passed, cost = attempt.outcome, attempt.pick.passed, None
+    assert outcome is not None
+    usage, failure, first = outcome.usage, outcome.failure, outcome.first_token
+    if usage is not None:
+        cost = attempt.bill.cost
+        # What costs the client nothing, since it ended in an error, has cost something.
+        cost = attempt.candidate.endpoint.price.parts(usage) if cost is FREE else cost
+    columns = (
+        *_planned(attempt),
+        None if failure is None else failure.kind,
+        outcome.status,
+        None if failure is None else failure.code,
+        outcome.sent,
+        None if first is None else first - outcome.started,
+        outcome.ended - outcome.started,
+        None if cost is None else cost.total,
+        attempt.role,
+        {one.key: block.kind for one, block in passed} if passed else None,
+    )
+    return columns, usage and (usage is known or usage_row(usage))

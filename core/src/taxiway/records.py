@@ -7,22 +7,27 @@ added, at a row's end: so a version reads what another wrote. What it does not k
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from zlib import crc32
 
 from attrs import asdict, fields, has
 
-from taxiway.call import Call
 from taxiway.codec import UNWRITABLE, Json, encode, loads
 from taxiway.errors import Malformed
 from taxiway.outcome import AttemptRecord, Generation
 from taxiway.usage import Usage
 
+Row: TypeAlias = tuple[int, tuple[Any, ...], Any, Sequence[tuple[Any, Any]]]
+"""What is recorded: `OPENED` or `ENDED`, the columns of a generation, of its usage, and of each attempt with its usage.
+
+An attempt's usage is True where it is the generation's own. The executor makes rows without making a `Generation`.
+"""
+OPENED: Final = 1
+ENDED: Final = 2
+
 _HEAD: Final = struct.Struct("<II")
-_OPENED: Final = 1
-_ENDED: Final = 2
 
 
 def _columns(cls: type, *nested: str) -> tuple[str, ...]:
@@ -34,8 +39,7 @@ USAGE: Final = _columns(Usage)
 ATTEMPT: Final = _columns(AttemptRecord, "usage")
 GENERATION: Final = _columns(Generation, "usage", "attempts")
 
-_usage_row: Final = attrgetter(*USAGE)
-_planned_row: Final = attrgetter(*ATTEMPT[:12])  # what is known before it is sent
+usage_row: Final = attrgetter(*USAGE)
 _attempt_row: Final = attrgetter(*ATTEMPT)
 _generation_row: Final = attrgetter(*GENERATION)
 
@@ -67,30 +71,22 @@ def is_torn(rest: bytes) -> bool:
     return len(rest) < _HEAD.size or _HEAD.size + _HEAD.unpack_from(rest)[0] > len(rest) or not any(rest)
 
 
-def opened_record(call: Call, attempt: AttemptRecord, before: AttemptRecord | None) -> bytes:
-    """Return the record of an attempt that is about to be sent; `before`: how the one before it ended.
-
-    It is the generation as it will be if nothing follows: as much of the row as is known by now.
-    """
-    caller, facts = call.caller, call.facts
-    who = call.id, "lost", caller.workspace, caller.api_key
-    what = call.operation, call.dialect, facts.models[0], call.created, facts.stream
-    planned = _planned_row(attempt), None
-    attempts = (planned,) if before is None else (_attempt(before), planned)
-    return framed(encoded((_OPENED, who + what, None, attempts)))
+def row_of(generation: Generation) -> Row:
+    """Return a generation as one row."""
+    usage = generation.usage
+    attempts = [_attempt(attempt, usage) for attempt in generation.attempts]
+    return ENDED, _generation_row(generation), usage and usage_row(usage), attempts
 
 
 def ended_body(generation: Generation) -> bytes:
-    """Return a generation as one row: what is in the spool, and what stores keep."""
-    usage = generation.usage
-    attempts = [_attempt(attempt, usage) for attempt in generation.attempts]
-    return encoded((_ENDED, _generation_row(generation), usage and _usage_row(usage), attempts))
+    """Return a generation as its row is in the spool, and as stores keep it."""
+    return encoded(row_of(generation))
 
 
-def _attempt(attempt: AttemptRecord, known: Usage | None = None) -> tuple[Any, Any]:
+def _attempt(attempt: AttemptRecord, known: Usage | None) -> tuple[Any, Any]:
     usage = attempt.usage
     # Nearly always it is the generation's own: nothing failed over.
-    return _attempt_row(attempt), usage and (usage is known or _usage_row(usage))
+    return _attempt_row(attempt), usage and (usage is known or usage_row(usage))
 
 
 def encoded(value: Any) -> bytes:
@@ -108,20 +104,27 @@ def _plain(value: Any) -> Any:
 
 def is_ended(body: bytes) -> bool:
     """Whether a body is a generation's end; tells without decoding it."""
-    return body.startswith(b"[%d," % _ENDED)
+    return body.startswith(b"[%d," % ENDED)
 
 
 def read(body: bytes) -> Generation:
     """Decode a generation: as it ended, or what an attempt's record says of it. Raises Malformed."""
-    kind, *parts = loads(body)
-    if kind not in {_OPENED, _ENDED}:
+    return generation_of(loads(body))
+
+
+def generation_of(row: Any) -> Generation:
+    """Return what a row says by name. Raises Malformed."""
+    kind, *parts = row
+    if kind not in {OPENED, ENDED}:
         raise Malformed("a record of a kind that this version does not know")
-    row, usage, attempts = parts
+    columns, usage, attempts = parts
     known = _read_usage(usage)
-    return Generation(**_named(GENERATION, row), usage=known, attempts=[_read_attempt(one, known) for one in attempts])
+    return Generation(
+        **_named(GENERATION, columns), usage=known, attempts=[_read_attempt(one, known) for one in attempts]
+    )
 
 
-def _read_attempt(row: Any, known: Usage | None = None) -> AttemptRecord:
+def _read_attempt(row: Any, known: Usage | None) -> AttemptRecord:
     columns, usage = row
     return AttemptRecord(**_named(ATTEMPT, columns), usage=known if usage is True else _read_usage(usage))
 

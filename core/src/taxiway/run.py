@@ -8,7 +8,7 @@ from taxiway.attempt import Attempt
 from taxiway.call import NOTHING, Call, Translated
 from taxiway.candidate import Candidate, Endpoint
 from taxiway.codec import Json
-from taxiway.ending import call_error, failure_of_block, generation_of
+from taxiway.ending import call_error, ended_row, failure_of_block
 from taxiway.errors import InvalidRequest, SpoolUnavailable
 from taxiway.failures import POLICIES
 from taxiway.outcome import CallError, Failure, Kind, RefreshFailed, State
@@ -320,4 +320,4 @@ class Run:
         self._ended = True
         ended = self.engine.journal.ended
         if ended is not None:
-            ended(generation_of(self, state, attempt, failure))
+            ended(ended_row(self, state, attempt, failure))

@@ -15,11 +15,9 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Final
 
-from taxiway.call import Call
 from taxiway.clock import Clock
 from taxiway.errors import SpoolUnavailable
-from taxiway.outcome import AttemptRecord, Generation
-from taxiway.records import ended_body, framed, opened_record
+from taxiway.records import Row, encoded, ended_body
 from taxiway.sink import Sink
 from taxiway.spool_delivery import Delivery
 from taxiway.spool_files import Segment, SpoolFolder
@@ -41,14 +39,14 @@ CLOSE_WITHIN: Final = 10.0
 
 
 class Journal:
-    """What the executor writes to. This one takes nothing: the library, where no store, sink or folder was configured.
+    """What the executor writes rows to (see `taxiway.records`). This one takes nothing: where no store, sink or folder was configured.
 
     `opened`: an attempt is about to be sent, and how the call's previous one ended. Raises SpoolUnavailable: don't send.
     `ended`: a generation ended, and the client does not know yet. Never raises. None: it is not told, and no record is made.
     """
 
-    opened: Callable[[Call, AttemptRecord, AttemptRecord | None], None] | None = None
-    ended: Callable[[Generation], None] | None = None
+    opened: Callable[[Row], None] | None = None
+    ended: Callable[[Row], None] | None = None
 
 
 class Spool(Journal):
@@ -81,20 +79,20 @@ class Spool(Journal):
         self._segments.append(self._live)
         self._task = asyncio.create_task(self._run(), name="spool")
 
-    def opened(self, call: Call, record: AttemptRecord, before: AttemptRecord | None) -> None:
+    def opened(self, row: Row) -> None:
         """Write down an attempt before it is sent. Raises SpoolUnavailable where it can't be, and the spool is required."""
         try:
-            segment = self._append(opened_record(call, record, before))
+            segment = self._append(encoded(row))
         except OSError as error:
             self.counts["refused" if self._required else "unaccounted"] += 1
             if self._required:
                 raise SpoolUnavailable(f"the spool can't be written: {error.strerror}") from None
         else:
-            self._open.setdefault(call.id, segment)
+            self._open.setdefault(row[1][0], segment)
 
-    def ended(self, generation: Generation) -> None:
+    def ended(self, row: Row) -> None:
         """Write down a generation's end, for the sinks to read. Where the disk takes nothing, it is kept and written later."""
-        id_, body = generation.id, ended_body(generation)
+        id_, body = row[1][0], encoded(row)
         if not self._append_end(id_, body) and len(self._unwritten) < UNWRITTEN:
             self._unwritten.append((id_, body))
 
@@ -119,12 +117,12 @@ class Spool(Journal):
             folder.release()
         self._segments.clear()
 
-    def _append(self, record: bytes, ended: bytes | None = None) -> Segment:
+    def _append(self, body: bytes, *, ended: bool = False) -> Segment:
         live = self._live
         try:
             if live.descriptor < 0 or live.size >= SEGMENT_BYTES:
                 live = self._follow()
-            live.append(record, ended)
+            live.append(body, ended=ended)
         except OSError as error:
             if error.errno in {errno.EFBIG, errno.EIO}:  # this file's own trouble: another may do
                 live.seal()
@@ -140,7 +138,7 @@ class Spool(Journal):
 
     def _append_end(self, id_: str, body: bytes) -> bool:
         try:
-            self._append(framed(body), body)
+            self._append(body, ended=True)
         except OSError:
             return False
         self._open.pop(id_, None)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from attrs import Factory, define
 
-from taxiway.records import is_ended, unframed
+from taxiway.records import framed, is_ended, unframed
 
 BATCH_BYTES: Final = 256 * 1024
 """What a sink gets at once: a millisecond where it takes bodies as they are, some where they are decoded. Up to four times as much
@@ -96,11 +96,12 @@ class Segment:
         """Where it is."""
         return self.folder.path / f"{self.number:08d}.log"
 
-    def append(self, record: bytes, ended: bytes | None) -> None:
+    def append(self, body: bytes, *, ended: bool) -> None:
         """Append a record in one write; the body of one that ends a generation (`ended`) stays in memory too.
 
         Raises OSError, also where only a part of it was taken, which is cut off again.
         """
+        record = framed(body)
         taken = os.write(self.descriptor, record)
         if taken != len(record):
             # A half record followed by good ones would hide those.
@@ -108,10 +109,10 @@ class Segment:
                 os.ftruncate(self.descriptor, self.size)
             raise OSError(errno.EFBIG, "no room for a whole record")
         self.size += taken
-        if ended is None:
+        if not ended:
             return
         self.ends.append(self.size)
-        self.bodies.append(ended)
+        self.bodies.append(body)
         if self.size - self.kept > 4 * BATCH_BYTES:
             self.kept = self.size - 2 * BATCH_BYTES
             gone = bisect_right(self.ends, self.kept)

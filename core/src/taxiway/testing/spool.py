@@ -6,6 +6,7 @@ from typing import Any
 from taxiway.call import Call, Caller, Facts
 from taxiway.outcome import AttemptRecord, Generation
 from taxiway.preferences import NO_PREFERENCES
+from taxiway.records import OPENED, Row, encoded, framed, row_of
 
 
 def call(number: int = 1, **facts: Any) -> Call:
@@ -52,6 +53,18 @@ def done(number: int = 1, *attempts: AttemptRecord, **known: Any) -> Generation:
         "seed": made.seed,
     }
     return Generation(attempts=list(attempts), **(facts | known))
+
+
+def opened_row(call: Call, attempt: AttemptRecord, before: AttemptRecord | None = None) -> Row:
+    """Make the row of an attempt that is about to be sent; `before`: how the one before it ended."""
+    asked = {"id": call.id, "state": "lost", "created": call.created, "requested": call.facts.models[0]}
+    _, columns, _, attempts = row_of(done(1, *([] if before is None else [before]), attempt, **asked))
+    return OPENED, columns[:9], None, [*attempts[:-1], (attempts[-1][0][:12], None)]
+
+
+def opened_record(call: Call, attempt: AttemptRecord, before: AttemptRecord | None = None) -> bytes:
+    """Make that row as it is in a file."""
+    return framed(encoded(opened_row(call, attempt, before)))
 
 
 class Keeps:

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from taxiway import Router
-from taxiway.records import ended_body, read
+from taxiway.records import encoded, read
 from taxiway.replan import replan
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
@@ -89,7 +89,7 @@ async def test_a_record_planned_again_gives_the_same_order_though_it_has_no_prom
     options = {**CHOICES, "rules": [{"words": ["liability"], "model": "acme/big"}]}
     async with router("team/auto", strategy=["auto", "price"], options=options) as ask:
         kept = []
-        ask.router.engine.journal.ended = lambda generation: kept.append(read(ended_body(generation)))
+        ask.router.engine.journal.ended = lambda row: kept.append(read(encoded(row)))
         for text, first in (("Hello", "acme/small"), (HARD, "acme/middle"), ("What is our liability?", "acme/big")):
             assert (await ask(text))[0] == first
             assert text not in str(kept[-1].figures)

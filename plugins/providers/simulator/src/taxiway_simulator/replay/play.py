@@ -8,6 +8,7 @@ from attrs import define, field, frozen
 
 from taxiway.errors import InvalidRequest
 from taxiway.outcome import CallError, Generation
+from taxiway.records import Row, generation_of
 from taxiway.router import Router
 from taxiway.spool import Journal
 from taxiway.virtual import START, VirtualClock
@@ -76,8 +77,8 @@ class _Kept(Journal):
     def __init__(self, generations: list[Generation]) -> None:
         self._generations = generations
 
-    def ended(self, generation: Generation) -> None:
-        self._generations.append(generation)
+    def ended(self, row: Row) -> None:
+        self._generations.append(generation_of(row))
 
 
 @define(eq=False)
