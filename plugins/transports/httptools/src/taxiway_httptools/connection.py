@@ -45,7 +45,6 @@ class Connection(asyncio.Protocol):
         "_drained",
         "_fields",
         "_headers",
-        "_interims",
         "_keep",
         "_parser",
         "_parts",
@@ -83,14 +82,13 @@ class Connection(asyncio.Protocol):
         exchange.connection = self
         exchange.stage = "head"
         exchange.parts = self._parts
-        self._interims = 0
-        self._answering = False
         body = exchange.body
         if len(body) <= PIECE:
             data = exchange.start + body
             exchange.written = len(data)
             self.transport.write(data)
         else:
+            self._answering = False
             self.transport.write(exchange.start)
             exchange.written = len(exchange.start)
             exchange.sender = self._pool.loop.create_task(self._send_body(exchange, memoryview(body)))
@@ -202,10 +200,12 @@ class Connection(asyncio.Protocol):
         headers = self._headers
         if len(headers) > self._fields:
             self._refuse_fields()
+        exchange = self.exchange
+        assert exchange is not None
         if status < 200:
-            self._interims += 1
-            if status == 101 or self._interims > MAX_INTERIM:
-                self._refuse("protocol", f"status {status}, {self._interims} interim replies")
+            exchange.interims += 1
+            if status == 101 or exchange.interims > MAX_INTERIM:
+                self._refuse("protocol", f"status {status}, {exchange.interims} interim replies")
             return
         # A peer speaks one version on all of a connection.
         if not self.served and self._parser.get_http_version() not in _VERSIONS:
@@ -214,16 +214,12 @@ class Connection(asyncio.Protocol):
             self._refuse("protocol", "redirect")
         if not _TELLING.isdisjoint(headers):
             self._be_told(headers)
-        exchange = self.exchange
-        assert exchange is not None
         # Nothing more is sent, nor needed for sending it again.
         exchange.body = b""
         if exchange.sender is not None:
             exchange.sender.cancel()
         exchange.reply = HttpHead(status, headers)
         exchange.stage = "body"
-        # Trailers fall into this one, and are dropped.
-        self._headers = {}
 
     def on_message_complete(self) -> None:
         """The reply is whole, by its length or its last chunk."""
@@ -246,6 +242,8 @@ class Connection(asyncio.Protocol):
             self._refuse("protocol", "a content-encoding that was not asked for")
         if headers.get("transfer-encoding", "chunked").lower() != "chunked":
             self._refuse("protocol", "a transfer-encoding other than chunked")
+        # Trailers fall into this one, and are dropped; only a chunked body has any.
+        self._headers = {}
         if "keep-alive" in headers:
             self.kept_for = _kept_for(headers["keep-alive"])
 
@@ -277,8 +275,9 @@ class Connection(asyncio.Protocol):
         # The parser fills its own list for the next one.
         exchange.parts = self._parts.copy()
         self._parts.clear()
-        exchange.ended("whole" if exchange.sender is None else "part")
-        if self._keep and exchange.sender is None and not self.blocked:
+        whole = exchange.sender is None
+        exchange.ended("whole" if whole else "part")
+        if whole and self._keep and not self.blocked:
             self.served = True
             self._pool.keep(self)
         else:

@@ -30,44 +30,24 @@ class HttptoolsExchange:
     A wait that is cancelled stops nothing but itself: who gives up calls `abort`.
     """
 
-    __slots__ = (
-        "_error",
-        "_sent",
-        "body",
-        "bytes_in",
-        "connect",
-        "connection",
-        "dialling",
-        "framed",
-        "limit",
-        "parts",
-        "paused",
-        "pool",
-        "reply",
-        "reused",
-        "sender",
-        "stage",
-        "start",
-        "waiter",
-        "written",
-    )
+    # Class attributes, since most exchanges never change most of them.
+    stage: Phase = "dns"
+    connection: "Connection | None" = None
+    dialling: "asyncio.Task[None] | None" = None
+    sender: "asyncio.Task[None] | None" = None
+    waiter: "asyncio.Future[None] | None" = None
+    reply: HttpHead | None = None
+    bytes_in = written = interims = 0
+    limit = ROOM
+    framed = reused = paused = False
+    _sent: Sent = "none"
+    # What makes the error, a new one each time: a traceback is never kept, since it holds whoever asked.
+    _error: partial[TransportError] | None = None
 
     def __init__(self, pool: "Pool", start: bytes, body: bytes, connect: float) -> None:
         """`start`: the request's head, as bytes."""
         self.pool, self.start, self.body, self.connect = pool, start, body, connect
-        self.stage: Phase = "dns"
-        self.connection: Connection | None = None
-        self.dialling: asyncio.Task[None] | None = None
-        self.sender: asyncio.Task[None] | None = None
-        self.waiter: asyncio.Future[None] | None = None
-        self.reply: HttpHead | None = None
         self.parts: list[bytes] = []
-        self.bytes_in = self.written = 0
-        self.limit = ROOM
-        self.framed = self.reused = self.paused = False
-        self._sent: Sent = "none"
-        # What makes the error, a new one each time: a traceback is never kept, since it holds whoever asked.
-        self._error: partial[TransportError] | None = None
 
     @property
     def phase(self) -> Phase:

@@ -31,13 +31,14 @@ class HttptoolsTransport:
         """Begin an exchange. On a kept connection the request is written before this returns."""
         origin = request.origin
         pool = self._pools.get((origin.scheme, origin.host, origin.port)) or self._pool(origin)
-        exchange = HttptoolsExchange(pool, b"", request.body, connect)
         try:
-            exchange.start = self._start(request, pool.fields)
+            start = self._start(request, pool.fields)
         except ValueError as error:
+            exchange = HttptoolsExchange(pool, b"", request.body, connect)
             exchange.stage = "send"
             exchange.fail("local", str(error))
             return exchange
+        exchange = HttptoolsExchange(pool, start, request.body, connect)
         pool.begin(exchange)
         return exchange
 
