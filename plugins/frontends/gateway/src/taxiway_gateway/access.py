@@ -48,10 +48,10 @@ def log(exchange: Exchange, started: float) -> None:
 
 
 def _text(start: str, exchange: Exchange, started: float) -> str:
-    took = (perf_counter() - started) * 1000
-    method, path, status, model = exchange.method, exchange.raw_path[:_LONGEST], exchange.status, exchange.model
+    took, model = (perf_counter() - started) * 1000, exchange.model
+    text = f"{start}{exchange.method} {exchange.raw_path[:_LONGEST]} {exchange.status} {took:.1f}ms"
     if not model:
-        return f"{start}{method} {path} {status} {took:.1f}ms"
+        return text
     # What a client sent must not be able to forge a line.
-    asked, generation = model[:_LONGEST] if model.isprintable() else "-", exchange.generation or "-"
-    return f"{start}{method} {path} {status} {took:.1f}ms {generation} {asked} {exchange.ending} {exchange.provider or '-'}"
+    asked = model[:_LONGEST] if model.isprintable() else "-"
+    return f"{text} {exchange.generation or '-'} {asked} {exchange.ending} {exchange.provider or '-'}"

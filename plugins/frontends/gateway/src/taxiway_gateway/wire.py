@@ -19,13 +19,13 @@ MOST_HELD: Final = 64 * 1024
 
 
 class WireExchange(Exchange):
-    """An exchange of a connection. What is here of the body is in `parts`, and `held` is its size."""
+    """An exchange of a connection. `held`: bytes that came since the body was last read from."""
 
     held = 0
     _chunked = _continued = False
 
     def __init__(self, connection: "Connection") -> None:
-        parser, url = connection.parser, connection.url
+        parser, url = connection.parser, b"".join(connection.target)
         self.path = self.raw_path = connection.state.paths.get(url, "")
         if not self.path:
             target = httptools.parse_url(url)
@@ -37,19 +37,19 @@ class WireExchange(Exchange):
         self._connection, self._transport = connection, connection.transport
         self._old = parser.get_http_version() == "1.0"
         self.keep_alive = not self._old and parser.should_keep_alive()
-        self.parts: list[bytes] = []
 
     async def body(self, limit: int) -> bytes:
         """Give the body where it is here, as nearly always."""
         if self.more:
             return await super().body(limit)
-        if self.held > limit:
+        data = self._take()
+        if len(data) > limit:
             raise too_large(limit)
-        return self._take()
+        return data
 
     async def read(self) -> bytes:
         """Wait for the parser."""
-        while self.more and not self.parts:
+        while self.more and not self._connection.parts:
             if not self.status and not self._continued and self.head.get(b"expect", b"").lower() == b"100-continue":
                 self._continued = True
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -69,7 +69,7 @@ class WireExchange(Exchange):
             self._transport.write(b"%b%b%bcontent-length: %d\r\n\r\n%b" % head)
         if early:
             await self._linger()
-        self._over()
+        self._connection.over(self.keep_alive)
 
     async def begin(self, status: int, kind: bytes, *fields: Field) -> None:
         """Send the head of a reply in chunks, or to HTTP/1.0 as it is, up to the connection's end."""
@@ -103,7 +103,7 @@ class WireExchange(Exchange):
             data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
         if not self._connection.gone:
             self._transport.write(data)
-        self._over()
+        self._connection.over(self.keep_alive)
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -111,14 +111,11 @@ class WireExchange(Exchange):
 
     def _take(self) -> bytes:
         # Of a single part that is the part itself.
-        data = b"".join(self.parts)
-        self.parts, self.held = [], 0
+        parts = self._connection.parts
+        data = b"".join(parts)
+        parts.clear()
+        self.held = 0
         return data
-
-    def _over(self) -> None:
-        self._connection.over()
-        if not self.keep_alive:
-            self._transport.close()
 
     async def _room(self) -> None:
         """Wait until the client takes more."""
