@@ -24,11 +24,11 @@ key = "env:ACME_KEY"
 """
 
 QUIRKS = {"quirks.py", "requests.py"}
-"""What replies mean, and how requests are said, where no table can hold it."""
+"""The modules that may hold code: what replies mean, and how requests are said, where no table can hold it."""
 
 CODED = {"taxiway-simulator", "taxiway-bedrock", "taxiway-azure"}
-"""What lean on that distribution and are more than declarations: one answers by itself, one speaks another API as well, of one addresses
-and tokens are what the credential says."""
+"""They lean on taxiway-openai-compatible and are more than declarations: the simulator answers by itself, Bedrock speaks another API as
+well, and Azure's addresses and tokens are those of the credential."""
 
 SHAPED = [
     plugin

@@ -8,14 +8,10 @@ from pathlib import Path
 from tree import core_modules, name, nodes
 
 import taxiway
+from taxiway.plugins import Plugins
 
-# Slugs, and the names of the plugins where they differ: in core one of them would be a special case.
-PROVIDERS = frozenset(
-    "openai anthropic google google-ai-studio vertex google-vertex azure bedrock amazon-bedrock xai cohere mistral groq "
-    "deepseek perplexity cerebras openrouter deepinfra nvidia nebius together togetherai fireworks fireworks-ai "
-    "huggingface zai z-ai moonshot moonshotai novita novita-ai vercel sambanova hyperbolic ollama vllm lmstudio simulator "
-    "openai-compatible".split()
-)
+PROVIDERS = {*Plugins.discover().names("provider"), "fireworks-ai", "novita-ai", "togetherai"}
+"""Names and slugs of those that are installed, and what the catalog calls three of them: in core one would be a special case."""
 
 
 def names(path: Path) -> Iterator[tuple[int, str]]:
