@@ -87,12 +87,12 @@ _TRAINING: Final = Reason(
 def fits(call: Call, model: ModelOffers) -> bool:
     """Whether all offers of a model can do what a call asks for, whatever it prefers."""
     facts = call.facts
-    most = facts.max_output
+    most = facts.max_output or 0
     return (
         call.operation in model.operations
-        and (most is None or model.max_output is None or most <= model.max_output)
-        and (model.context is None or facts.tokens + (most or 0) <= model.context)
-        and not facts.parameters & model.unsupported
+        and most <= model.max_output
+        and facts.tokens + most <= model.context
+        and facts.parameters.isdisjoint(model.unsupported)
         and facts.inputs <= model.inputs
     )
 

@@ -5,6 +5,7 @@ Headroom is stale by the second attempt, and ordering every candidate up front c
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import Factory, define, frozen
@@ -129,6 +130,7 @@ class Plan:
     ) -> Pick | Pause | Exhausted:
         """Choose a candidate and reserve for it, in one synchronous step. `patience`: seconds that a pause may take."""
         blocks: Blocks = []
+        tokens, most = self.call.facts.tokens, self.call.facts.max_output
         for model, offers in self.models:
             if model in tried.models:
                 continue
@@ -138,7 +140,7 @@ class Plan:
                     chosen = self.choose(offer, tried, health, quotas, now, blocks)
                     if chosen is not None:
                         candidate, room = chosen
-                        return Pick(candidate, self._reserve(candidate, quotas, now), room, blocks)
+                        return Pick(candidate, quotas.reserve(candidate, tokens, most, now), room, blocks)
             out = self._all_out(model, tried, health, quotas, now) if self.mixed else blocks[start:]
             if out is None:
                 continue
@@ -150,9 +152,9 @@ class Plan:
         if not tried.resorted and (breakers := [pair for pair in blocks if pair[1].breaker]):
             # Where breakers alone are the reason, the one whose probe is due first is tried, once a call.
             candidate, _ = min(breakers, key=_until)
-            left = quotas.room(candidate, self.call.facts.tokens, self.call.facts.max_output, now)
+            left = quotas.room(candidate, tokens, most, now)
             if not isinstance(left, Block):
-                return Pick(candidate, self._reserve(candidate, quotas, now), left, blocks, resort=True)
+                return Pick(candidate, quotas.reserve(candidate, tokens, most, now), left, blocks, resort=True)
         times = [block.until for _, block in blocks if block.until is not None]
         return Exhausted(blocks[0][1] if blocks else None, min(times, default=None))
 
@@ -160,29 +162,36 @@ class Plan:
         self, offer: Offer, tried: Tried, health: Health, quotas: Quotas, now: float, blocks: Blocks
     ) -> tuple[Candidate, float] | None:
         """Choose among the accounts of an endpoint: one with its headroom. `blocks` takes those that are out, and why."""
-        facts, routing, stuck, found, amounts = self.call.facts, self.routing, self.stuck, quotas.found, None
+        routing, stuck, found = self.routing, self.stuck, quotas.found
         cycle = routing.cycles.get(offer.endpoint.provider, routing.cycle) if routing.cycles else routing.cycle
         waits = cycle == "waterfall" or not offer.even
         again = tried is not NOTHING_TRIED
         # Nearly always none waits, nothing was tried, nothing of them is shut: then only limits can bar an account.
-        shut = health.gates and not offer.subjects.isdisjoint(health.gates)
-        barred = bool(waits or again or shut or (health.crowded and offer.endpoint.key in health.crowded))
+        shut = bool(health.gates) and not offer.subjects.isdisjoint(health.gates)
+        barred = waits or again or shut or (bool(health.crowded) and offer.endpoint.key in health.crowded)
+        if not barred and stuck is None and cycle == "headroom":
+            # Where there are no limits either, all have all their room: what is below comes to who was longest unused.
+            least, unused = inf, offer.candidates[0]
+            for candidate in offer.candidates:
+                pool = found[candidate]
+                if pool.ledgers or now < pool.shut:
+                    break
+                if pool.latest < least:
+                    least, unused = pool.latest, candidate
+            else:
+                return unused, 1.0
+        amounts = amounts_of(offer.endpoint.charges, self.call.facts.tokens, self.call.facts.max_output)
         free: list[tuple[float, int, int, Candidate]] = []
         for candidate in offer.candidates:
             if barred and ((waits and free and _waits(candidate, free, cycle)) or (again and tried.has(candidate))):
                 continue
-            pool, room = found[candidate], 1.0
-            if barred or pool.ledgers or now < pool.shut:
-                amounts = amounts or amounts_of(offer.endpoint.charges, facts.tokens, facts.max_output)
-                left = (barred and health.block(candidate, now)) or pool.room(amounts, now)
-                if isinstance(left, Block):
-                    # Also of one that this call itself found limited: when it frees is what a pause waits for.
-                    blocks.append((candidate, left))
-                    continue
-                if again and candidate.key in tried.limited:
-                    continue
-                room = left
-            free.append((-room, pool.latest, len(free), candidate))
+            pool = found[candidate]
+            room = (health.block(candidate, now) if barred else None) or pool.room(amounts, now)
+            if isinstance(room, Block):
+                # Also of one that this call itself found limited: when it frees is what a pause waits for.
+                blocks.append((candidate, room))
+            elif not again or candidate.key not in tried.limited:
+                free.append((-room, pool.latest, len(free), candidate))
         if not free:
             return None
         if stuck is not None and (same := [one for one in free if one[3].key == stuck]):
@@ -206,17 +215,14 @@ class Plan:
 
     def _last(self, blocks: Blocks, tried: Tried, quotas: Quotas, now: float, patience: float) -> Pick | Pause | None:
         """Where all of a model are out: wait for a limit that passes in time, else try one of whose limit nobody is sure."""
-        until = _all_limited(blocks)
-        if until is not None and now < until <= now + patience:
-            return Pause(until)
+        times = [block.until for _, block in blocks if block.kind == "rate_limited" and block.until is not None]
+        if times and len(times) == len(blocks) and now < min(times) <= now + patience:
+            return Pause(min(times))
         soft = [pair for pair in blocks if pair[1].soft and pair[0].key not in tried.limited]
         if not soft:
             return None
-        candidate, _ = min(soft, key=_until)
-        return Pick(candidate, self._reserve(candidate, quotas, now), 0.0, blocks)
-
-    def _reserve(self, candidate: Candidate, quotas: Quotas, now: float) -> Reservation:
-        return quotas.reserve(candidate, self.call.facts.tokens, self.call.facts.max_output, now)
+        candidate, facts = min(soft, key=_until)[0], self.call.facts
+        return Pick(candidate, quotas.reserve(candidate, facts.tokens, facts.max_output, now), 0.0, blocks)
 
 
 def _waits(candidate: Candidate, free: Sequence[tuple[float, int, int, Candidate]], cycle: Cycle) -> bool:
@@ -226,12 +232,6 @@ def _waits(candidate: Candidate, free: Sequence[tuple[float, int, int, Candidate
         return True
     # Inside a credential, the accounts' rank counts.
     return account.rank > 0 and any(one.account.credential is account.credential for _, _, _, one in free)
-
-
-def _all_limited(blocks: Blocks) -> float | None:
-    """Where every block is a rate limit that ends: when the first of them does."""
-    times = [block.until for _, block in blocks if block.kind == "rate_limited" and block.until is not None]
-    return min(times) if times and len(times) == len(blocks) else None
 
 
 def _until(pair: tuple[Candidate, Block]) -> float:

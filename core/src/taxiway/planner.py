@@ -73,9 +73,10 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
 
     Raises InvalidRequest for an unknown model, CallError where nothing may serve.
     """
-    every = asked(snapshot, call.caller.workspace, call.facts.models)
-    stuck = None if call.facts.conversation is None or call.preferences.order else view.sticky(call)
-    if notes is None and call.preferences.plain and call.facts.service_tier is None and not call.plugins:
+    facts, wants = call.facts, call.preferences
+    every = asked(snapshot, call.caller.workspace, facts.models)
+    stuck = None if facts.conversation is None or wants.order else view.sticky(call)
+    if notes is None and wants.plain and facts.service_tier is None and not call.plugins:
         ordered = _by_strategies_alone(call, every, view, random, stuck)
         if ordered:
             return Plan(call, ordered, snapshot.routing, view, stuck and stuck.candidate)
@@ -91,7 +92,7 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
         if left is None:
             continue
         sections = left.sections
-        if call.preferences.filters or left.tiers or not fits(call, left):
+        if wants.filters or left.tiers or not fits(call, left):
             sections = in_sections(kept_of(call, left, excluded, one.tier))
         if sections:
             models.append((one, sections))
@@ -107,7 +108,7 @@ def _by_strategies_alone(
 ) -> list[tuple[str, Sequence[Offer]]]:
     """Order what only sections and strategies have a say in, as the long way would. Empty: something else has, or nothing is left."""
     for one in every:
-        if not (one.plain and fits(call, one.usual)):
+        if not one.plain or not fits(call, one.usual):
             return []
     random.seed(call.seed)
     ordered: list[tuple[str, Sequence[Offer]]] = []
@@ -165,25 +166,26 @@ def _by_strategies(
         return [offered[endpoint] for endpoint in endpoints]
     rows: list[Ranked] = []
     try:
+        every: list[Mapping[Endpoint, float]] = []
         if notes is None and one.scores is not None:
-            by: Mapping[Endpoint, Any] = dict(zip(endpoints, one.scores(call, endpoints, view, random), strict=True))
-            every = [by]
+            scores = one.scores(call, endpoints, view, random)
+            placed = dict(zip(scores, map(offered.__getitem__, endpoints), strict=True))
+            if len(placed) == len(endpoints):
+                # No two are equal, so that there is nothing to draw.
+                return list(map(placed.__getitem__, sorted(placed)))
+            every.append(dict(zip(endpoints, scores, strict=True)))
         else:
-            every = []
             for _, strategy in one.strategies:
                 rows += (ranked := strategy.rank(call, endpoints, view, random))
                 every.append({row.endpoint: row.score for row in ranked})
-            by = every[0]
+        by: Mapping[Endpoint, Any] = every[0]
         if len(every) > 1 or len(set(by.values())) < len(by):
             by = _drawn(every, random)
         offers = list(map(offered.__getitem__, sorted(by, key=by.__getitem__)))
     except Exception as error:  # noqa: BLE001 - whoever wrote the strategy, the call can be served
         why = f"in the configured order, since a strategy failed: {type(error).__name__}"
         _log.error("%s", f"{why}\n{scrub(traceback.format_exc())}")
-        offers, rows = (
-            [offered[endpoint] for endpoint in endpoints],
-            [Ranked(endpoint, 0.0, why) for endpoint in endpoints],
-        )
+        offers, rows = [offered[one] for one in endpoints], [Ranked(one, 0.0, why) for one in endpoints]
     if notes is not None:
         notes.take(rows, offered)
     return offers
@@ -253,8 +255,6 @@ class _Order:
             return sections[0].offers
         if not preferences.allow_fallbacks:
             return self._primary(sections)
-        if len(sections) == 1:
-            return self._offers(sections[0], sections[0].endpoints)
         return [offer for section in sections for offer in self._offers(section, section.endpoints)]
 
     def _as_given(self, sections: Sequence[SectionOffers]) -> Sequence[Offer]:

@@ -152,17 +152,17 @@ class Reservation:
     def __init__(self, pool: Pool, number: int, amounts: Amounts, charges: Charge | None, now: float) -> None:
         self.pool, self.number, self.at = pool, number, now
         self.amounts, self._open = amounts, charges
+        self._beyond: list[Guess] | tuple[()] = ()
         if now >= pool.due:
             pool.marks.append((now, pool.taken))
             pool.due = now + _GRAIN
         self.before = requests, tokens, into, out = pool.taken
         one, all_, more_in, more_out = amounts
         pool.taken = (requests + one, tokens + all_, into + more_in, out + more_out)
-        self._beyond: list[Guess] | tuple[()] = ()
-        pool.fresh = -math.inf
-        for ledger in pool.ledgers:
-            ledger.count(amounts[ledger.unit], self, now)
-        if pool.guesses:
+        if pool.ledgers:
+            pool.fresh = -math.inf
+            for ledger in pool.ledgers:
+                ledger.count(amounts[ledger.unit], self, now)
             self._beyond = [guess for guess in pool.guesses.values() if guess.room(now) < 0]
             for guess in self._beyond:
                 guess.tried = now

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, groupby
+from math import inf
 from operator import attrgetter
 from typing import Final, Self, TypeAlias
 
@@ -66,8 +67,8 @@ class ModelOffers:
     offers: tuple[Offer, ...]
     sections: Sequence[SectionOffers]
     operations: frozenset[Operation]
-    context: int | None
-    max_output: int | None
+    context: float
+    max_output: float
     unsupported: frozenset[str]
     inputs: frozenset[str]
     tiers: bool
@@ -104,8 +105,8 @@ class ModelOffers:
             offers,
             in_sections(offers),
             frozenset.intersection(*(frozenset(endpoint.dialects) for endpoint in endpoints)),
-            min((one.context for one in endpoints if one.context is not None), default=None),
-            min((one.max_output for one in endpoints if one.max_output is not None), default=None),
+            min((one.context for one in endpoints if one.context is not None), default=inf),
+            min((one.max_output for one in endpoints if one.max_output is not None), default=inf),
             frozenset().union(*(endpoint.unsupported for endpoint in endpoints)) & SOFT,
             frozenset.intersection(*(endpoint.inputs for endpoint in endpoints)),
             len(plain) < len(offers),

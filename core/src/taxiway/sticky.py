@@ -26,22 +26,22 @@ class Stuck(NamedTuple):
 
 
 class Sticky:
-    """What is remembered, the latest last. Every `now` is in seconds of the monotonic clock."""
+    """What is remembered is `held`, the latest last. Every `now` is in seconds of the monotonic clock."""
 
     def __init__(self) -> None:
-        self._held: dict[_Key, tuple[float, Stuck]] = {}
+        self.held: dict[_Key, tuple[float, Stuck]] = {}
 
     def of(self, call: Call, now: float) -> Stuck | None:
         """Return who served a call's conversation last."""
         conversation = call.facts.conversation
-        if not self._held or conversation is None:
+        if conversation is None:
             return None
-        until, stuck = self._held.get(_key(call, conversation), (now, None))
+        until, stuck = self.held.get(_key(call, conversation), (now, None))
         return stuck if now < until else None
 
     def served(self, call: Call, candidate: Candidate, usage: Usage | None, now: float) -> None:
         """Take in that a call was served."""
-        conversation, held = call.facts.conversation, self._held
+        conversation, held = call.facts.conversation, self.held
         if conversation is None:
             return
         sure = conversation.source == "session" or _cached(candidate, usage)

@@ -110,7 +110,7 @@ class View:
 
     def sticky(self, call: Call) -> Stuck | None:
         """Return who served the call's conversation last."""
-        stuck = self._health.sticky.of(call, self.now)
+        stuck = self._health.sticky.of(call, self.now) if self._health.sticky.held else None
         if stuck is not None:
             self._note("sticky", *stuck)
         return stuck

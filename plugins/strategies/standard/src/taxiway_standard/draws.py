@@ -38,7 +38,7 @@ class BalancedStrategy:
         """Draw."""
         prices, exponent, draw = call.expected_prices(endpoints), self._exponent, random.random
         paid = list(filter(None, prices))
-        cheapest = min(paid, default=1.0)
+        cheapest = min(paid) if paid else 1.0
         if len(paid) < len(prices):
             dearest, free = max(paid, default=1.0), cheapest * FREE or _TINY
             paid = [dearest if price is None else price or free for price in prices]
