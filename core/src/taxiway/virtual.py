@@ -20,6 +20,19 @@ class Deadlock(RuntimeError):
     """Nothing is ready and no timer is set, so nothing can ever happen again. Names every task and where it waits."""
 
 
+def _refuse(what: str) -> NoReturn:
+    raise RuntimeError(f"{what} can't be used in virtual time: it would answer at a moment that no timer knows")
+
+
+def _refusing(what: str) -> Any:
+    """Make a method that refuses: what is outside answers when it likes."""
+
+    def refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
+        _refuse(what)
+
+    return refuse
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop in virtual time, which begins at 0. `start`: what its 0 is in seconds since the epoch.
 
@@ -39,37 +52,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return the virtual time, in seconds since the loop was made."""
         return self._jumper.now
 
-    def run_in_executor(self, *_args: Any, **_kwargs: Any) -> NoReturn:  # type: ignore[override]
-        """Refuse: a thread ends when it likes."""
-        _refuse("a thread")
-
-    async def create_connection(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        """Refuse: a peer answers when it likes."""
-        _refuse("a connection")
-
-    async def create_server(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        """Refuse: a client comes when it likes."""
-        _refuse("a server")
-
-    async def create_unix_connection(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        """Refuse: a peer answers when it likes."""
-        _refuse("a connection")
-
-    async def create_unix_server(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        """Refuse: a client comes when it likes."""
-        _refuse("a server")
-
-    async def create_datagram_endpoint(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        """Refuse: a datagram comes when it likes."""
-        _refuse("a socket")
-
-    async def subprocess_exec(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        """Refuse: a process ends when it likes."""
-        _refuse("a subprocess")
-
-    async def subprocess_shell(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        """Refuse: a process ends when it likes."""
-        _refuse("a subprocess")
+    run_in_executor = _refusing("a thread")
+    create_connection = create_unix_connection = _refusing("a connection")
+    create_server = create_unix_server = _refusing("a server")
+    create_datagram_endpoint = _refusing("a socket")
+    subprocess_exec = subprocess_shell = _refusing("a subprocess")
 
 
 class VirtualClock:
@@ -138,7 +125,3 @@ def _where(task: asyncio.Task[Any]) -> str:
     frames = task.get_stack(limit=1)
     place = f" at {frames[0].f_code.co_filename}:{frames[0].f_lineno}" if frames else ""
     return f"{task.get_name()} ({getattr(task.get_coro(), '__qualname__', '?')}{place})"
-
-
-def _refuse(what: str) -> NoReturn:
-    raise RuntimeError(f"{what} can't be used in virtual time: it would answer at a moment that no timer knows")
