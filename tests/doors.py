@@ -11,11 +11,12 @@ from attrs import frozen
 from taxiway.chat import CHAT
 from taxiway.embeddings import EMBEDDINGS
 from taxiway.errors import InvalidRequest
-from taxiway.outcome import CallError, call_error_of
+from taxiway.outcome import CallError
 from taxiway.router import Router
 from taxiway.secret import Secret
 from taxiway_gateway.app import App
 from taxiway_gateway.auth import Keys, given_key
+from taxiway_gateway.inference import call_error_of
 from taxiway_gateway.server import Server, bind
 
 KEY = "the-tests-own-key-of-32-characters"

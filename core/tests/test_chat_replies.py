@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from taxiway.chat import CHAT
 from taxiway.chat_usage import usage_of
-from taxiway.errors import UnknownModel
 from taxiway.money import Cost, Price
-from taxiway.outcome import Availability, Bill, CallError, Failure, call_error_of
+from taxiway.outcome import Availability, Bill, CallError, Failure
 from taxiway.sse import SseParser
 from taxiway.testing.dialect import JSON, make_call, make_candidate, make_endpoint
 from taxiway.usage import Usage
@@ -191,18 +190,6 @@ def test_an_error_tells_what_was_tried_and_when_to_come_back():
                 "retry_after": 3.0,
             },
         }
-    }
-
-
-def test_an_unknown_model_is_the_requests_mistake():
-    status, body = CHAT.client.error(call_error_of(UnknownModel("x/y", "nobody serves it", ["x/z"])))
-    assert status == body["error"]["code"] == 400
-    assert body["error"]["param"] == "model"
-    assert body["error"]["availability"] == {
-        "code": "model_not_found",
-        "retryable": False,
-        "requested_models": ["x/y"],
-        "fallback_models": ["x/z"],
     }
 
 

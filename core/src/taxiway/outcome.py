@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import define, field, frozen
 
 from taxiway.candidate import Candidate, Operation, Unit
-from taxiway.errors import InvalidRequest, TaxiwayError, UnknownModel
+from taxiway.errors import TaxiwayError
 from taxiway.money import Cost
 from taxiway.usage import Usage
 
@@ -237,14 +237,3 @@ class CallError(TaxiwayError):
         self.generation = generation
         self.beside: dict[str, Any] = {}
         super().__init__(failure.message)
-
-
-def call_error_of(error: CallError | InvalidRequest) -> CallError:
-    """Return what a dialect can put into its own words."""
-    if isinstance(error, CallError):
-        return error
-    failure = Failure(kind="invalid_request", message=str(error), field=error.field or None)
-    availability = None
-    if isinstance(error, UnknownModel):
-        availability = Availability(code="model_not_found", models=(error.model,), fallback_models=error.near)
-    return CallError(failure, availability=availability)

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from taxiway.chat import CHAT
 from taxiway.clock import SystemClock
 from taxiway.embeddings import EMBEDDINGS
+from taxiway.errors import UnknownModel
 from taxiway.secret import Secret
 from taxiway_gateway.app import App
 from taxiway_gateway.auth import Keys, given_key
+from taxiway_gateway.inference import call_error_of
 
 KEY = "a-key-of-the-operator-for-bad-input"
 
@@ -154,3 +156,15 @@ def test_any_bytes(body) -> None:
 )
 def test_any_bytes_inside_a_good_body(body) -> None:
     assert_fair("/api/v1/chat/completions", body)
+
+
+def test_an_unknown_model_is_the_requests_mistake():
+    status, body = CHAT.client.error(call_error_of(UnknownModel("x/y", "nobody serves it", ["x/z"])))
+    assert status == body["error"]["code"] == 400
+    assert body["error"]["param"] == "model"
+    assert body["error"]["availability"] == {
+        "code": "model_not_found",
+        "retryable": False,
+        "requested_models": ["x/y"],
+        "fallback_models": ["x/z"],
+    }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from taxiway.call import NOTHING
 from taxiway.codec import dumps, loads_bounded
-from taxiway.errors import InvalidRequest, Malformed
-from taxiway.outcome import CallError, call_error_of
+from taxiway.errors import InvalidRequest, Malformed, UnknownModel
+from taxiway.outcome import Availability, CallError, Failure
 from taxiway_gateway import metadata
 from taxiway_gateway.exchange import Gone, Refused
 
@@ -178,6 +178,17 @@ class StreamedReply:
         finally:
             # To a client that waits, a ping is silence.
             self._ping, self.open, self._exchange.quiet = None, self.begun, True
+
+
+def call_error_of(error: CallError | InvalidRequest) -> CallError:
+    """Return what a dialect can put into its own words."""
+    if isinstance(error, CallError):
+        return error
+    failure = Failure(kind="invalid_request", message=str(error), field=error.field or None)
+    availability = None
+    if isinstance(error, UnknownModel):
+        availability = Availability(code="model_not_found", models=(error.model,), fallback_models=error.near)
+    return CallError(failure, availability=availability)
 
 
 def decode(data: bytes) -> Json:

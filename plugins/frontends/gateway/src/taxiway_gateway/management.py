@@ -14,12 +14,12 @@ from starlette.routing import Router as Routes
 from taxiway.codec import dumps
 from taxiway.errors import InvalidRequest, StoreUnavailable
 from taxiway.names import asked
-from taxiway.outcome import CallError, call_error_of
+from taxiway.outcome import CallError
 from taxiway.store import Spend
 from taxiway_gateway import shapes
 from taxiway_gateway.exchange import Refused
 from taxiway_gateway.hosted import ask, pass_on
-from taxiway_gateway.inference import decode
+from taxiway_gateway.inference import call_error_of, decode
 from taxiway_gateway.shapes import Offered
 from taxiway_gateway.standing import standings
 
