@@ -20,7 +20,7 @@ from attrs import frozen
 from taxiway.errors import ConfigError, Problem, Reason, TransportError
 from taxiway.hookspecs import hookimpl
 from taxiway.http import HttpHead, HttpRequest, Phase, Sent
-from taxiway.registration import Context, Registration
+from taxiway.registration import Registration
 from taxiway.transport import Transport
 
 if TYPE_CHECKING:
@@ -117,16 +117,15 @@ class HttpxExchange:
         self._transport, self._request = transport, request
         self.phase: Phase = "connect"
         self.sent: Sent = "none"
-        self.moved = self._bytes_in = self._buffered = 0
+        self.moved = self._bytes_in = 0
         self.framed = self.reused = False
         self._tunnelling = self._dialled = self._idle = False
         self._stream: httpcore.AsyncNetworkStream | None = None
         self._reply: HttpHead | None = None
-        self._parts: list[bytes] = []
+        self._data = bytearray()
         # What makes the error, a new one each time: a traceback is never kept, since it holds whoever asked.
         self._error: partial[TransportError] | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._room: asyncio.Future[None] | None = None
+        self._news, self._room = asyncio.Event(), asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._task = self._loop.create_task(self._run(connect))
@@ -141,22 +140,20 @@ class HttpxExchange:
 
     async def read(self) -> bytes:
         """Give all of the body that has come, or wait for some."""
-        while not self._parts:
+        while not self._data:
             if self.phase == "end":
                 return b""
             await self._wait()
-        data = b"".join(self._parts)
-        self._parts.clear()
-        self._buffered = 0
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
+        data = bytes(self._data)
+        self._data.clear()
+        self._room.set()
         return data
 
     def abort(self, reason: Reason = "cancelled") -> None:
         """Stop at once; after the end it does nothing."""
         if self._error is None and self.phase != "end":
             self._fail(reason)
-            self._parts.clear()
+            self._data.clear()
             self._reply = None
             self._task.cancel()
 
@@ -166,7 +163,7 @@ class HttpxExchange:
             _check(self._request)
             async with transport.slots:
                 # Not before: whoever waits for a slot of ours learns nothing of the peer.
-                self._timer = self._loop.call_later(connect, self._expire)
+                self._timer = self._loop.call_later(connect, self.abort, "timeout")
                 try:
                     await self._exchange(transport.client)
                 except transport.httpx.TransportError:
@@ -200,7 +197,7 @@ class HttpxExchange:
         try:
             head = self._checked(response)
             self.phase, self._reply = "body", head
-            self._wake()
+            self._news.set()
             async for part in response.aiter_raw():
                 await self._take(part)
         finally:
@@ -208,17 +205,16 @@ class HttpxExchange:
         fields = head.headers
         self.framed = "content-length" in fields or "transfer-encoding" in fields or head.status in {204, 304}
         self.phase = "end"
-        self._wake()
+        self._news.set()
 
     async def _take(self, part: bytes) -> None:
         self._bytes_in += len(part)
         self.moved += len(part)
-        self._parts.append(part)
-        self._buffered += len(part)
-        self._wake()
-        if self._buffered >= _HIGH_WATER:
-            self._room = self._loop.create_future()
-            await self._room
+        self._data += part
+        self._news.set()
+        if len(self._data) >= _HIGH_WATER:
+            self._room.clear()
+            await self._room.wait()
 
     def _checked(self, response: "httpx.Response") -> HttpHead:
         raw = response.headers.raw
@@ -277,14 +273,11 @@ class HttpxExchange:
     def _turned(self) -> None:
         self._idle = False
 
-    def _expire(self) -> None:
-        self.abort("timeout")
-
     def _fail(self, reason: Reason, detail: str = "") -> None:
         if self._error is None:
             partly = partial(TransportError, reused=self.reused, bytes_in=self._bytes_in, detail=detail)
             self._error = partial(partly, self.phase, reason, self.sent)
-        self._wake()
+        self._news.set()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
@@ -296,15 +289,11 @@ class HttpxExchange:
         if task.cancelled():
             self._fail("cancelled")
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
     async def _wait(self) -> None:
         if self._error is not None:
             raise self._error()
-        self._waiter = self._loop.create_future()
-        await self._waiter
+        self._news.clear()
+        await self._news.wait()
 
 
 class _RefusedError(Exception):
@@ -371,12 +360,10 @@ def _why(error: Exception, exchange: HttpxExchange) -> tuple[Reason, str]:
     return "reset", type(error).__name__
 
 
-def _build(options: Options, context: Context) -> Transport:
-    return HttpxTransport(options)
-
-
 @hookimpl
 def taxiway_transports() -> list[Registration[Any, Transport]]:
     """Offer the transport `httpx`."""
     summary = "HTTP/1.1 by httpx: slower than httptools, and able to use any proxy"
-    return [Registration(name="httpx", summary=summary, options=Options, build=_build)]
+    return [
+        Registration(name="httpx", summary=summary, options=Options, build=lambda options, _: HttpxTransport(options))
+    ]
