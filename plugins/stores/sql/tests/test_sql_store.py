@@ -131,6 +131,15 @@ async def test_what_was_written_is_no_failure_where_the_log_can_not_be_emptied(s
     assert len(await store.api_keys()) == 1
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 511, 512, 513, 1_100])
+async def test_a_batch_of_any_size_is_there_once_each(store, count):
+    batch = [generation(number) for number in range(count)]
+    await store.deliver(batch)
+    await store.deliver([*batch, generation(count)])
+    assert (await store.spend("key-1", [0.0]))[0].calls == count + 1
+    assert await store.generation(batch[-1].id, "default") == batch[-1]
+
+
 async def test_a_lock_that_can_not_be_opened_is_said(store, path):
     lock = path.with_name("taxiway.db.lock")
     lock.unlink()

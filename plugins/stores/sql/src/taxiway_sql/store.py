@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from taxiway.candidate import DEFAULT_WORKSPACE
@@ -21,8 +22,8 @@ _READ: Final = 5.0
 _WRITE: Final = 10.0
 _DELIVER: Final = 25.0
 
-_AT_ONCE: Final = 500
-"""Generations in one statement."""
+_AT_ONCE: Final = 512
+"""Generations in one statement, a power of two."""
 _ROW: Final = "(CAST(? AS TEXT))"
 
 
@@ -137,8 +138,14 @@ def _api_key(row: tuple[Any, ...]) -> ApiKey:
 
 def _add(connection: sqlite3.Connection, batch: Sequence[bytes]) -> None:
     # One statement with SQLite taking the columns out of the JSON: a row costs Python a parameter, and while the statement
-    # runs, the event loop has the interpreter for itself.
-    sql = statements("generations")["add"]
+    # runs, the event loop has the interpreter for itself. What a part lacks to a power of two is null and left out, so that
+    # there are ten statements, which the connection keeps compiled.
     for start in range(0, len(batch), _AT_ONCE):
         part = batch[start : start + _AT_ONCE]
-        connection.execute(sql.replace(_ROW, ", ".join([_ROW] * len(part))), part)
+        size = 1 << (len(part) - 1).bit_length()
+        connection.execute(_adding(size), [*part, *[None] * (size - len(part))])
+
+
+@cache
+def _adding(rows: int) -> str:
+    return statements("generations")["add"].replace(_ROW, ", ".join([_ROW] * rows))

@@ -4,7 +4,7 @@ SELECT
     json_extract(column1, '$[1][0]'), json_extract(column1, '$[1][2]'), json_extract(column1, '$[1][3]'),
     json_extract(column1, '$[1][7]'), json_extract(column1, '$[1][12]'), column1
 FROM (VALUES (CAST(? AS TEXT)))
-WHERE TRUE
+WHERE column1 IS NOT NULL
 ON CONFLICT (id) DO NOTHING;
 
 -- name: find
