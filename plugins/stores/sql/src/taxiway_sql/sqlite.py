@@ -1,8 +1,9 @@
 """Opening, writing and checkpointing an SQLite file so that several processes may.
 
 SQLite up to 3.51.2 can corrupt a database where one connection resets the write-ahead log while another commits ("WAL-reset
-bug", sqlite.org/wal.html). So nobody checkpoints on its own (`wal_autocheckpoint=0`), and each transaction and each checkpoint
-of whatever process holds one file lock.
+bug", sqlite.org/wal.html). So each transaction, with the checkpoint that SQLite adds where the log has grown, and each checkpoint
+that is asked for holds one file lock, of whatever process it is. The log is not truncated but written over: blocks of a file that
+are there cost a third less.
 """
 
 import os
@@ -19,8 +20,8 @@ from taxiway_sql.statements import Migration, migrations, statements
 
 _LOCK_SECONDS: Final = 5.0
 _LOCK_PAUSE: Final = 0.002
-_LOG_BYTES: Final = 8 * 1024 * 1024
-"""The write-ahead log is checkpointed above this size."""
+_LOG_PAGES: Final = 2_000
+"""The write-ahead log is checkpointed above this size (8 MB); what can't be then, since it is being read, is at the next commit."""
 
 
 class Database:
@@ -44,7 +45,7 @@ class Database:
     def connect(self) -> sqlite3.Connection:
         """Open a connection of the calling thread."""
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=_LOCK_SECONDS)
-        for pragma in ("wal_autocheckpoint=0", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in (f"wal_autocheckpoint={_LOG_PAGES}", "synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
@@ -68,19 +69,13 @@ class Database:
                 raise
 
     def checkpoint(self, connection: sqlite3.Connection) -> None:
-        """Make durable what was committed, and empty the write-ahead log. Raises StoreUnavailable."""
+        """Make durable, and part of the file, what was committed. Raises StoreUnavailable."""
         if self.in_memory:
             return
         with self._locked():
-            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
         if busy:
-            raise StoreUnavailable(f"{self.path} is being read, so its log can't be emptied now")
-
-    def checkpoint_if_large(self, connection: sqlite3.Connection) -> None:
-        """Checkpoint where the log has grown; another time where that can't be now."""
-        with suppress(StoreUnavailable, sqlite3.Error, OSError):
-            if not self.in_memory and Path(f"{self.path}-wal").stat().st_size > _LOG_BYTES:
-                self.checkpoint(connection)
+            raise StoreUnavailable(f"{self.path} is being read, so its log can't be brought into it now")
 
     def prepare(self, connection: sqlite3.Connection, now: float) -> None:
         """Bring the schema to what this version needs. Raises ConfigError where the database is of another version."""

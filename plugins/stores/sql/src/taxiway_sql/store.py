@@ -116,9 +116,7 @@ class SqliteStore:
     async def _write(self, job: Callable[[sqlite3.Connection], T], within: float = _WRITE) -> T:
         def work(connection: sqlite3.Connection) -> T:
             with self._database.writing(connection):
-                result = job(connection)
-            self._database.checkpoint_if_large(connection)
-            return result
+                return job(connection)
 
         assert self._writer is not None
         return await self._writer.run(work, within)
