@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from attrs import asdict, frozen
+from attrs import asdict, define, field, frozen
 
 from taxiway.call import Call
 from taxiway.candidate import Candidate
@@ -98,8 +98,7 @@ class Explanation:
 
 def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now: float) -> Explanation:
     """Plan the call once more, with a recorder. Nothing is reserved."""
-    notes = Notes()
-    rows: list[Row] = []
+    notes, rows = Notes(), _Rows(call, health, quotas, now)
     problem, strategies = None, snapshot.strategies
     try:
         planned = plan(call, snapshot, health.view(now, quotas, call.facts, peek=True), Draws(), notes)
@@ -111,67 +110,64 @@ def explain(call: Call, snapshot: Snapshot, health: Health, quotas: Quotas, now:
             strategies = tuple(pair for one in every for pair in one.strategies)
         for _, offers in planned.models:
             for offer in offers:
-                said = notes.said.get(offer, ())
-                placed = sum(row.place is not None for row in rows)
-                rows += _rows(planned, offer, said, health, quotas, now, placed)
+                rows.add_offer(planned, offer, notes.said.get(offer, ()))
     for one in notes.excluded:
-        rows += [
-            _row(call, quotas, now, candidate, None, one.reason.text, excluded_by=one.reason.code)
-            for candidate in one.offer.candidates
-        ]
+        for candidate in one.offer.candidates:
+            rows.add(candidate, None, one.reason.text, excluded_by=one.reason.code)
     return Explanation(
         models=call.facts.models,
         strategies=tuple(dict(strategies)),
         cycle=snapshot.routing.cycling,
         seed=call.seed,
         snapshot=snapshot.hash,
-        rows=tuple(sorted(rows, key=lambda row: row.place is None)),
+        rows=tuple(sorted(rows.made, key=lambda row: row.place is None)),
         problem=problem,
     )
 
 
-def _rows(
-    planned: Plan, offer: Offer, said: Sequence[Ranked], health: Health, quotas: Quotas, now: float, place: int
-) -> list[Row]:
-    """The accounts of one endpoint: those that are free in the order of trying, then those that are out."""
-    call, tried = planned.call, Tried()
-    why = ", ".join(ranked.why for ranked in said if ranked.reason) or "there was nothing to choose"
-    scores = tuple(ranked.score for ranked in said)
-    rows: list[Row] = []
-    while (chosen := planned.choose(offer, tried, health, quotas, now, [])) is not None:
-        candidate, _ = chosen
-        tried.candidates.add(candidate.key)
-        place += 1
-        rows.append(_row(call, quotas, now, candidate, place, why, scores=scores))
-    blocks: list[tuple[Candidate, Block]] = []
-    planned.choose(offer, tried, health, quotas, now, blocks)
-    for candidate, block in blocks:
-        frees = None if block.until is None else max(0.0, block.until - now)
-        rows.append(_row(call, quotas, now, candidate, None, block.reason, frees=frees, scores=scores))
-    return rows
+@define(eq=False)
+class _Rows:
+    """The rows of a call, as they are made. `placed`: how many of them have a place."""
 
+    call: Call
+    health: Health
+    quotas: Quotas
+    now: float
+    made: list[Row] = field(factory=list)
+    placed: int = 0
 
-def _row(
-    call: Call,
-    quotas: Quotas,
-    now: float,
-    candidate: Candidate,
-    place: int | None,
-    reason: str,
-    **more: Any,
-) -> Row:
-    endpoint, facts = candidate.endpoint, call.facts
-    room = quotas.room(candidate, facts.tokens, facts.max_output, now)
-    return Row(
-        place=place,
-        model=endpoint.model,
-        section=candidate.section,
-        provider=endpoint.provider,
-        endpoint=endpoint.tag,
-        account=candidate.account.label,
-        reason=reason,
-        headroom=0.0 if isinstance(room, Block) else room,
-        price=call.expected_price(endpoint),
-        shares=quotas.shared(candidate),
-        **more,
-    )
+    def add_offer(self, planned: Plan, offer: Offer, said: Sequence[Ranked]) -> None:
+        """Add the accounts of one endpoint: those that are free in the order of trying, then those that are out."""
+        tried, now = Tried(), self.now
+        why = ", ".join(ranked.why for ranked in said if ranked.reason) or "there was nothing to choose"
+        scores = tuple(ranked.score for ranked in said)
+        while (chosen := planned.choose(offer, tried, self.health, self.quotas, now, [])) is not None:
+            candidate, _ = chosen
+            tried.candidates.add(candidate.key)
+            self.placed += 1
+            self.add(candidate, self.placed, why, scores=scores)
+        blocks: list[tuple[Candidate, Block]] = []
+        planned.choose(offer, tried, self.health, self.quotas, now, blocks)
+        for candidate, block in blocks:
+            frees = None if block.until is None else max(0.0, block.until - now)
+            self.add(candidate, None, block.reason, frees=frees, scores=scores)
+
+    def add(self, candidate: Candidate, place: int | None, reason: str, **more: Any) -> None:
+        """Add one candidate."""
+        endpoint, facts = candidate.endpoint, self.call.facts
+        room = self.quotas.room(candidate, facts.tokens, facts.max_output, self.now)
+        self.made.append(
+            Row(
+                place=place,
+                model=endpoint.model,
+                section=candidate.section,
+                provider=endpoint.provider,
+                endpoint=endpoint.tag,
+                account=candidate.account.label,
+                reason=reason,
+                headroom=0.0 if isinstance(room, Block) else room,
+                price=self.call.expected_price(endpoint),
+                shares=self.quotas.shared(candidate),
+                **more,
+            )
+        )
