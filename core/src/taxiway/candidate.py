@@ -110,27 +110,15 @@ class Account:
 
 
 @frozen(kw_only=True, eq=False)
-class Endpoint:
-    """One model at one provider. Compared by identity; `key` names it across reloads.
+class Described:
+    """What is known of a model as one provider has it.
 
-    `id` is what the provider calls the model; `tag` what `order` and `only` may name (`openai`, `google-vertex/us-east5`).
-    `dialects` lists what it speaks for each operation, best first. `parameters` are those known to work (None: nothing is
-    known), by OpenRouter's names. Tokens in `context` and `max_output`; seconds since the epoch in `created`. `fetches`: the
-    modalities that it takes as bytes only, so that what is given by URL is fetched for it. `echoes`: the name under which the text
-    of an assistant's reasoning is sent back (empty: it is not, or as the client says it). `unsupported` are canonical fields that it is
-    known to refuse, `thinking_refuses` those that it refuses besides where it is told to reason. `elsewhere`: parameters whose calls go
-    in its best dialect, even if it speaks the client's own. `tier` is the service tier that it runs at ("": the default one),
-    `tiers` others that it may run at, each with its price: each becomes an endpoint of its own.
-    `quantization`, `zdr` (no prompt is kept), `collects` (prompts may be kept for training), `distillable` (its answers may train
-    other models): None where it is not known.
+    `id` is what the provider calls it. `parameters` are those known to work (None: nothing is known), by OpenRouter's names;
+    `unsupported` are canonical fields that are known to be refused. Tokens in `context` and `max_output`; seconds since the epoch
+    in `created`, 0 where unknown.
     """
 
-    model: str
-    provider: str
-    provider_name: str
     id: str
-    tag: str
-    dialects: Mapping[Operation, tuple[str, ...]]
     name: str = ""
     description: str = ""
     created: int = 0
@@ -139,11 +127,32 @@ class Endpoint:
     max_output: int | None = None
     parameters: frozenset[str] | None = None
     unsupported: frozenset[str] = frozenset()
-    thinking_refuses: frozenset[str] = frozenset()
-    elsewhere: frozenset[str] = frozenset()
     inputs: frozenset[str] = frozenset({"text"})
     outputs: frozenset[str] = frozenset({"text"})
     reasoning: bool = False
+
+
+@frozen(kw_only=True, eq=False)
+class Endpoint(Described):
+    """One model at one provider. Compared by identity; `key` names it across reloads.
+
+    `tag` is what `order` and `only` may name (`openai`, `google-vertex/us-east5`). `dialects` lists what it speaks for each
+    operation, best first. `fetches`: the modalities that it takes as bytes only, so that what is given by URL is fetched for it.
+    `echoes`: the name under which the text of an assistant's reasoning is sent back (empty: it is not, or as the client says it).
+    `thinking_refuses`: the fields that it refuses besides where it is told to reason. `elsewhere`: parameters whose calls go in its
+    best dialect, even if it speaks the client's own. `tier` is the service tier that it runs at ("": the default one),
+    `tiers` others that it may run at, each with its price: each becomes an endpoint of its own.
+    `quantization`, `zdr` (no prompt is kept), `collects` (prompts may be kept for training), `distillable` (its answers may train
+    other models): None where it is not known.
+    """
+
+    model: str
+    provider: str
+    provider_name: str
+    tag: str
+    dialects: Mapping[Operation, tuple[str, ...]]
+    thinking_refuses: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
     prefill: bool = False
     fetches: frozenset[str] = frozenset()
     echoes: str = ""
