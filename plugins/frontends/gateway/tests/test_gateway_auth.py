@@ -52,17 +52,53 @@ async def test_a_malformed_key_costs_no_look_up(gateway) -> None:
     assert gateway.store.lookups == 0
 
 
+async def test_a_connection_that_changes_its_key_is_asked_again(gateway) -> None:
+    gateway.store.add(other := new_api_key(), id="other")
+    wire, callers = await gateway.client.open(), []
+    for key, status in (
+        (gateway.key, 200),
+        (gateway.key, 200),
+        (other, 200),
+        (UNKNOWN, 401),
+        (None, 401),
+        (other, 200),
+    ):
+        wire.post("/v1/chat/completions", gateway.body, key)
+        assert (await wire.reply()).status == status
+        callers += [call.caller.api_key for call in gateway.engine.calls[len(callers) :]]
+    assert len(callers) == 4
+    assert callers[0] == callers[1] != "other"
+    assert callers[2:] == ["other", "other"]
+
+
+def test_a_connection_remembers_one_key_and_only_of_its_own_field(store) -> None:
+    async def scenario(it) -> None:
+        first, second = new_api_key(), new_api_key()
+        it.store.add(first)
+        it.store.add(second)
+        assert [await it.status(key) for key in (first, second)] == [200, 200]
+        assert list(it.hashes) == [b"Bearer " + second.encode()]
+        assert it.keys.known({b"authorization": b"Bearer " + first.encode()}, it.hashes) is None
+        assert it.keys.known({b"x-api-key": second.encode()}, it.hashes) is None
+        await it.keys.caller({b"x-api-key": second.encode()}, it.hashes)
+        assert it.hashes == {}
+
+    clocked(store, scenario)
+
+
 class Clocked:
-    """Keys over a store, in virtual time."""
+    """Keys over a store, in virtual time, as one connection asks them."""
 
     def __init__(self, store, given=None) -> None:
         self.store = store
         self.clock = VirtualClock(asyncio.get_running_loop(), 0.0)
         self.keys = Keys(store, self.clock, given)
+        self.hashes: dict[bytes, str] = {}
 
     async def status(self, key: str) -> int:
+        head = {b"authorization": b"Bearer " + key.encode()}
         try:
-            await self.keys.caller({b"authorization": b"Bearer " + key.encode()})
+            _ = self.keys.known(head, self.hashes) or await self.keys.caller(head, self.hashes)
         except Refused as refused:
             return refused.status
         return 200

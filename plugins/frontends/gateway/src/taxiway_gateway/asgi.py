@@ -16,7 +16,7 @@ class AsgiExchange(Exchange):
     """An exchange of messages. A client of whom the server says nothing else is gone when the task is cancelled."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        super().__init__(scope["headers"])
+        super().__init__(scope["headers"], {})
         self.method, self.path, self.query = scope["method"], scope["path"], scope.get("query_string", b"")
         raw = scope.get("raw_path")  # servers need not say it
         self.raw_path = quote(self.path) if raw is None else raw.decode("ascii", "replace")

@@ -75,8 +75,9 @@ class Exchange(ABC):
     """One request and its answer, whatever carries them. `status` 0: nothing was answered yet; `more`: of the body, more may come.
 
     `path` is what is asked for, `raw_path` the same as it came. `head` has the header fields by their names in lower case, `fields`
-    those that the engine may read. `added`: further fields of every answer, as they go over the wire. `worded` makes the bodies of
-    refusals, in the form of the dialect that the client speaks. `quiet` is taken back whenever a part is sent.
+    those that the engine may read. `hashes` is what `Keys` remembers for its connection. `added`: further fields of every answer,
+    as they go over the wire. `worded` makes the bodies of refusals, in the form of the dialect that the client speaks. `quiet` is
+    taken back whenever a part is sent.
 
     For the log: `generation`, the `model` that was asked for, how the call ended, and who served it or was tried last.
     """
@@ -94,7 +95,8 @@ class Exchange(ABC):
     raw_path: str
     query = b""
 
-    def __init__(self, headers: Iterable[Field]) -> None:
+    def __init__(self, headers: Iterable[Field], hashes: dict[bytes, str]) -> None:
+        self.hashes = hashes
         self.head = head = dict(headers)
         read = _READ.keys() & head.keys()
         self.fields = {_READ[name]: head[name].decode("latin-1") for name in read} if read else {}

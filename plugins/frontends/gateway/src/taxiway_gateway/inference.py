@@ -60,7 +60,8 @@ class Inference:
         if load.calls >= load.most:
             await exchange.answer(503, self._busy, *_BUSY_FIELDS)
             return
-        caller = await self._keys.caller(head)
+        keys, hashes = self._keys, exchange.hashes
+        caller = keys.known(head, hashes) or await keys.caller(head, hashes)
         if b"content-encoding" in head and head[b"content-encoding"].lower() != b"identity":
             raise Refused(415, "The body must not be compressed (Content-Encoding).", "invalid_request")
         load.calls += 1

@@ -76,6 +76,7 @@ class Connection(asyncio.Protocol):
         self.state, self._tasks = server_state, server_state.tasks
         self._loop = _loop or asyncio.get_running_loop()
         self.headers: list[Field] = []
+        self.hashes: dict[bytes, str] = {}
         # The parser itself appends what comes of a target and of a body: two calls less for each request.
         self.target: list[bytes] = []
         self.parts: list[bytes] = []

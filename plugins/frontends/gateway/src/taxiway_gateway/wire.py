@@ -33,7 +33,7 @@ class WireExchange(Exchange):
             self.path = unquote(raw_path) if "%" in raw_path else raw_path
             self.query = target.query or b""
         self.method = parser.get_method().decode("ascii")
-        super().__init__(connection.headers)
+        super().__init__(connection.headers, connection.hashes)
         self._connection, self._transport = connection, connection.transport
         self._old = parser.get_http_version() == "1.0"
         self.keep_alive = not self._old and parser.should_keep_alive()
