@@ -22,7 +22,7 @@ class WireExchange(Exchange):
     """An exchange of a connection. `held`: bytes that came since the body was last read from."""
 
     held = 0
-    _chunked = _continued = False
+    _chunked = _continued = _old = False
 
     def __init__(self, connection: "Connection") -> None:
         parser, url = connection.parser, b"".join(connection.target)
@@ -34,9 +34,10 @@ class WireExchange(Exchange):
             self.query = target.query or b""
         self.method = parser.get_method().decode("ascii")
         super().__init__(connection.headers, connection.hashes)
-        self._connection, self._transport = connection, connection.transport
-        self._old = parser.get_http_version() == "1.0"
-        self.keep_alive = not self._old and parser.should_keep_alive()
+        self._connection = connection
+        self.keep_alive = parser.should_keep_alive()
+        if parser.get_http_version() == "1.0":
+            self._old, self.keep_alive = True, False
 
     async def body(self, limit: int) -> bytes:
         """Give the body where it is here, as nearly always."""
@@ -52,7 +53,7 @@ class WireExchange(Exchange):
         while self.more and not self._connection.parts:
             if not self.status and not self._continued and self.head.get(b"expect", b"").lower() == b"100-continue":
                 self._continued = True
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._connection.resume_reading()
             self._connection.news = asyncio.Event()
             await self._connection.news.wait()
@@ -66,7 +67,7 @@ class WireExchange(Exchange):
         if not self._connection.gone:
             body = b"" if self.method == "HEAD" else data
             head = (STATUS_LINE[status], self._lines(kind, fields), b"" if self.keep_alive else _CLOSE, len(data), body)
-            self._transport.write(b"%b%b%bcontent-length: %d\r\n\r\n%b" % head)
+            self._connection.transport.write(b"%b%b%bcontent-length: %d\r\n\r\n%b" % head)
         if early:
             await self._linger()
         self._connection.over(self.keep_alive)
@@ -76,25 +77,24 @@ class WireExchange(Exchange):
         await self._room()
         self.status, self._chunked = status, not self._old
         if not self._connection.gone:
-            head = (STATUS_LINE[status], self._lines(kind, fields), b"" if self.keep_alive else _CLOSE)
-            self._transport.write(b"%b%b%b" % head + (b"\r\n" if self._old else b"transfer-encoding: chunked\r\n\r\n"))
+            end = b"\r\n" if self._old else b"transfer-encoding: chunked\r\n\r\n"
+            head = (STATUS_LINE[status], self._lines(kind, fields), b"" if self.keep_alive else _CLOSE, end)
+            self._connection.transport.write(b"%b%b%b%b" % head)
 
     def put(self, data: bytes) -> bool:
         """Send a part if the client takes more."""
-        if self._connection.full is not None:
+        connection = self._connection
+        if connection.full is not None:
             return False
-        self._write(data)
+        self.quiet = False
+        if data and not connection.gone:
+            connection.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
         return True
 
     async def part(self, data: bytes) -> None:
         """Send a part."""
-        await self._room()
-        self._write(data)
-
-    def _write(self, data: bytes) -> None:
-        self.quiet = False
-        if data and not self._connection.gone:
-            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        while not self.put(data):
+            await self._room()
 
     async def end(self, data: bytes) -> None:
         """Send the last part."""
@@ -102,12 +102,12 @@ class WireExchange(Exchange):
         if self._chunked:
             data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
         if not self._connection.gone:
-            self._transport.write(data)
+            self._connection.transport.write(data)
         self._connection.over(self.keep_alive)
 
     def abort(self) -> None:
         """Cut the connection."""
-        self._transport.abort()
+        self._connection.transport.abort()
 
     def _take(self) -> bytes:
         # Of a single part that is the part itself.
