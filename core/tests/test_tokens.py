@@ -166,7 +166,7 @@ async def test_a_caller_that_leaves_takes_the_refresh_from_nobody():
     await scene.clock.sleep(0.5)
     leaver.cancel()
     assert await stayer == "token-1"
-    await scene.tokens.aclose()
+    await scene.tokens.tasks.aclose()
 
 
 class Scripted:

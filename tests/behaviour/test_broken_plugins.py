@@ -12,8 +12,8 @@ from taxiway.assembly import Parts
 from taxiway.chat import CHAT
 from taxiway.outcome import CallError, Failure
 from taxiway.strategy import Ranked
+from taxiway.tasks import Tasks
 from taxiway.testing.virtual import virtual_time
-from taxiway.verify import Verifier
 
 ASK = {"model": MODEL, "messages": BODY["messages"]}
 SSE = {"content-type": "text/event-stream"}
@@ -163,12 +163,12 @@ async def test_whatever_fails_while_closing_the_rest_is_closed(monkeypatch):
         closed.append(self)
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Verifier, "aclose", close)
+    monkeypatch.setattr(Tasks, "aclose", close)
     monkeypatch.setattr(Parts, "aclose", close)
     async with over_sim() as bench:
         with pytest.raises(ZeroDivisionError):
             await bench.router.aclose()
-        assert [type(part) for part in closed] == [Verifier, Parts]
+        assert [type(part) for part in closed] == [Tasks, Parts]
 
 
 @pytest.mark.real_time

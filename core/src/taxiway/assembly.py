@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +21,7 @@ from taxiway.registration import Closes, Starts
 from taxiway.secret import Secret, scrub
 from taxiway.snapshot import SOFT, Offer, Snapshot
 from taxiway.tables import ModelTable
+from taxiway.tasks import Tasks
 from taxiway.variants import base_of
 
 _KEY_TIMEOUT: Final = 20.0
@@ -51,7 +53,6 @@ class Parts:
     _secrets: dict[str, Secret] = field(factory=dict)
     _made: _Accounts = field(factory=dict)
     _discovery: Discovery = field()
-    _asking: asyncio.Task[None] | None = None
 
     @_discovery.default
     def _undiscovered(self) -> Discovery:
@@ -102,12 +103,12 @@ class Parts:
         """Return the accounts of a provider, as its credentials made them."""
         return self._made.get(slug, ())
 
-    async def discover(self, changed: Callable[[], Awaitable[None]]) -> None:
-        """Ask servers for their models, now and from then on. `changed` is awaited whenever they list others than before."""
+    async def discover(self, changed: Callable[[], Awaitable[None]], tasks: Tasks) -> None:
+        """Ask servers for their models, now and from then on, in a task. `changed` is awaited whenever they list others than before."""
         if await self._discovery.ask(self.built.providers, self._made):
             await changed()
         if any(isinstance(provider, Discovers) for provider in self.built.providers.values()):
-            self._asking = asyncio.get_running_loop().create_task(self._ask_again(changed))
+            tasks.begin("discovery", partial(self._ask_again, changed))
 
     async def _ask_again(self, changed: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -120,10 +121,6 @@ class Parts:
 
     async def aclose(self) -> None:
         """Close everything, the last started first. One that fails keeps no other from being closed."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
-            self._asking = None
         for part in reversed(self._everything()):
             if isinstance(part, Closes):
                 try:

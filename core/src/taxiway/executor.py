@@ -34,6 +34,7 @@ from taxiway.shaping import Shaper
 from taxiway.snapshot import Snapshot
 from taxiway.spool import Journal
 from taxiway.stream import Stream
+from taxiway.tasks import Tasks
 from taxiway.tokens import Tokens
 from taxiway.transport import Transport
 from taxiway.watch import Watches
@@ -71,6 +72,7 @@ class Engine:
     watch: Callable[[], None] = lambda: None
     shaper: Shaper = Factory(lambda self: Shaper(self.dialects, (), Media()), takes_self=True)
     offsets: dict[str, float] = Factory(dict)
+    tasks: Tasks = Factory(Tasks)
     tokens: Tokens = field(init=False)
     presets: Presets = Factory(dict)
     budgets: defaultdict[str, Budget] = field(init=False)
@@ -78,7 +80,7 @@ class Engine:
     watches: Watches = Factory(lambda self: Watches(self.loop), takes_self=True)
 
     def __attrs_post_init__(self) -> None:
-        self.tokens = Tokens(self.now, self.log.warning)
+        self.tokens = Tokens(self.now, self.log.warning, self.tasks)
         self.budgets = defaultdict(lambda: Budget(self.snapshot.routing.retry_budget))
 
     def now(self, provider: str) -> float:

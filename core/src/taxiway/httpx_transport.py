@@ -21,6 +21,7 @@ from taxiway.errors import ConfigError, Problem, Reason, TransportError
 from taxiway.hookspecs import hookimpl
 from taxiway.http import HttpHead, HttpRequest, Phase, Sent
 from taxiway.registration import Registration
+from taxiway.tasks import Tasks
 from taxiway.transport import Transport
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class HttpxTransport:
             # Without the address: it may hold a password.
             raise ConfigError([Problem(f"not a proxy for httpx: {type(error).__name__}", "transport.proxy")]) from None
         self.slots = asyncio.Semaphore(_SLOTS)
-        self.under_way: set[asyncio.Task[None]] = set()
+        self.under_way = Tasks()
 
     def open(self, request: HttpRequest, connect: float) -> "HttpxExchange":
         """Begin an exchange: a task of its own."""
@@ -102,10 +103,7 @@ class HttpxTransport:
 
     async def aclose(self) -> None:
         """Stop what is under way, close what is kept."""
-        tasks = list(self.under_way)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.under_way.aclose()
         await self.client.aclose()
         await self.fresh.aclose()
 
@@ -128,8 +126,7 @@ class HttpxExchange:
         self._news, self._room = asyncio.Event(), asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._task = self._loop.create_task(self._run(connect))
-        transport.under_way.add(self._task)
+        self._task = transport.under_way.begin(self, partial(self._run, connect))
         self._task.add_done_callback(self._done)
 
     async def head(self) -> HttpHead:
@@ -285,7 +282,6 @@ class HttpxExchange:
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._cancel_timer()
-        self._transport.under_way.discard(task)
         if task.cancelled():
             self._fail("cancelled")
 

@@ -227,13 +227,10 @@ class Router:
             shaper=Shaper(built.dialects, built.transforms, media),
             presets=built.presets,
         )
-        self._closing.push_async_callback(engine.tokens.aclose)
+        self._closing.push_async_callback(engine.tasks.aclose)
         verifier = Verifier(engine, context.door, parts.secret, self.reload_keys)
-        self._closing.push_async_callback(verifier.aclose)
-        upkeep = Upkeep(engine, verifier)
-        self._closing.push_async_callback(upkeep.aclose)
-        engine.verify, engine.watch = verifier.verify, upkeep.watch
-        await parts.discover(self.reload_keys)
+        engine.verify, engine.watch = verifier.verify, Upkeep(engine, verifier).watch
+        await parts.discover(self.reload_keys, engine.tasks)
 
     async def _journal(self) -> Journal:
         """In process nothing is written to disk unless a store, a sink or a folder was named."""

@@ -6,6 +6,7 @@ One is renewed ahead of its end while it goes on being used, so that a call wait
 import asyncio
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from attrs import Factory, define
@@ -15,6 +16,7 @@ from taxiway.errors import TransportError
 from taxiway.outcome import Failure, RefreshFailed
 from taxiway.provider import Derived, Refreshes
 from taxiway.secret import Secret, scrub
+from taxiway.tasks import Tasks
 
 AHEAD: Final = 300.0
 """Seconds before its end at which a secret is renewed; a fifth of its life, where that is less."""
@@ -42,8 +44,8 @@ class Tokens:
 
     now: Callable[[str], float]
     warn: Callable[[str], None]
+    tasks: Tasks = Factory(Tasks)
     _held: dict[str, _Held] = Factory(dict)
-    _running: dict[str, asyncio.Task[Secret]] = Factory(dict)
 
     def current(self, slug: str, provider: Refreshes, account: Account) -> Secret | None:
         """Return a secret that still holds, and begin to renew it where that is due; None where one must be waited for."""
@@ -62,8 +64,12 @@ class Tokens:
 
     async def fresh(self, slug: str, provider: Refreshes, account: Account) -> Secret:
         """Wait for a secret: one refresh serves all who wait. Raises RefreshFailed."""
-        held = self.current(slug, provider, account)
-        return held if held is not None else await asyncio.shield(self._begin(slug, provider, account))
+        if (held := self.current(slug, provider, account)) is not None:
+            return held
+        made = await asyncio.shield(self._begin(slug, provider, account))
+        if isinstance(made, Failure):
+            raise RefreshFailed(made)
+        return made
 
     def forget(self, account: Account, secret: Secret | None) -> None:
         """The provider refuses this one: the next call waits for another. What came meanwhile is not forgotten."""
@@ -71,40 +77,29 @@ class Tokens:
         if held is not None and held.derived.secret == secret:
             del self._held[account.key]
 
-    async def aclose(self) -> None:
-        """Stop what is under way."""
-        running = list(self._running.values())
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+    def _begin(self, slug: str, provider: Refreshes, account: Account) -> asyncio.Task[Secret | Failure]:
+        return self.tasks.begin(("token", account.key), partial(self._refresh, slug, provider, account))
 
-    def _begin(self, slug: str, provider: Refreshes, account: Account) -> asyncio.Task[Secret]:
-        task = self._running.get(account.key)
-        if task is None:
-            task = self._running[account.key] = asyncio.create_task(self._refresh(slug, provider, account))
-            task.add_done_callback(lambda done: self._done(account, done))
-        return task
-
-    def _done(self, account: Account, task: asyncio.Task[Secret]) -> None:
-        self._running.pop(account.key, None)
-        # Whoever waits raises it too; where nobody does, it was ahead of time and the old secret still holds.
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.warn(f"credential {account.label}: its token can't be refreshed: {error}")
-
-    async def _refresh(self, slug: str, provider: Refreshes, account: Account) -> Secret:
+    async def _refresh(self, slug: str, provider: Refreshes, account: Account) -> Secret | Failure:
         now = self.now(slug)
         try:
             async with asyncio.timeout(PATIENCE):
                 derived = await provider.refresh(account, now)
-        except RefreshFailed:
-            raise
-        except (TransportError, TimeoutError) as error:
-            said = scrub(f"no token could be had: {error}" if str(error) else f"no token within {PATIENCE:.0f} s")
-            raise RefreshFailed(Failure(kind="unavailable", message=said, scope="account")) from None
-        except Exception as error:  # noqa: BLE001 - a plugin's mistake is this candidate's, not the request path's
-            self.warn(f"provider {slug}: its plugin failed: {scrub(traceback.format_exc())}")
-            said = f"the plugin of {slug} failed to derive a token ({type(error).__name__})"
-            raise RefreshFailed(Failure(kind="unavailable", message=said, scope="none")) from None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this candidate's, not the request path's
+            failure = self._failure_of(slug, error)
+            # Whoever waits is told too; where nobody does, it was ahead of time and the old secret still holds.
+            self.warn(f"credential {account.label}: its token can't be refreshed: {failure.message}")
+            return failure
         life = 0.0 if derived.expires is None else derived.expires - now
         self._held[account.key] = _Held(account, derived, now + life - min(AHEAD, life / 5))
         return derived.secret
+
+    def _failure_of(self, slug: str, error: Exception) -> Failure:
+        if isinstance(error, RefreshFailed):
+            return error.failure
+        if isinstance(error, TransportError | TimeoutError):
+            said = scrub(f"no token could be had: {error}" if str(error) else f"no token within {PATIENCE:.0f} s")
+            return Failure(kind="unavailable", message=said, scope="account")
+        self.warn(f"provider {slug}: its plugin failed: {scrub(traceback.format_exc())}")
+        said = f"the plugin of {slug} failed to derive a token ({type(error).__name__})"
+        return Failure(kind="unavailable", message=said, scope="none")

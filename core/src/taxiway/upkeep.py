@@ -3,7 +3,6 @@
 It is probed, so that nothing stays shut in silence, and its owner is told where nothing is left.
 """
 
-import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -29,20 +28,12 @@ class Upkeep:
 
     engine: "Engine"
     verifier: Verifier
-    _task: asyncio.Task[None] | None = None
     _shut: frozenset[str] = frozenset()
     _out: frozenset[tuple[str, str, str]] = Factory(frozenset)
 
     def watch(self) -> None:
         """Begin, unless it is under way."""
-        if self._task is None or self._task.done():
-            self._task = self.engine.loop.create_task(self._watch())
-
-    async def aclose(self) -> None:
-        """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        self.engine.tasks.begin("watch", self._watch)
 
     async def _watch(self) -> None:
         engine, verifier = self.engine, self.verifier

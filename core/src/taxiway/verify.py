@@ -3,13 +3,13 @@
 One 401 is no proof: providers have had mornings on which they refused every key. The account takes no calls meanwhile.
 """
 
-import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from attrs import Factory, define
+from attrs import define
 
 from taxiway.call import Outgoing
 from taxiway.candidate import Candidate
@@ -39,38 +39,29 @@ class Verifier:
     door: Door
     read: Callable[[str], Awaitable[Secret]]
     rotate: Callable[[], Awaitable[None]]
-    _running: dict[str, asyncio.Task[None]] = Factory(dict)
 
     def verify(self, candidate: Candidate, outgoing: Outgoing | None = None) -> None:
         """Begin, unless it is under way. `outgoing`: what was refused, where something was sent."""
         engine = self.engine
         if engine.health.suspect(candidate, engine.clock.monotonic()):
-            self._begin(candidate.account.key, self._verify(candidate, outgoing))
+            self._begin(candidate, outgoing, known=False)
         engine.alert(engine.health.alerts())
         engine.watch()
 
     def again(self, candidate: Candidate) -> None:
         """Look into a key that was found bad, once more."""
-        self._begin(candidate.account.key, self._verify(candidate, None, known=True))
+        self._begin(candidate, None, known=True)
 
     def prove(self, candidate: Candidate) -> None:
         """Ask the candidate's provider for something that costs nothing, to see whether it is back."""
-        self._begin(candidate.key, self._prove(candidate))
+        self.engine.tasks.begin(("prove", candidate.key), partial(self._prove, candidate))
 
-    async def aclose(self) -> None:
-        """Stop what is under way."""
-        for task in list(self._running.values()):
-            task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+    def _begin(self, candidate: Candidate, outgoing: Outgoing | None, *, known: bool) -> None:
+        self.engine.tasks.begin(
+            ("verify", candidate.account.key), partial(self._verify, candidate, outgoing, known=known)
+        )
 
-    def _begin(self, key: str, what: Coroutine[None, None, None]) -> None:
-        if key in self._running:
-            what.close()
-            return
-        task = self._running[key] = self.engine.loop.create_task(what)
-        task.add_done_callback(lambda _: self._running.pop(key, None))
-
-    async def _verify(self, candidate: Candidate, outgoing: Outgoing | None, *, known: bool = False) -> None:
+    async def _verify(self, candidate: Candidate, outgoing: Outgoing | None, *, known: bool) -> None:
         """Say what a key is worth. `known`: it was found bad, so that a probe which says nothing leaves it as it is."""
         account, engine = candidate.account, self.engine
         try:
