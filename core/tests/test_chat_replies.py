@@ -1,6 +1,7 @@
 """What clients get: stamped replies and streams, usage and cost, errors in OpenRouter's form."""
 
 import copy
+import math
 
 import pytest
 from hypothesis import given
@@ -294,6 +295,17 @@ def test_cost_details_hold_with_prices_by_length():
     endpoint = make_endpoint("chat", "chat", price=price)
     (last,) = stamp(Bill(make_candidate(endpoint), usage, price.parts(usage))).last()
     assert last["usage"]["cost_details"]["upstream_inference_prompt_cost"] == 2e-5
+
+
+@given(st.floats(0.0, 1e-2), st.integers(0, 2_000_000))
+def test_costs_have_ten_decimals(price, tokens):
+    cost = Price(input=price, output=0.0).cost(Usage(input=tokens))
+    assert cost == round(cost, 10)
+    assert abs(cost - price * tokens) <= 0.51e-10
+
+
+def test_a_price_without_bounds_is_told_as_it_is():
+    assert Price(input=math.inf, output=math.inf).cost(Usage(input=1, output=1)) == math.inf
 
 
 def test_the_client_half_changes_no_body():

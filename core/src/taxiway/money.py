@@ -7,7 +7,9 @@ from attrs import asdict, frozen
 from taxiway.usage import Usage
 
 # Costs are sums of products of tiny floats; a tenth of a nano-dollar is below every provider's own rounding.
-_DIGITS: Final = 10
+_UNITS: Final = 1e10
+_WHOLE: Final = 1.5 * 2**52
+"""Added to a float and taken off it again, this leaves a whole number; `round` to digits takes ten times as long."""
 
 
 class Cost(NamedTuple):
@@ -95,7 +97,9 @@ class Price(Rates):
             completion += usage.reasoning * _either(price.reasoning, out)
             completion += usage.audio_out * _either(price.audio_out, out)
             completion += usage.image_out * _either(price.image_out, out)
-        return Cost(round(prompt + completion, _DIGITS), round(prompt, _DIGITS), round(completion, _DIGITS))
+        into, out = prompt * _UNITS, completion * _UNITS
+        total = (into + out + _WHOLE - _WHOLE) / _UNITS
+        return Cost(total, (into + _WHOLE - _WHOLE) / _UNITS, (out + _WHOLE - _WHOLE) / _UNITS)
 
 
 def _either(price: float | None, plain: float) -> float:
