@@ -43,13 +43,14 @@ class Translation:
         answer: "Answer | None" = None,
     ) -> None:
         dialect, choice = call.dialect, endpoint.dialects[call.operation]
-        # What a model's name adds is in the body alone.
-        used = call.facts.parameters if shaped is None else {*call.facts.parameters, *shaped.body}
-        passes = dialect in choice and endpoint.elsewhere.isdisjoint(used)
-        if answer is not None and answer.resumed:
-            # It is the endpoint's best dialect that it is known to go on in.
-            passes = dialect == choice[0]
-        self.spoken = spoken = dialect if passes else choice[0]
+        spoken = choice[0]
+        # It is the endpoint's best dialect that it is known to go on in.
+        if dialect != spoken and dialect in choice and (answer is None or not answer.resumed):
+            # What a model's name adds is in the body alone.
+            used = call.facts.parameters if shaped is None else {*call.facts.parameters, *shaped.body}
+            if endpoint.elsewhere.isdisjoint(used):
+                spoken = dialect
+        self.spoken = spoken
         ours, theirs = dialects[dialect].client, dialects[spoken].upstream
         assert ours is not None
         assert theirs is not None
@@ -66,8 +67,9 @@ class Translation:
         if crosses or spoken == middle:
             translated = theirs.from_canonical(body, endpoint)
             body, self._state = translated.body, translated.state
-            self.dropped += translated.dropped
-            self.applied += translated.applied
+            if translated.dropped or translated.applied:
+                self.dropped += translated.dropped
+                self.applied += translated.applied
         if call.preferences.options:
             body = {**body, **options_of(call, endpoint)}
         self.body: Json = body
