@@ -12,7 +12,7 @@ from taxiway.codec import Json
 from taxiway.ending import opened_row
 from taxiway.errors import TransportError
 from taxiway.failures import POLICIES
-from taxiway.http import Headers
+from taxiway.http import Headers, HttpHead
 from taxiway.money import FREE
 from taxiway.outcome import Bill, Failure, Outcome, Role
 from taxiway.picks import Pick
@@ -49,8 +49,8 @@ class Attempt:
     """
 
     __slots__ = tuple(
-        "_body _closed _engine _late _over _provider _reading _sent _started answer bill call candidate committed created "
-        "first_token last number on_interrupted opened outcome outgoing pick planned progress role secret stamp status "
+        "_body _closed _engine _exchange _late _over _provider _reading _started _watch answer bill call candidate committed "
+        "created first_token last number on_interrupted opened outcome outgoing pick planned progress role secret stamp status "
         "translation whole".split()
     )
 
@@ -61,7 +61,7 @@ class Attempt:
         self.candidate = candidate = pick.candidate
         self.secret = candidate.account.secret
         run.number = self.number = run.number + 1
-        self._sent: tuple[Exchange, Watch] | None = None
+        self._watch: Watch | None = None
         self._late: Failure | None = None
         self.bill = Bill(candidate, None, None, candidate.section != "pool")
         self.first_token: float | None = None
@@ -115,24 +115,27 @@ class Attempt:
             engine.health.waits(endpoint, self, started)
             first_token, learnt = timeouts.first_token, engine.health.patience(endpoint, started)
             others = None if self.role == "hedge" else partial(run.others, endpoint)
-        watch = Watch(engine.watches, exchange, started, call.deadline, first_token, timeouts.idle, learnt, others)
-        self._sent = exchange, watch
+        self._exchange: Exchange = exchange
+        self._watch = Watch(
+            engine.watches, exchange, started, call.deadline, first_token, timeouts.idle, learnt, others
+        )
         return None
 
     async def complete(self) -> Json | Failure:
         """Wait for the one reply; stamped, in the client's dialect."""
         try:
-            if (failure := await self._head()) is not None:
-                return failure
+            head = await self._exchange.head()
+            if not self._good(head):
+                return await self._refused(head)
             exchange, replies, _ = self._body
             while data := await exchange.read():
                 replies.feed(data)
             for event in replies.close(exchange.framed):
                 if isinstance(event, InBandError):
                     return self._classified(None, {}, event.raw)
-                self.progress.see(event)
-                self.progress.close(replies.mark, exchange.framed)
-                if not (self.progress.started or self.progress.finish):
+                progress = self.progress
+                progress.see(event)
+                if not (progress.started or progress.finish):
                     break
                 self._read_usage()
                 return self.stamp.reply(self.translation.reply(event))
@@ -145,8 +148,9 @@ class Attempt:
         self.last: Sequence[Json] = ()
         self._over = self._closed = self.whole = False
         try:
-            if (failure := await self._head()) is not None:
-                return failure
+            head = await self._exchange.head()
+            if not self._good(head):
+                return await self._refused(head)
         except Exception as error:  # noqa: BLE001 - as in open
             return self.failure_of(error)
         held: list[Json] = []
@@ -198,20 +202,19 @@ class Attempt:
         """Read what is left after a stream's own end, so that the connection can be used again; give up soon."""
         if self._closed:
             return
-        exchange, *_ = self._body
-        timer = self._engine.loop.call_later(_DRAIN, exchange.abort)
+        timer = self._engine.loop.call_later(_DRAIN, self._exchange.abort)
         try:
             # The client has it all: whatever a transport raises now, the connection is lost, no more.
             with suppress(Exception):
-                while await exchange.read():
+                while await self._exchange.read():
                     pass
         finally:
             timer.cancel()
 
     def abort(self) -> None:
         """Close the connection at once."""
-        if self._sent is not None:
-            self._sent[0].abort()
+        if self._watch is not None:
+            self._exchange.abort()
 
     def end(self, failure: Failure | None) -> None:
         """Settle everything: reservation, health, quotas. Once, on every way out."""
@@ -219,10 +222,9 @@ class Attempt:
             return
         engine, candidate, call, sent = self._engine, self.candidate, self.call, False
         now, status, reservation = engine.clock.monotonic(), self.status, self.pick.reservation
-        if self._sent is not None:
-            exchange, watch = self._sent
-            watch.cancel()
-            sent = exchange.sent != "none"
+        if self._watch is not None:
+            self._watch.cancel()
+            sent = self._exchange.sent != "none"
         if failure is not None:
             try:
                 self._estimate(failure, sent)
@@ -236,34 +238,35 @@ class Attempt:
             reservation.settle(usage, now)
         else:
             reservation.release(now)
-        if status is None and call.facts.stream and self._sent is not None:
+        if status is None and call.facts.stream and self._watch is not None:
             engine.health.left(candidate.endpoint, self)
         engine.observe(outcome, now)
         if failure is None:
-            if call.facts.conversation is not None:
-                engine.health.sticky.served(call, candidate, usage, now)
+            engine.health.sticky.served(call, candidate, usage, now)
         elif failure.kind == "rate_limited" and failure.scope not in {"endpoint", "none"}:
             engine.quotas.shut(reservation, failure.retry_after, now)
         elif failure.kind == "credential_invalid":
             engine.verify(candidate, self.outgoing if self.opened else None)
 
-    async def _head(self) -> Failure | None:
-        assert self._sent is not None
-        exchange, watch = self._sent
-        head = await exchange.head()
-        self.status = head.status
-        engine, provider, outgoing = self._engine, self._provider, self.outgoing
-        if self.call.facts.stream:
+    def _good(self, head: HttpHead) -> bool:
+        """Take the head of the reply, and say whether a good body comes after it."""
+        self.status = status = head.status
+        engine, outgoing = self._engine, self.outgoing
+        if outgoing.stream:
             engine.health.heard(self.candidate.endpoint, self, engine.clock.monotonic())
-        if not 200 <= head.status < 300:
-            return self._classified(head.status, head.headers, error_of(await error_body(exchange)))
+        if not 200 <= status < 300:
+            return False
         epoch = engine.now(self.candidate.endpoint.provider)
-        hints = provider.hints(outgoing, head, epoch)
+        hints = self._provider.hints(outgoing, head, epoch)
         if hints:
             engine.quotas.learn(self.pick.reservation, hints, engine.clock.monotonic(), epoch)
-        self._body = exchange, provider.replies(outgoing, head), watch
+        assert self._watch is not None
+        self._body = self._exchange, self._provider.replies(outgoing, head), self._watch
         self._reading = True
-        return None
+        return True
+
+    async def _refused(self, head: HttpHead) -> Failure:
+        return self._classified(head.status, head.headers, error_of(await error_body(self._exchange)))
 
     def _end(self, mark: bool, framed: bool) -> Failure | None:
         self.progress.close(mark, framed)
@@ -277,25 +280,26 @@ class Attempt:
         return Failure(kind="unavailable", message=f"the provider's stream {what}")
 
     def _read_usage(self) -> None:
-        """Take the provider's usage; where it sent none, an estimate, marked."""
-        self._used(
-            self.progress.usage
-            or Usage(input=self.call.facts.tokens, output=(len(self.progress.text) + 3) // 4, estimated=True)
-        )
+        """Take the provider's usage; where it sent none, an estimate, marked. What ended in an error costs the client nothing."""
+        progress = self.progress
+        usage = progress.usage
+        if usage is None:
+            usage = Usage(input=self.call.facts.tokens, output=(len(progress.text) + 3) // 4, estimated=True)
+        self._used(usage)
+        if progress.finish == "error" and self.bill.cost is not None:
+            self.bill.cost = FREE
 
-    def _used(self, usage: Usage | None) -> None:
-        """Write what was used, and what it costs. An answer that ended in an error costs the client nothing."""
-        cost = None if usage is None else self.candidate.endpoint.price.parts(usage)
-        if cost is not None and self.progress.finish == "error":
-            cost = FREE
-        self.bill.usage, self.bill.cost = usage, cost
+    def _used(self, usage: Usage) -> None:
+        """Write what was used, and what it costs."""
+        bill = self.bill
+        bill.usage, bill.cost = usage, self.candidate.endpoint.price.parts(usage)
 
     def _estimate(self, failure: Failure, sent: bool) -> None:
         """What a failed attempt may have used: known, or estimated where the request had left and no status came back."""
         if self._reading:
             self._read_usage()
             if not self.progress.started and self.progress.usage is None and failure.kind != "cancelled":
-                self._used(None)
+                self.bill.usage = self.bill.cost = None
         elif sent and self.status is None:
             self._used(Usage(input=self.call.facts.tokens, estimated=True))
 
@@ -323,7 +327,7 @@ class Attempt:
         """Say what went wrong, by what was raised."""
         if isinstance(error, TransportError):
             return self._lost(error)
-        if (failure := raised(error, sent=self._sent is not None)) is not None:
+        if (failure := raised(error, sent=self._watch is not None)) is not None:
             return failure
         name = self.candidate.endpoint.provider
         self._engine.log.error("provider %s: its plugin failed: %s", name, scrub(traceback.format_exc()))

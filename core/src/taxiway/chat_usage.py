@@ -37,7 +37,7 @@ def usage_of(raw: Json) -> Usage:
     Whatever the details say, the parts add up to those two. `cost` is OpenRouter's addition, of which others send forms of
     their own; only a number counts.
     """
-    usage = Usage(input=_count(raw, "prompt_tokens"), output=_count(raw, "completion_tokens"))
+    usage = Usage(_count(raw.get("prompt_tokens")), output=_count(raw.get("completion_tokens")))
     details = raw.get("prompt_tokens_details")
     if type(details) is dict and any(details.values()):
         usage.input = _cut(usage.input, details, _INTO, usage)
@@ -101,14 +101,13 @@ def costs(bill: Bill) -> Json:
 def _cut(whole: int, details: Json, names: dict[str, str], usage: Usage) -> int:
     """Write the parts of a whole that its details name; return what is left of it."""
     for theirs, ours in names.items():
-        part = min(_count(details, theirs), whole)
+        part = min(_count(details.get(theirs)), whole)
         setattr(usage, ours, part)
         whole -= part
     return whole
 
 
-def _count(raw: Json, name: str) -> int:
-    value = raw.get(name)
+def _count(value: Any) -> int:
     if type(value) is int and value >= 0:
         return value
     # Some servers count in floats; what is neither says nothing.

@@ -44,7 +44,7 @@ class Sticky:
         conversation, held = call.facts.conversation, self.held
         if conversation is None:
             return
-        sure = conversation.source == "session" or _cached(candidate, usage)
+        sure = conversation.source == "session" or (usage is not None and usage.cache_read and _cheaper(candidate))
         if sure or (held and self.of(call, now) == (candidate.endpoint.key, candidate.key)):
             key = _key(call, conversation)
             held.pop(key, None)
@@ -57,8 +57,7 @@ def _key(call: Call, conversation: Conversation) -> _Key:
     return call.caller.workspace, call.facts.models[0], f"{conversation.source} {conversation.mark}"
 
 
-def _cached(candidate: Candidate, usage: Usage | None) -> bool:
-    if usage is None or not usage.cache_read:
-        return False
+def _cheaper(candidate: Candidate) -> bool:
+    """Whether reading a cache costs less than reading the prompt anew."""
     price = candidate.endpoint.price
     return price.cache_read is not None and price.input is not None and price.cache_read < price.input

@@ -60,13 +60,10 @@ class Watch:
         learnt: float | None = None,
         others: Callable[[], bool] | None = None,
     ) -> None:
-        self._watches, self._exchange, self._deadline = watches, exchange, deadline
-        self._moved, self._since = 0, now
-        self.started = False
-        self.waiting = True
+        self._watches, self._exchange, self._deadline, self._idle = watches, exchange, deadline, idle
+        self._moved, self._since, self.started, self.waiting, self._others = 0, now, False, True, others
         self._first = None if first_token is None else now + first_token
         self._learnt = None if learnt is None or others is None else now + learnt
-        self._idle, self._others = idle, others
         self._handle: asyncio.TimerHandle | None = None
         self._next = at = self._after(now)
         if at >= now + TICK:
@@ -88,10 +85,10 @@ class Watch:
 
     def _after(self, now: float) -> float:
         """When to look next: silence is looked for four times in its limit, so it is found within 1.25 times of it."""
-        at = self._deadline
+        at, deadline = now + self._idle / 4, self._deadline
         if self._first is not None and not self.started:
             at = min(at, self._first if self._learnt is None else min(self._first, self._learnt))
-        return min(at, now + self._idle / 4)
+        return min(at, deadline)
 
     def _check(self) -> None:
         now, moved = self._watches.loop.time(), self._exchange.moved
