@@ -107,4 +107,4 @@ def test_memory_is_bounded_and_what_is_over_is_forgotten(served: list[tuple[int,
             assert {n for n in range(31) if who(found, call(text=str(n)), now)} == {
                 n for n in kept if now < last[n] + LASTS
             }
-            assert len(found._held) <= 10
+            assert len(found.held) <= 10
