@@ -72,8 +72,7 @@ class ChatProgress:
 
     def close(self, mark: bool, framed: bool) -> None:
         """The body ended. A complete reply was done when it was seen: it is one JSON document."""
-        finished = self._finished
-        if mark or (framed and finished and all(finished.values())):
+        if mark or (framed and self._finished and all(self._finished.values())):
             self.done = True
 
     @property

@@ -1,9 +1,9 @@
 """The client's half of the chat dialect: the stamp of its replies, and the writer of its streams."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from taxiway.call import Call
+from taxiway.call import NOTHING, Call
 from taxiway.chat_errors import error_value
 from taxiway.chat_usage import FINISHES, billed
 from taxiway.codec import Json, dumps
@@ -16,14 +16,13 @@ _PLAIN = frozenset("id object created model provider choices usage service_tier 
 class ChatStamp:
     """Writes id, model, provider, finish reasons, usage and cost into chat replies and chunks. Every other field stays."""
 
-    __slots__ = ("_bill", "_call", "_created", "_signs", "_tier", "_usage")
+    _signs: Mapping[str, Any] = NOTHING
+    _tier: Any = None
+    _usage: Json | None = None
 
     def __init__(self, call: Call, bill: Callable[[], Bill]) -> None:
         self._call, self._bill = call, bill
-        self._signs: Json = {}
         self._created: Any = int(call.created)
-        self._tier: Any = None
-        self._usage: Json | None = None
 
     def event(self, event: Json) -> Json | None:
         """Stamp a chunk and take its usage off; None for one that had nothing else."""
