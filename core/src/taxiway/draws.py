@@ -18,6 +18,9 @@ class Draws(Random):
     the ranking itself. For draws, not for secrets.
     """
 
+    # Beside what `Random` is in C, a dict is slow to look things up in.
+    __slots__ = ("_left", "_next", "gauss_next")
+
     def seed(self, a: Any = 0, version: int = 2) -> None:
         """Begin anew at an integer."""
         self._next = (int(a or 0) & _MASK) << 64

@@ -62,18 +62,18 @@ _AT_RANDOM: Final[Strategies] = (("random", AtRandom()),)
 def asked(snapshot: Snapshot, workspace: str, names: Sequence[str]) -> Sequence[Asked]:
     """Return the models that a call's names ask for, in order, each once. Raises InvalidRequest for a name that means none."""
     if len(names) == 1:
-        return snapshot.asked.get((workspace, names[0])) or _asked(snapshot, workspace, names[0])
+        return _asked(snapshot, workspace, names[0])
     return list(dict.fromkeys(chain.from_iterable(_asked(snapshot, workspace, name) for name in names)))
 
 
 def _asked(snapshot: Snapshot, workspace: str, name: str, within: tuple[str, ...] = ()) -> tuple[Asked, ...]:
     """Return what one name asks for. `within`: the lists that it stands in."""
-    found = snapshot.asked.get((workspace, name))
+    found = snapshot.asked.get((workspace, (name,)))
     if found is None:
         found = _resolve(snapshot, workspace, name, within)
         if len(snapshot.asked) >= _MOST_NAMES:
             snapshot.asked.clear()
-        snapshot.asked[workspace, name] = found
+        snapshot.asked[workspace, (name,)] = found
     return found
 
 

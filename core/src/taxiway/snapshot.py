@@ -186,7 +186,7 @@ class Snapshot:
     hash: str = ""
     refreshes: Mapping[str, Refreshes] = field(init=False)
     observers: Sequence[tuple[str, Observes]] = field(init=False)
-    asked: dict[tuple[str, str], tuple[Asked, ...]] = field(factory=dict, init=False)
+    asked: dict[tuple[str, tuple[str, ...]], tuple[Asked, ...]] = field(factory=dict, init=False)
 
     @refreshes.default
     def _refreshes(self) -> Mapping[str, Refreshes]:

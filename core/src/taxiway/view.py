@@ -138,8 +138,7 @@ class View:
         return self._note(name, endpoint.key, counts[0] / sum(counts)) if any(counts) else None
 
     def _quantile(self, name: str, endpoint: Endpoint, measure: int, share: float) -> float | None:
-        vitals = self._vitals.get(endpoint.key)
-        value = None if vitals is None else vitals.history.figures(self.now).quantile(measure, share, ENOUGH)
+        value = self._of(endpoint).history.figures(self.now).quantile(measure, share, ENOUGH)
         return None if value is None else self._note(named(name, share), endpoint.key, value)
 
     def _note(self, name: str, key: str, value: T) -> T:
