@@ -238,9 +238,15 @@ async def test_what_is_not_http_is_refused(gateway) -> None:
     assert await wire.end() == b""
 
 
-async def test_http_1_0_is_served_and_closed(gateway) -> None:
+LASTING = pytest.mark.parametrize(
+    "fields", [{}, {"connection": "keep-alive"}, {"proxy_connection": "keep-alive"}], ids=["", "connection", "proxy"]
+)
+
+
+@LASTING
+async def test_http_1_0_is_served_and_closed(gateway, fields) -> None:
     wire = await gateway.client.open()
-    wire.send(gateway.client.request(PATH, gateway.body).replace(b"HTTP/1.1", b"HTTP/1.0"))
+    wire.send(gateway.client.request(PATH, gateway.body, **fields).replace(b"HTTP/1.1", b"HTTP/1.0"))
     reply = await wire.reply()
     assert (reply.status, reply.headers["connection"]) == (200, "close")
     assert await wire.end() == b""
@@ -275,10 +281,11 @@ async def test_this_is_no_proxy(gateway) -> None:
     assert await wire.end() == b""
 
 
-async def test_a_stream_to_http_1_0_comes_without_chunks(gateway) -> None:
+@LASTING
+async def test_a_stream_to_http_1_0_comes_without_chunks(gateway, fields) -> None:
     wire = await gateway.client.open()
     body = {**gateway.body, "stream": True}
-    wire.send(gateway.client.request(PATH, body).replace(b"HTTP/1.1", b"HTTP/1.0"))
+    wire.send(gateway.client.request(PATH, body, **fields).replace(b"HTTP/1.1", b"HTTP/1.0"))
     head, _, told = (await wire.end()).partition(b"\r\n\r\n")
     assert b"connection: close" in head
     assert b"transfer-encoding" not in head
