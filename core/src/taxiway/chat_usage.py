@@ -66,15 +66,8 @@ def billed(raw: Any, bill: Bill, generated: bool = True) -> Json | None:
     told["total_tokens"] = prompt + completion
     if generated:
         told["completion_tokens"] = completion
-        for group, name, tokens in (
-            ("prompt_tokens_details", "cached_tokens", usage.cache_read),
-            ("completion_tokens_details", "reasoning_tokens", usage.reasoning),
-        ):
-            details = told.get(group)
-            if type(details) is not dict:
-                details = told[group] = {}
-            if type(details.get(name)) is not int:
-                details[name] = tokens
+        _detail(told, "prompt_tokens_details", "cached_tokens", usage.cache_read)
+        _detail(told, "completion_tokens_details", "reasoning_tokens", usage.reasoning)
     if bill.cost is None:
         told.pop("cost", None)
         told.pop("cost_details", None)
@@ -82,6 +75,15 @@ def billed(raw: Any, bill: Bill, generated: bool = True) -> Json | None:
         told["estimated"] = True
     told |= costs(bill)
     return told
+
+
+def _detail(told: Json, group: str, name: str, tokens: int) -> None:
+    """Write one number into a group of details, where it isn't told."""
+    details = told.get(group)
+    if type(details) is not dict:
+        told[group] = {name: tokens}
+    elif type(details.get(name)) is not int:
+        details[name] = tokens
 
 
 def costs(bill: Bill) -> Json:
