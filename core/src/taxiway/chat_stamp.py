@@ -40,7 +40,12 @@ class ChatStamp:
             del event["system_fingerprint"]
         choices = event.get("choices")
         if choices:
-            _finish(choices)
+            for choice in choices:
+                # As `_finish` does where there is no reason yet, which is nearly always.
+                if choice.setdefault("finish_reason", None) is None:
+                    choice.setdefault("native_finish_reason", None)
+                else:
+                    _finish(choice)
         elif _PLAIN.issuperset(event):
             self._tier = event.get("service_tier")
             return None
@@ -57,10 +62,9 @@ class ChatStamp:
 
     def reply(self, reply: Json) -> Json:
         """Stamp a complete reply."""
-        choices = reply.get("choices") or ()
-        for index, choice in enumerate(choices):
+        for index, choice in enumerate(reply.get("choices") or ()):
             choice.setdefault("index", index)
-        _finish(choices)
+            _finish(choice)
         reply.setdefault("object", "chat.completion")
         reply.setdefault("created", self._created)
         # Official clients insist on the key, and take null.
@@ -92,13 +96,12 @@ class ChatStamp:
         return {"id": self._call.id, "model": model, "provider": provider}
 
 
-def _finish(choices: Iterable[Json]) -> None:
-    for choice in choices:
-        # The key must be there even when null.
-        native = choice.setdefault("finish_reason", None)
-        if native is not None:
-            choice["finish_reason"] = FINISHES.get(native, native)
-        choice.setdefault("native_finish_reason", native)
+def _finish(choice: Json) -> None:
+    # The keys must be there even when null.
+    native = choice.setdefault("finish_reason", None)
+    if native is not None:
+        choice["finish_reason"] = FINISHES.get(native, native)
+    choice.setdefault("native_finish_reason", native)
 
 
 class SseWriter:
