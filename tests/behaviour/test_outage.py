@@ -107,7 +107,8 @@ async def test_a_poor_provider_loses_its_share_and_gets_it_back():
             assert len([at for at in requests if begin <= at < begin + 10]) < 0.05 * 300
         assert any(60 <= at < 70 for at in requests)
         poor, good, _ = (offer.endpoint for offer in bench.router.snapshot.models("default")[MODEL])
-        assert bench.router.figures(poor, 1800.0).total(BAD) > bench.router.figures(good, 1800.0).total(BAD) == 0
+        health, now = bench.router.engine.health, bench.router.clock.monotonic()
+        assert health.figures(poor, now, 1800.0).total(BAD) > health.figures(good, now, 1800.0).total(BAD) == 0
         assert len([at for at in requests if 80 <= at < 85]) > 0.2 * 150
 
 

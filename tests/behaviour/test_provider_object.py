@@ -104,7 +104,7 @@ async def test_what_a_providers_table_says_is_true_of_its_endpoints_unless_a_mod
         "models": {f"keeps/{MODEL}": {"data_collection": "deny"}},
     }
     async with Router.from_dict(config) as router:
-        known = {one.provider: one for one in router.endpoints("default")[MODEL]}
+        known = {one.provider: one for one in (offer.endpoint for offer in router.snapshot.models("default")[MODEL])}
         assert (known["keeps"].collects, known["keeps"].zdr, known["keeps"].quantization) == (False, False, None)
         assert (known["forgets"].collects, known["forgets"].zdr, known["forgets"].quantization) == (False, None, "fp8")
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, TypeVar, Unpack
 
 from taxiway.assembly import Parts, resolve
 from taxiway.call import NOTHING, Call
-from taxiway.candidate import Endpoint
 from taxiway.clock import Clock
 from taxiway.codec import Json
 from taxiway.composition import DEFAULT_FOLDER, Composition, compose
@@ -20,7 +19,6 @@ from taxiway.dialect import Dialect
 from taxiway.executor import Engine
 from taxiway.explain import Explanation, explain
 from taxiway.health import Health
-from taxiway.history import Figures
 from taxiway.media import Media
 from taxiway.quota import Quotas
 from taxiway.shaping import Shaper
@@ -195,15 +193,6 @@ class Router:
     def writable(self) -> bool:
         """Whether new calls can be accounted."""
         return self._spool is None or self._spool.writable
-
-    def endpoints(self, workspace: str) -> Mapping[str, Sequence[Endpoint]]:
-        """Return what a workspace can be served, by model."""
-        offers = self.snapshot.models(workspace)
-        return {model: tuple(dict.fromkeys(offer.endpoint for offer in of_model)) for model, of_model in offers.items()}
-
-    def figures(self, endpoint: Endpoint, seconds: float) -> Figures | None:
-        """Return what was counted of an endpoint in the last 300, 1,800 or 86,400 seconds; None where nothing was."""
-        return self.engine.health.figures(endpoint, self.clock.monotonic(), seconds)
 
     async def _start(self) -> None:
         built = self._built

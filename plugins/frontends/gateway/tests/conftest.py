@@ -112,6 +112,7 @@ class FakeEngine:
     calls: list[Call] = field(factory=list)
     closed: int = 0
     cancelled: int = 0
+    health: Any = field(factory=lambda: SimpleNamespace(figures=lambda *_: None))
 
     def filled(self, dialect, body, path):
         return body, path
@@ -313,8 +314,7 @@ async def gateway(endpoints, names, settings, store, dialects) -> AsyncIterator[
     store.add(KEY, id="first")
     offers = {model: tuple(Offer(one, "prioritised", ()) for one in some) for model, some in endpoints.items()}
     router = SimpleNamespace(
-        engine=engine, store=store, clock=SystemClock(), dialects=dialects,
-        endpoints=lambda workspace: endpoints, figures=lambda endpoint, seconds: None, writable=lambda: True,
+        engine=engine, store=store, clock=SystemClock(), dialects=dialects, writable=lambda: True,
         snapshot=Snapshot(offers={"default": offers}, names=names),
     )  # fmt: skip
     keys = Keys(store, router.clock)

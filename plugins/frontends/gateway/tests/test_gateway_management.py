@@ -157,7 +157,11 @@ async def test_how_an_endpoint_does(gateway) -> None:
         counts[BAD if number % 10 == 0 else GOOD] += 1
         counts[bucket(LATENCY, 0.5 if number < 150 else 2.0)] += 1
         counts[bucket(THROUGHPUT, 80.0)] += 1
-    gateway.router.figures = lambda endpoint, seconds: history.since(200.0, seconds) if endpoint.tag == "acme" else None
+
+    def figures(endpoint, now, seconds):
+        return history.since(200.0, seconds) if endpoint.tag == "acme" else None
+
+    gateway.engine.health.figures = figures
     reply = await gateway.client.get("/api/v1/models/acme/large/endpoints")
     known, unknown = ListEndpointsResponse.model_validate(reply.json).data.endpoints
     assert (known.uptime_last_5m, known.uptime_last_30m, known.uptime_last_1d) == (90.0, 90.0, 90.0)

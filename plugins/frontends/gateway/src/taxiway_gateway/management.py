@@ -24,14 +24,17 @@ from taxiway_gateway.shapes import Offered
 from taxiway_gateway.standing import standings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from starlette.requests import Request
 
     from taxiway.call import Caller
+    from taxiway.candidate import Endpoint
     from taxiway.codec import Json
     from taxiway.dialect import Dialect
+    from taxiway.history import Figures
     from taxiway.router import Router
+    from taxiway.snapshot import Offer
     from taxiway_gateway.auth import Keys
     from taxiway_gateway.exchange import Exchange
 
@@ -100,7 +103,7 @@ class Management:
         return _json({"data": _row(request, await self._named(request))})
 
     async def _endpoints(self, request: Request) -> Response:
-        return _json({"data": shapes.model_endpoints(await self._named(request), self._router.figures)})
+        return _json({"data": shapes.model_endpoints(await self._named(request), self._figures)})
 
     async def _named(self, request: Request) -> Offered:
         caller = await self._caller(request)
@@ -190,19 +193,27 @@ class Management:
     def _offered(self, caller: Caller) -> dict[str, Offered]:
         """Return what the key can ask for, by slug: models, and the owner's own names, which go first as they do in a call."""
         snapshot, workspace = self._router.snapshot, caller.workspace
-        offered = {slug: Offered(slug, some) for slug, some in self._router.endpoints(workspace).items() if some}
+        offered = {slug: Offered(slug, _endpoints(some)) for slug, some in snapshot.models(workspace).items() if some}
         for name, own in snapshot.names.items():
             # A name of which no model is served is refused by calls too.
             with suppress(InvalidRequest):
                 if own.try_:
                     some = asked(snapshot, workspace, (name,))
-                    endpoints = tuple(dict.fromkeys(offer.endpoint for one in some for offer in one.offers.offers))
+                    endpoints = _endpoints(offer for one in some for offer in one.offers.offers)
                     offered[name] = Offered(name, endpoints, tuple(one.model for one in some))
         return offered
 
+    def _figures(self, endpoint: Endpoint, seconds: float) -> Figures | None:
+        return self._router.engine.health.figures(endpoint, self._router.clock.monotonic(), seconds)
+
     def _names(self, caller: Caller) -> dict[str, str]:
-        served = self._router.endpoints(caller.workspace).values()
-        return {endpoint.provider: endpoint.provider_name for endpoints in served for endpoint in endpoints}
+        served = self._router.snapshot.models(caller.workspace).values()
+        return {offer.endpoint.provider: offer.endpoint.provider_name for offers in served for offer in offers}
+
+
+def _endpoints(offers: Iterable[Offer]) -> tuple[Endpoint, ...]:
+    """Return what is offered, each once, whoever's keys serve it."""
+    return tuple(dict.fromkeys(offer.endpoint for offer in offers))
 
 
 def _filters(query: Callable[[str], str | None]) -> Callable[[Offered], bool]:
