@@ -68,8 +68,8 @@ class WireExchange(Exchange):
             self.keep_alive = False
         if not self._connection.gone:
             body = b"" if self.method == "HEAD" else data
-            head = (STATUS_LINE[status], self._lines(kind, fields), b"" if self.keep_alive else _CLOSE, len(data), body)
-            self._connection.transport.write(b"%b%b%bcontent-length: %d\r\n\r\n%b" % head)
+            head = (STATUS_LINE[status], self._lines(kind, fields), b"" if self.keep_alive else _CLOSE, len(data))
+            self._connection.transport.write(b"%b%b%bcontent-length: %d\r\n\r\n" % head + body)
         if early:
             await self._linger()
         self._connection.over(self.keep_alive)
