@@ -12,14 +12,13 @@ from taxiway.codec import Json
 from taxiway.ending import opened_row
 from taxiway.errors import TransportError
 from taxiway.failures import POLICIES
-from taxiway.http import Headers, HttpHead
+from taxiway.http import Headers, HttpHead, epoch_of
 from taxiway.money import FREE
 from taxiway.outcome import Bill, Failure, Outcome, Role
 from taxiway.picks import Pick
 from taxiway.provider import InBandError
 from taxiway.refusals import error_body, error_of, lost, raised
 from taxiway.resumption import go_on
-from taxiway.retry_after import epoch_of
 from taxiway.secret import Secret, scrub
 from taxiway.translation import Translation
 from taxiway.usage import Usage

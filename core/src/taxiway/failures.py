@@ -47,30 +47,6 @@ POLICIES: Final[dict[Kind, Policy]] = {
     "cancelled": Policy("none", "stop", 499, "cancelled"),
 }
 
-KIND_BY_STATUS: Final[dict[int, Kind]] = {
-    400: "invalid_request",
-    401: "credential_invalid",
-    402: "quota_exhausted",
-    403: "permission_denied",
-    404: "not_found",
-    408: "timeout",
-    413: "payload_too_large",
-    422: "invalid_request",
-    429: "rate_limited",
-    499: "unavailable",
-    503: "overloaded",
-    504: "timeout",
-    529: "overloaded",
-}
-"""What a status means where no row of the provider says otherwise. Other 4xx are the request's, other 5xx the provider's."""
-
-
-def kind_of(status: int) -> Kind:
-    """Return what a provider's status means by itself."""
-    default: Kind = "unavailable" if status >= 500 or status < 400 else "invalid_request"
-    return KIND_BY_STATUS.get(status, default)
-
-
 _AVAILABILITY: Final[Mapping[AvailabilityCode, frozenset[Kind]]] = {
     "capacity_exhausted": frozenset({"rate_limited"}),
     "temporarily_unavailable": frozenset({"overloaded", "unavailable", "timeout"}),

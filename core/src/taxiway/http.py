@@ -73,3 +73,14 @@ class HttpHead:
 
     status: int
     headers: Headers
+
+
+def epoch_of(text: str) -> float | None:
+    """Read an HTTP date (RFC 9110, 5.6.7), as seconds since the epoch; None where it is none."""
+    # Dear to import, and few ever need it.
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

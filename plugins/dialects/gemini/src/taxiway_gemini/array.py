@@ -10,8 +10,8 @@ from typing import Final
 from taxiway.codec import loads
 from taxiway.errors import Malformed
 from taxiway.provider import Event, InBandError
-from taxiway.replies import Quirk, StreamReplies
 from taxiway.sse import MAX_EVENT
+from taxiway_openai_compatible import Quirk, StreamReplies
 
 _STRUCTURE: Final = re.compile(rb'[\[\]{}",\\]')
 _SPACE: Final = b" \t\r\n"

@@ -14,12 +14,10 @@ from attrs import define, field
 from taxiway.candidate import Unit
 from taxiway.codec import Json, items, loads, text_of
 from taxiway.errors import Malformed
-from taxiway.failures import kind_of
 from taxiway.http import Headers
 from taxiway.outcome import Failure, QuotaHint
-from taxiway.retry_after import retry_after
 from taxiway.secret import scrub
-from taxiway_openai_compatible import ErrorRow
+from taxiway_openai_compatible import ErrorRow, kind_of, retry_after
 
 ROWS: Final = (
     ErrorRow(
@@ -155,11 +153,7 @@ def failure_of(
     told = read(error)
     if status is None:
         status = told.status
-    kind, scope = ("unavailable" if status is None else kind_of(status)), None
-    for row in (*rows, *ROWS):
-        if row.matches(status, told.reason, told.code, told.message):
-            kind, scope = row.kind, row.scope
-            break
+    kind, scope = kind_of((*rows, *ROWS), status, told.reason, told.code, told.message)
     wait = None
     if kind in {"rate_limited", "overloaded", "unavailable"}:
         wait = told.delay or retry_after(status, headers, now)

@@ -6,8 +6,8 @@ from taxiway.codec import Json
 from taxiway.errors import Malformed
 from taxiway.http import HttpHead
 from taxiway.provider import Replies
-from taxiway.replies import JsonReplies, SseReplies
 from taxiway_gemini.array import ArrayReplies
+from taxiway_openai_compatible import JsonReplies, SseReplies
 
 
 def checked(event: Json) -> Iterable[Json]:

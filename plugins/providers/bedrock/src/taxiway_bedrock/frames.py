@@ -9,9 +9,9 @@ from taxiway.codec import Json, loads
 from taxiway.errors import Malformed
 from taxiway.http import HttpHead
 from taxiway.provider import Event, InBandError
-from taxiway.replies import StreamReplies
 from taxiway_anthropic_messages import checked
 from taxiway_bedrock.eventstream import Frame, FrameParser
+from taxiway_openai_compatible import StreamReplies
 
 Reading: TypeAlias = Callable[[Frame], Event | None]
 """Makes an event of a frame; None: it says nothing. Raises Malformed."""

@@ -17,7 +17,6 @@ from taxiway.codec import Json, dumps
 from taxiway.http import Headers, HttpHead, HttpRequest
 from taxiway.outcome import Failure, QuotaHint
 from taxiway.provider import Derived, Replies
-from taxiway.replies import JsonReplies, Quirk, no_stream
 from taxiway.secret import Secret
 from taxiway_anthropic_messages import BEDROCK_VERSION, betas, checked, without_foreign
 from taxiway_bedrock import errors, frames, mantle
@@ -26,6 +25,7 @@ from taxiway_bedrock.derive import derive
 from taxiway_bedrock.families import CLAUDE, family_of
 from taxiway_bedrock.offers import NAME, SLUG, offers
 from taxiway_bedrock.regions import profile_of, reaches
+from taxiway_openai_compatible import JsonReplies, Quirk, no_stream
 
 _HEADERS: Final = (("content-type", "application/json"),)
 _LISTING: Final = "/foundation-models"

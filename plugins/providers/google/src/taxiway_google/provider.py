@@ -19,10 +19,9 @@ from taxiway.errors import ConfigError, Problem
 from taxiway.http import Headers, HttpHead, HttpRequest, Origin
 from taxiway.outcome import Failure, QuotaHint
 from taxiway.provider import Replies
-from taxiway.replies import JsonReplies
 from taxiway.secret import Secret
 from taxiway_gemini import failure_of, generation_of, replies_of
-from taxiway_openai_compatible import from_environment, sendable, split
+from taxiway_openai_compatible import JsonReplies, from_environment, sendable, split
 
 SLUG: Final = "google-ai-studio"
 BASE_URL: Final = "https://generativelanguage.googleapis.com/v1beta"

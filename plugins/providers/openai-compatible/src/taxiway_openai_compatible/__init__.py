@@ -39,9 +39,11 @@ if TYPE_CHECKING:
         paths_of,
     )
     from taxiway_openai_compatible.environment import from_environment
-    from taxiway_openai_compatible.errors import SHARED, Told, failure_of, read
+    from taxiway_openai_compatible.errors import SHARED, Told, failure_of, kind_of, read
     from taxiway_openai_compatible.limits import go_duration, hints_of
     from taxiway_openai_compatible.provider import Address, CompatibleProvider, sendable, split
+    from taxiway_openai_compatible.replies import JsonReplies, Quirk, SseReplies, StreamReplies, no_stream
+    from taxiway_openai_compatible.waits import retry_after
 
 __all__ = [
     "BEYOND",
@@ -52,23 +54,30 @@ __all__ = [
     "Address",
     "CompatibleProvider",
     "ErrorRow",
+    "JsonReplies",
     "LimitRow",
     "ModelPrice",
     "ModelRow",
     "Options",
+    "Quirk",
     "RowOptions",
     "ServedModel",
     "Settings",
     "Shape",
+    "SseReplies",
+    "StreamReplies",
     "TierRow",
     "Told",
     "failure_of",
     "from_environment",
     "go_duration",
     "hints_of",
+    "kind_of",
+    "no_stream",
     "operation_of",
     "paths_of",
     "read",
+    "retry_after",
     "sendable",
     "split",
     "taxiway_dialects",
@@ -85,19 +94,26 @@ _WHERE = {
     "Address": "provider",
     "CompatibleProvider": "provider",
     "ErrorRow": "declaration",
+    "JsonReplies": "replies",
     "LimitRow": "declaration",
     "ModelRow": "declaration",
+    "Quirk": "replies",
     "Settings": "declaration",
     "Shape": "declaration",
+    "SseReplies": "replies",
+    "StreamReplies": "replies",
     "TierRow": "declaration",
     "Told": "errors",
     "failure_of": "errors",
     "from_environment": "environment",
     "go_duration": "limits",
     "hints_of": "limits",
+    "kind_of": "errors",
+    "no_stream": "replies",
     "operation_of": "declaration",
     "paths_of": "declaration",
     "read": "errors",
+    "retry_after": "waits",
     "sendable": "provider",
     "split": "provider",
 }

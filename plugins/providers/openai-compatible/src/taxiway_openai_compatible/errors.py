@@ -9,13 +9,12 @@ from attrs import define
 
 from taxiway.codec import Json, loads
 from taxiway.errors import Malformed
-from taxiway.failures import kind_of
 from taxiway.http import Headers
 from taxiway.outcome import Failure, Kind, QuotaHint, Scope
-from taxiway.retry_after import retry_after
 from taxiway.secret import scrub
 from taxiway_openai_compatible.declaration import ErrorRow
 from taxiway_openai_compatible.limits import go_duration
+from taxiway_openai_compatible.waits import retry_after
 
 SHARED: Final = (
     ErrorRow(kind="quota_exhausted", codes=("insufficient_quota", "billing_not_active")),
@@ -37,6 +36,23 @@ SHARED: Final = (
     ),
 )
 """Rows that every such server shares; those that a shape declares come first."""
+
+_BY_STATUS: Final[dict[int, Kind]] = {
+    400: "invalid_request",
+    401: "credential_invalid",
+    402: "quota_exhausted",
+    403: "permission_denied",
+    404: "not_found",
+    408: "timeout",
+    413: "payload_too_large",
+    422: "invalid_request",
+    429: "rate_limited",
+    499: "unavailable",
+    503: "overloaded",
+    504: "timeout",
+    529: "overloaded",
+}
+"""What a status means where no row of the provider says otherwise. Other 4xx are the request's, other 5xx the provider's."""
 
 _STATUSES: Final = ("code", "status_code", "raw_status_code")
 """Where an error in a stream tells the status that it would have had: OpenRouter, Groq, Mistral."""
@@ -119,7 +135,7 @@ def failure_of(
     told = read(error)
     if status is None:
         status = told.status
-    kind, scope = _kind(rows, status, told)
+    kind, scope = kind_of(rows, status, told.code, told.type, told.message)
     wait = None
     if kind in {"rate_limited", "overloaded", "unavailable"}:
         wait = retry_after(status, headers, now) or _again(told.message)
@@ -135,11 +151,15 @@ def failure_of(
     )
 
 
-def _kind(rows: Iterable[ErrorRow], status: int | None, told: Told) -> tuple[Kind, Scope | None]:
+def kind_of(
+    rows: Iterable[ErrorRow], status: int | None, code: str | None, type_: str | None, message: str
+) -> tuple[Kind, Scope | None]:
+    """Say what an error is, by the first row that matches, and then by its status alone."""
     for row in rows:
-        if row.matches(status, told.code, told.type, told.message):
+        if row.matches(status, code, type_, message):
             return row.kind, row.scope
-    return ("unavailable" if status is None else kind_of(status)), None
+    default: Kind = "invalid_request" if status is not None and 400 <= status < 500 else "unavailable"
+    return _BY_STATUS.get(status or 0, default), None
 
 
 def _said(message: Any) -> tuple[str, str | None]:

@@ -6,9 +6,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from taxiway.http import Headers
+from taxiway.http import Headers, epoch_of
 from taxiway.outcome import QuotaHint
-from taxiway.retry_after import epoch_of
 from taxiway_openai_compatible.declaration import Form, LimitRow
 
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")

@@ -16,12 +16,12 @@ from taxiway.errors import ConfigError, Problem
 from taxiway.http import Headers, HttpHead, HttpRequest, Origin
 from taxiway.outcome import Failure, QuotaHint
 from taxiway.provider import Event, InBandError, Replies
-from taxiway.replies import JsonReplies, Quirk, SseReplies, no_stream
 from taxiway.secret import Secret
 from taxiway_openai_compatible import quirks
 from taxiway_openai_compatible.declaration import Settings, Shape, operation_of
 from taxiway_openai_compatible.errors import SHARED, failure_of
 from taxiway_openai_compatible.limits import hints_of
+from taxiway_openai_compatible.replies import JsonReplies, Quirk, SseReplies, no_stream
 
 Request: TypeAlias = Callable[[Json, Outgoing], Json]
 """Says a request as its API wants it. The body's top level is its own to change, nothing below; raises Unsupported."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 from taxiway.codec import Json
 from taxiway.errors import Malformed
 from taxiway.provider import Event, InBandError
-from taxiway.replies import Quirk
+from taxiway_openai_compatible.replies import Quirk
 
 _ELSEWHERE: Final = {
     # Together, Moonshot; DeepSeek; SGLang (DeepSeek at Azure) and Perplexity.

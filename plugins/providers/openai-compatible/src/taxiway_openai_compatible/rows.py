@@ -10,12 +10,12 @@ from taxiway.codec import Json
 from taxiway.converter import Wrong, collect, nearest
 from taxiway.errors import ConfigError, Problem
 from taxiway.provider import Event
-from taxiway.replies import Quirk
 from taxiway_openai_compatible import RowOptions
 from taxiway_openai_compatible.declaration import BEYOND, PATHS, Shape
 from taxiway_openai_compatible.listing import ListingProvider
 from taxiway_openai_compatible.oddities import ODDITIES, Oddity, finishes, thought
 from taxiway_openai_compatible.provider import CompatibleProvider, Reading, Request
+from taxiway_openai_compatible.replies import Quirk
 from taxiway_openai_compatible.server import checked, served
 from taxiway_openai_compatible.table import FILE, raw
 

@@ -18,11 +18,10 @@ from taxiway.door import Door
 from taxiway.http import Headers, HttpHead, HttpRequest
 from taxiway.outcome import Failure, QuotaHint
 from taxiway.provider import Derived, Replies
-from taxiway.replies import JsonReplies
 from taxiway.secret import Secret
 from taxiway_anthropic_messages import VERTEX_VERSION, betas, checked, without_foreign
 from taxiway_gemini import replies_of
-from taxiway_openai_compatible import CompatibleProvider, Shape
+from taxiway_openai_compatible import CompatibleProvider, JsonReplies, Shape
 from taxiway_vertex import errors, predictions, tokens
 from taxiway_vertex.credentials import Place, VertexSettings, account_of
 from taxiway_vertex.offers import NAME, SLUG, maker_of, offers

@@ -1,9 +1,8 @@
 """How long a provider asks to wait, by its reply's header fields."""
 
-from email.utils import parsedate_to_datetime
 from typing import Final
 
-from taxiway.http import Headers
+from taxiway.http import Headers, epoch_of
 
 _LONGEST: Final = 366 * 86_400.0
 # Rounding of HTTP dates, which are whole seconds, on both sides.
@@ -44,11 +43,3 @@ def _until(text: str, date: str, now: float) -> float | None:
     here = epoch_of(date)
     wait = then - (now if here is None else here)
     return wait + _ROUNDING if wait > 0 else None
-
-
-def epoch_of(text: str) -> float | None:
-    """Read an HTTP date (RFC 9110, 5.6.7), as seconds since the epoch; None where it is none."""
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from taxiway.errors import Malformed
 from taxiway.provider import InBandError
-from taxiway.replies import MAX_REPLY, JsonReplies, SseReplies
-from taxiway.retry_after import retry_after
 from taxiway.sse import MAX_EVENT, SseParser
+from taxiway_openai_compatible import JsonReplies, SseReplies, retry_after
+from taxiway_openai_compatible.replies import MAX_REPLY
 
 NOW = 1_760_000_000.0
 DATE = "Thu, 09 Oct 2025 08:53:20 GMT"
