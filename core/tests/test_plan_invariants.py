@@ -57,11 +57,14 @@ class Some:
         return [Ranked(one, float(random.random() > 0.5), "drawn") for one in kept]
 
 
-class Gives(Some):
-    """One that leaves nothing out, and gives scores alone, too."""
+class Gives:
+    """A strategy that leaves nothing out, and gives scores alone, too: some are equal, now and then none."""
+
+    def rank(self, call, endpoints, view, random):
+        return list(map(Ranked, endpoints, self.scores(call, endpoints, view, random)))
 
     def scores(self, call, endpoints, view, random):
-        return [float(random.random() > 0.5) for _ in endpoints]
+        return [float(int(random.random() * 8)) for _ in endpoints]
 
 
 def some_of(draw: Random, what, least: int = 0) -> list:
@@ -331,7 +334,7 @@ def test_a_call_goes_where_its_explanation_says_whatever_has_a_say_in_the_order(
     call, view = named_call_of(draw, snapshot), view_of(draw, snapshot)
     if draw.random() < 0.7:
         # Nothing but the strategies has.
-        strategies = draw.choice([snapshot.strategies, (("gives", Gives("")),)])
+        strategies = draw.choice([snapshot.strategies, (("gives", Gives()),)])
         snapshot = evolve(for_all(snapshot), strategies=strategies, named_strategies={})
         facts = evolve(call.facts, service_tier=None, models=draw.choice([call.facts.models, MODELS]))
         call = evolve(call, facts=facts, preferences=Preferences(), plugins={})

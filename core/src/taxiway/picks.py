@@ -136,11 +136,10 @@ class Plan:
                 continue
             start = len(blocks)
             for offer in offers:
-                if offer.endpoint.key not in tried.endpoints:
-                    chosen = self.choose(offer, tried, health, quotas, now, blocks)
-                    if chosen is not None:
-                        candidate, room = chosen
-                        return Pick(candidate, quotas.reserve(candidate, tokens, most, now), room, blocks)
+                free = offer.endpoint.key not in tried.endpoints
+                if free and (chosen := self.choose(offer, tried, health, quotas, now, blocks)) is not None:
+                    candidate, room = chosen
+                    return Pick(candidate, quotas.reserve(candidate, tokens, most, now), room, blocks)
             out = self._all_out(model, tried, health, quotas, now) if self.mixed else blocks[start:]
             if out is None:
                 continue
@@ -166,9 +165,10 @@ class Plan:
         cycle = routing.cycles.get(offer.endpoint.provider, routing.cycle) if routing.cycles else routing.cycle
         waits = cycle == "waterfall" or not offer.even
         again = tried is not NOTHING_TRIED
+        barred = waits or again
         # Nearly always none waits, nothing was tried, nothing of them is shut: then only limits can bar an account.
-        shut = bool(health.gates) and not offer.subjects.isdisjoint(health.gates)
-        barred = waits or again or shut or (bool(health.crowded) and offer.endpoint.key in health.crowded)
+        if health.gates or health.crowded:
+            barred = barred or not offer.subjects.isdisjoint(health.gates) or offer.endpoint.key in health.crowded
         if not barred and stuck is None and cycle == "headroom":
             # Where there are no limits either, all have all their room: what is below comes to who was longest unused.
             least, unused = inf, offer.candidates[0]

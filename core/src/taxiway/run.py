@@ -79,9 +79,9 @@ class Run:
                 self._patience -= max(0.0, pick.until - now)
                 await self._sleep(pick.until - now)
                 self.tried.limited.clear()
+            elif self._free or not self.tried.once_more():
+                raise self._exhausted(pick)
             else:
-                if self._free or not self.tried.once_more():
-                    raise self._exhausted(pick)
                 await self._sleep(self._backoff())
 
     def others(self, taken: Endpoint) -> bool:
