@@ -65,11 +65,11 @@ def test_a_cut_frame_is_malformed_and_a_whole_one_is_not() -> None:
     raw = frame({":event-type": "messageStop"}, b"{}")
     for length in range(1, len(raw)):
         parser = FrameParser()
-        assert not parser.feed(raw[:length])
+        assert not list(parser.feed(raw[:length]))
         with pytest.raises(Malformed):
             parser.close()
     parser = FrameParser()
-    assert parser.feed(raw) == [Frame({":event-type": "messageStop"}, b"{}")]
+    assert list(parser.feed(raw)) == [Frame({":event-type": "messageStop"}, b"{}")]
     parser.close()
 
 
@@ -88,7 +88,7 @@ def test_headers_of_every_type_are_skipped_or_read() -> None:
             header("text", 7, b"read"),
         ]
     )
-    assert FrameParser().feed(raw_frame(headers, b"x")) == [Frame({"text": "read"}, b"x")]
+    assert list(FrameParser().feed(raw_frame(headers, b"x"))) == [Frame({"text": "read"}, b"x")]
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_headers_of_every_type_are_skipped_or_read() -> None:
 )
 def test_headers_that_can_not_be_read_are_malformed(headers: bytes) -> None:
     with pytest.raises(Malformed):
-        FrameParser().feed(raw_frame(headers, b""))
+        list(FrameParser().feed(raw_frame(headers, b"")))
 
 
 @pytest.mark.parametrize("lengths", [(MAX_FRAME + 1, 0), (15, 0), (20, 5)])
 def test_a_frame_of_an_impossible_length_is_malformed_at_once(lengths: tuple[int, int]) -> None:
     prelude = struct.pack(">II", *lengths)
     with pytest.raises(Malformed):
-        FrameParser().feed(prelude + struct.pack(">I", crc32(prelude)))
+        list(FrameParser().feed(prelude + struct.pack(">I", crc32(prelude))))

@@ -6,7 +6,7 @@ big-endian, checksums CRC32. Source: docs.aws.amazon.com/transcribe/latest/dg, "
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 from zlib import crc32
@@ -36,58 +36,40 @@ class Frame:
 
 
 class FrameParser:
-    """Turns bytes into frames.
+    """Turns bytes into frames."""
 
-    What came before something malformed is given first, however the bytes are split: Malformed is raised by the next call then.
-    """
-
-    __slots__ = ("_broken", "_rest")
+    __slots__ = ("_rest",)
 
     def __init__(self) -> None:
         self._rest = bytearray()
-        self._broken: str | None = None
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """Take bytes, give the frames that they complete. Raises Malformed where lengths or checksums are wrong."""
-        if self._broken is not None:
-            raise Malformed(self._broken)
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take bytes, give the frames that they complete. Raises Malformed where lengths or checksums are wrong, after those before."""
         self._rest += data
-        frames: list[Frame] = []
-        start = 0
-        try:
-            while (end := self._end(start)) is not None:
-                frames.append(_frame(self._rest, start, end))
-                start = end
-        except Malformed as error:
-            if not frames:
-                raise
-            self._broken = str(error)
-        del self._rest[:start]
-        return frames
+        while (end := self._end()) is not None:
+            yield _frame(bytes(self._rest[:end]))
+            del self._rest[:end]
 
     def close(self) -> None:
         """The body ended. Raises Malformed where it ended within a frame."""
-        if self._broken is not None:
-            raise Malformed(self._broken)
         if self._rest:
             raise Malformed("a frame that was cut")
 
-    def _end(self, start: int) -> int | None:
-        """Return where a frame ends; None where not all of it is there."""
+    def _end(self) -> int | None:
+        """Return where the frame ends; None where not all of it is there."""
         rest = self._rest
-        if len(rest) < start + _PRELUDE.size:
+        if len(rest) < _PRELUDE.size:
             return None
-        length, headers, checksum = _PRELUDE.unpack_from(rest, start)
-        if crc32(rest[start : start + 8]) != checksum:
+        length, headers, checksum = _PRELUDE.unpack_from(rest)
+        if crc32(rest[:8]) != checksum:
             raise Malformed("a frame whose prelude has a wrong checksum")
         if length > MAX_FRAME or length < _SHORTEST + headers:
             raise Malformed(f"a frame of {length} bytes, {headers} of them headers")
-        end: int = start + length
+        end: int = length
         return end if len(rest) >= end else None
 
 
-def _frame(data: bytearray, start: int, end: int) -> Frame:
-    raw = bytes(data[start:end])
+def _frame(raw: bytes) -> Frame:
     if crc32(raw[:-_CRC]) != int.from_bytes(raw[-_CRC:], "big"):
         raise Malformed("a frame with a wrong checksum")
     payload = _PRELUDE.size + int.from_bytes(raw[4:8], "big")
