@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from taxiway.candidate import Endpoint
+from taxiway.chat_canonical import SHARES
 from taxiway.codec import Json, text_of
 from taxiway.errors import Unsupported
 from taxiway_gemini.members import count_of, member
@@ -17,7 +18,6 @@ _GENERATION: Final = re.compile(r"gemini-(\d+)")
 _LATEST: Final = 3
 """The generation that names such as `gemini-flash-latest` stand for."""
 
-_SHARES: Final = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 0.95}
 _ORDER: Final = ("minimal", "low", "medium", "high")
 _MOST: Final = 65_536
 """Tokens that a reply may have where nothing is known."""
@@ -64,13 +64,13 @@ def thinking_of(body: Json, endpoint: Endpoint, lost: list[str], applied: list[s
     config: Json = {}
     if type(budget) is int:
         config["thinkingBudget"] = _clamped(budget, endpoint)
-    elif type(effort) is str and effort in _SHARES:
+    elif type(effort) is str and effort in SHARES:
         if generation_of(endpoint.id) >= 3:
             config["thinkingLevel"] = _nearest(effort, endpoint).upper()
         else:
             most = count_of(body.get("max_completion_tokens")) or count_of(body.get("max_tokens"))
             most = most or endpoint.max_output or _MOST
-            config["thinkingBudget"] = _clamped(int(most * _SHARES[effort]), endpoint)
+            config["thinkingBudget"] = _clamped(int(most * SHARES[effort]), endpoint)
     if told.get("exclude") is not True and shown is not False:
         config["includeThoughts"] = True
     return config
@@ -82,7 +82,7 @@ def reasoning_of(config: Any) -> Json:
         return {}
     level, budget = text_of(member(config, "thinkingLevel")).lower(), member(config, "thinkingBudget")
     reasoning: Json = {}
-    if level in _SHARES:
+    if level in SHARES:
         reasoning["effort"] = level
     elif type(budget) is int and budget == 0:
         return {"effort": "none"}
