@@ -32,7 +32,7 @@ _UNKNOWN: Final = "names a preset, and none is configured: they are written as [
 _NUMBERS: Final = frozenset({int, float})
 _NAMES: Final = {str: "a text", bool: "true or false", dict: "an object"}
 
-_PARTS: Final = {
+PARTS: Final = {
     "text": ("text", "text", ""),
     "refusal": ("text", "refusal", ""),
     "image_url": ("image", "image_url", "url"),
@@ -111,9 +111,9 @@ def read_parts(where: str, parts: Any, inputs: list[str]) -> int:
     characters = 0
     for place, part in objects(where, parts):
         kind = part.get("type")
-        if type(kind) is not str or kind not in _PARTS:
-            raise InvalidRequest(f"{place}.type", f"must be one of {', '.join(_PARTS)}")
-        modality, name, needed = _PARTS[kind]
+        if type(kind) is not str or kind not in PARTS:
+            raise InvalidRequest(f"{place}.type", f"must be one of {', '.join(PARTS)}")
+        modality, name, needed = PARTS[kind]
         if modality == "text":
             characters += len(member(place, part, name))
             continue

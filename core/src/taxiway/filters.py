@@ -248,16 +248,16 @@ def _of_tiers(call: Call, offers: Sequence[Offer], excluded: list[Excluded], tie
     """Leave out tiers that were not asked for. Where the call itself asks for flex, and there is any, it is that alone."""
     named = [*call.preferences.order, *call.preferences.only]
     flex = call.facts.service_tier == "flex" and any(offer.endpoint.tier == "flex" for offer in offers)
-    kept: list[Offer] = []
-    for offer in offers:
-        own = offer.endpoint.tier
-        asked = own == tier or any(slug.endswith(f"/{own}") and matches(slug, offer.endpoint) for slug in named if own)
+
+    def another(endpoint: Endpoint) -> Reason | None:
+        own = endpoint.tier
+        asked = own == tier or any(slug.endswith(f"/{own}") and matches(slug, endpoint) for slug in named if own)
         if asked or not (own or flex):
-            kept.append(offer)
-        else:
-            said = f"its service tier ({own or 'default'}) is not the one that is asked for"
-            excluded.append(Excluded(offer, Reason("service_tier", "service_tier", said)))
-    return kept
+            return None
+        said = f"its service tier ({own or 'default'}) is not the one that is asked for"
+        return Reason("service_tier", "service_tier", said)
+
+    return _without(offers, another, excluded)
 
 
 def matches(slug: str, endpoint: Endpoint) -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from attrs import Factory, define, field
 
+from taxiway.chat_facts import PARTS
 from taxiway.codec import Json
 from taxiway.data_url import join
 from taxiway.errors import InvalidRequest, Unsupported
@@ -30,11 +31,8 @@ Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a name."""
 
 _PLACES: Final = {
-    "image_url": ("image", "image_url", "url"),
+    **{kind: PARTS[kind] for kind in ("image_url", "audio_url", "video_url", "input_video")},
     "file": ("file", "file", "file_data"),
-    "audio_url": ("audio", "audio_url", "url"),
-    "video_url": ("video", "video_url", "url"),
-    "input_video": ("video", "video_url", "url"),
 }
 """Parts of canonical chat that may hold a URL, by type: the modality, and where it is."""
 
