@@ -74,6 +74,18 @@ class Received:
     """What clients got: ids of the generations whose reply came whole."""
 
     whole: set[str] = field(factory=set)
+    came: asyncio.Event = field(factory=asyncio.Event)
+
+    def add(self, id_: str) -> None:
+        self.whole.add(id_)
+        self.came.set()
+
+    async def more(self, count: int) -> None:
+        """Wait for so many more of them."""
+        aim = len(self.whole) + count
+        while len(self.whole) < aim:
+            self.came.clear()
+            await self.came.wait()
 
 
 @asynccontextmanager
@@ -133,11 +145,11 @@ async def load(url: str, received: Received, dice: random.Random) -> None:
 def note(reply: httpx.Response, stream: bool, received: Received) -> None:
     """Keep the id where all of the reply came."""
     if not stream:
-        received.whole.add(reply.json()["id"])
+        received.add(reply.json()["id"])
         return
     lines = [line.removeprefix("data: ") for line in reply.text.splitlines() if line.startswith("data: ")]
     if lines and lines[-1] == "[DONE]":
-        received.whole.add(json.loads(lines[0])["id"])
+        received.add(json.loads(lines[0])["id"])
 
 
 @pytest.mark.real_time
@@ -150,7 +162,9 @@ async def test_killed_at_any_moment_nothing_is_lost_or_counted_twice(tmp_path: P
         for _ in range(KILLS):
             async with gateway(tmp_path, config) as (process, url):
                 clients = [asyncio.create_task(load(url, received, dice)) for _ in range(CLIENTS)]
-                await asyncio.sleep(dice.uniform(0.3, 1.2))
+                # By what was served first, since on a busy machine a second may serve nothing.
+                await received.more(dice.randrange(25, 100))
+                await asyncio.sleep(dice.uniform(0.0, 0.1))
                 process.send_signal(signal.SIGKILL)
                 assert await process.wait() == -signal.SIGKILL
                 await asyncio.gather(*clients)
