@@ -31,7 +31,7 @@ LINGER_BYTES: Final = 64 * 1024 * 1024
 
 JSON_TYPE: Final = b"application/json"
 
-# The fields that the engine reads; of the rest of a head only the gateway itself reads some. No key is among them.
+# The fields that are read of a call; the rest of a head the gateway reads before there is one. No key is among them.
 _READ: Final[Mapping[bytes, str]] = {
     name.encode(): name
     for name in (
@@ -75,7 +75,7 @@ class Exchange(ABC):
     """One request and its answer, whatever carries them. `status` 0: nothing was answered yet; `more`: of the body, more may come.
 
     `path` is what is asked for, `raw_path` the same as it came. `head` has the header fields by their names in lower case, `fields`
-    those that the engine may read. `hashes` is what `Keys` remembers for its connection. `added`: further fields of every answer,
+    those that are read of a call. `hashes` is what `Keys` remembers for its connection. `added`: further fields of every answer,
     as they go over the wire. `worded` makes the bodies of refusals, in the form of the dialect that the client speaks. `quiet` is
     taken back whenever a part is sent.
 
