@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 from attrs import define, evolve, field, fields
 
@@ -81,25 +81,27 @@ class Composition(Builder):
     warnings: list[str] = field(factory=list)
 
 
-def compose(
-    config: Config,
-    plugins: Plugins | None = None,
-    *,
-    data_dir: Path | None = None,
-    clock: Clock | None = None,
-    random: Random | None = None,
-    environment: Mapping[str, str] | None = None,
-    gateway: bool = False,
-) -> Composition:
-    """Build what the configuration names, with whatever is installed. Raises ConfigError: all problems at once.
+class Around(TypedDict, total=False):
+    """What a router finds around it, where that is not the machine's own.
 
-    `data_dir` wins over the configuration's own; `environment` are the program's variables. The `gateway` has a store and a
+    `data_dir` wins over the configuration's own; `environment` stands for the program's variables. A `gateway` has a store and a
     data folder where none are named.
     """
-    folder = data_dir or config.data_dir or (DEFAULT_FOLDER if gateway else None)
+
+    data_dir: Path | None
+    clock: Clock | None
+    random: Random | None
+    environment: Mapping[str, str] | None
+    gateway: bool
+
+
+def compose(config: Config, plugins: Plugins | None = None, **around: Unpack[Around]) -> Composition:
+    """Build what the configuration names, with whatever is installed. Raises ConfigError: all problems at once."""
+    gateway, environment = around.get("gateway", False), around.get("environment")
+    folder = around.get("data_dir") or config.data_dir or (DEFAULT_FOLDER if gateway else None)
     context = Context(
-        clock=clock or SystemClock(),
-        random=random or Random(),  # noqa: S311 - routing draws, not secrets
+        clock=around.get("clock") or SystemClock(),
+        random=around.get("random") or Random(),  # noqa: S311 - routing draws, not secrets
         log=logging.getLogger("taxiway"),
         environment=os.environ if environment is None else environment,
         data_dir=folder.expanduser() if folder else None,

@@ -5,15 +5,14 @@ import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 
 from taxiway.assembly import Parts, resolve
 from taxiway.call import NOTHING, Call
 from taxiway.clock import Clock
 from taxiway.codec import Json
-from taxiway.composition import DEFAULT_FOLDER, Composition, compose
+from taxiway.composition import DEFAULT_FOLDER, Around, Composition, compose
 from taxiway.config import Config, load, read
 from taxiway.dialect import Dialect
 from taxiway.executor import Engine
@@ -35,19 +34,6 @@ T = TypeVar("T")
 
 _CLOSE_WITHIN: Final = 30.0
 """Seconds that closing may take in `SyncRouter`, whose thread must not keep the program from ending."""
-
-
-class Around(TypedDict, total=False):
-    """What a router finds around it, where that is not the machine's own.
-
-    `environment` stands for the program's variables. A `gateway` has a store and a data folder where none are named.
-    """
-
-    data_dir: Path | None
-    clock: Clock | None
-    random: Random | None
-    environment: Mapping[str, str] | None
-    gateway: bool
 
 
 class Router:
