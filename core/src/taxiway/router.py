@@ -162,16 +162,6 @@ class Router:
         return self._built.context.clock
 
     @property
-    def environment(self) -> Mapping[str, str]:
-        """The program's variables, with those of `.env`."""
-        return self._built.context.environment
-
-    @property
-    def last_resort(self) -> bool:
-        """Whether no key was found, so that a provider which needs none serves instead."""
-        return self._built.last_resort
-
-    @property
     def warnings(self) -> Sequence[str]:
         """What is doubtful about the configuration, for people."""
         return self._built.warnings if self._parts is None else self._parts.warnings

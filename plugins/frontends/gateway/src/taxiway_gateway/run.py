@@ -44,16 +44,16 @@ async def run(start: Start, say: Callable[[str], None], lines: Lines | None = No
     `lines` takes the lines of the access log; without it they go to the log `taxiway.access`.
     """
     router = Router.from_config(start.config, data_dir=start.data_dir, gateway=True)
-    config = router.config
+    built, config = router.built, router.config
     host, port = address(config.gateway.listen)
     # Before anything is opened: a port that is in use is the most common mistake.
     listener = bind(start.host or host, port if start.port is None else start.port)
     try:
-        _make_folder(router.built.context.data_dir)
+        _make_folder(built.context.data_dir)
         async with router:
             for warning in router.warnings:
                 _LOG.warning("%s", warning)
-            given = read_given(router.environment.get(VARIABLE))
+            given = read_given(built.context.environment.get(VARIABLE))
             shown = await entry(router.store, given, router.clock.now())
             app = App(
                 router,
@@ -68,7 +68,7 @@ async def run(start: Start, say: Callable[[str], None], lines: Lines | None = No
                 _url(*listener.getsockname()[:2]),
                 shown,
                 router.snapshot,
-                last_resort=router.last_resort,
+                last_resort=built.last_resort,
                 program=start.command(),
             )
             await server.listen(listener, lambda: say(text))
