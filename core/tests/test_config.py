@@ -230,6 +230,14 @@ def test_mistakes_in_the_defaults_of_a_provider_object_have_their_place(table, p
     assert problems({"routing": table}) == {f"routing.{path}": said}
 
 
+def test_a_misspelt_service_tier_has_its_place_beside_a_mistake_in_another():
+    tiers = {"flexx": {}, "priority": {"price": {"input": "x"}}}
+    assert problems({"models": {"a/b": {"tiers": tiers}}}) == {
+        'models."a/b".tiers.flexx': 'must be "priority" or "flex"; did you mean "flex"?',
+        'models."a/b".tiers.priority.price.input': "must be a number, not text",
+    }
+
+
 @pytest.mark.parametrize("table", sorted(LATER))
 def test_tables_of_later_are_not_built_yet(table):
     assert problems({table: {}}) == {table: "is not built yet"}

@@ -5,7 +5,7 @@ They are checked by `converter` and turned into the values of the lower floors b
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from attrs import asdict, evolve, field, frozen, validators
 
@@ -19,7 +19,6 @@ from taxiway.preferences import PROVIDER_FIELDS, DataCollection, Quantization, S
 from taxiway.routing import Cycle, Hedge, ModelRouting, OnInterrupted, RetryBudget, Routing, Timeouts
 
 _MILLION: Final = 1_000_000
-_SERVICE_TIERS: Final = ("priority", "flex")
 
 
 @frozen(kw_only=True)
@@ -206,12 +205,6 @@ class TierTable:
     price: PriceTable | None = None
 
 
-def _tiers(_: object, __: object, value: Mapping[str, TierTable]) -> None:
-    for tier in value:
-        if tier not in _SERVICE_TIERS:
-            raise Wrong(f"{tier} is no service tier; there is {', '.join(_SERVICE_TIERS)}")
-
-
 def _slug(_: object, __: object, value: str | None) -> None:
     if value is not None and not all(value.partition("/")):
         raise Wrong('must be the slug of a model, as in "author/name"')
@@ -251,7 +244,7 @@ class ModelTable(ModelRouting, Declared):
     context: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
     max_output: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
     parameters: frozenset[str] | None = None
-    tiers: dict[str, TierTable] = field(factory=dict, validator=_tiers)
+    tiers: dict[Literal["priority", "flex"], TierTable] = field(factory=dict)
     slug: str | None = field(default=None, validator=_slug)
 
     def __attrs_post_init__(self) -> None:

@@ -168,6 +168,7 @@ def test_plugins_and_classes_describe_themselves(validator):
         {"routing": {"cycle": "headrom"}},
         {"models": {"a/b": {"price": {"output": 1.0}}}},
         {"models": {"a/b": {"try": "c/d"}}},
+        {"models": {"a/b": {"tiers": {"slow": {}}}}},
         {"data_dir": 3},
     ],
 )

@@ -96,7 +96,10 @@ def _of_generic(origin: Any, arguments: Sequence[Any]) -> Json:
         members = [of_type(member) for member in arguments if member is not NoneType]
         return members[0] if len(members) == 1 else {"anyOf": members}
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {"type": "object", "additionalProperties": of_type(arguments[1]) if arguments else {}}
+        made: Json = {"type": "object", "additionalProperties": of_type(arguments[1]) if arguments else {}}
+        if arguments and get_origin(arguments[0]) is Literal:
+            made["propertyNames"] = of_type(arguments[0])
+        return made
     if isinstance(origin, type) and issubclass(origin, (Sequence, set, frozenset)):
         return {"type": "array", "items": of_type(arguments[0]) if arguments else {}}
     return {}
