@@ -45,24 +45,26 @@ class Life:
         self.dice, self.disk, self.opened, self.ended = dice, disk, opened, ended
         self.live, self.unsure = [], set()
 
-    def step(self, spool):
+    async def step(self, spool):
         drawn = self.dice.random()
         if drawn < 0.4:
             number = len(self.opened) + 1
             try:
-                spool.opened(opened_row(call(number), attempt(1)))
+                await spool.opened(opened_row(call(number), attempt(1)))
             except SpoolUnavailable:
                 return
             self.opened.add(f"gen-{number}")
             self.live.append(number)
         elif drawn < 0.5 and self.live:
             try:
-                spool.opened(opened_row(call(self.dice.choice(self.live)), attempt(2), attempt(1, kind="timeout")))
+                await spool.opened(
+                    opened_row(call(self.dice.choice(self.live)), attempt(2), attempt(1, kind="timeout"))
+                )
             except SpoolUnavailable:
                 return
         elif drawn < 0.85 and self.live:
             number = self.live.pop(self.dice.randrange(len(self.live)))
-            spool.ended(row_of(done(number)))
+            await spool.ended(row_of(done(number)))
             self.unsure.add(f"gen-{number}")
         elif drawn < 0.9:
             self.disk.full = not self.disk.full
@@ -112,7 +114,8 @@ def test_whatever_happens_every_call_is_accounted(seed, tmp_path, monkeypatch):
             await spool.start()
             life = Life(dice, disk, opened, ended)
             for _ in range(dice.randrange(120)):
-                life.step(spool)
+                # What several calls do in one turn of the loop is one record.
+                await asyncio.gather(*(life.step(spool) for _ in range(dice.choice([1, 1, 4]))))
                 if dice.random() < 0.1:
                     await asyncio.sleep(dice.choice([0, 0.05, 1, 5, 400]))
             if dice.random() < 0.5:

@@ -44,22 +44,22 @@ async def test_a_full_disk_refuses_new_attempts_and_keeps_ends(tmp_path, disk, c
     spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
     await spool.start()
     await spool.settled()
-    spool.opened(opened_row(call(1), attempt(1)))
+    await spool.opened(opened_row(call(1), attempt(1)))
     disk.room = 0
     for number in (2, 3):
         with pytest.raises(SpoolUnavailable, match="No space left"):
-            spool.opened(opened_row(call(number), attempt(1)))
+            await spool.opened(opened_row(call(number), attempt(1)))
     assert not spool.writable
     assert spool.counts["refused"] == 2
-    spool.ended(row_of(done(1, attempt(1))))
+    await spool.ended(row_of(done(1, attempt(1))))
     await asyncio.sleep(2)
     assert sink.ids == [], "sinks read what was written"
     assert len(caplog.records) == 1, "said once, not at every call"
     disk.room = None
     await asyncio.sleep(2)
     assert spool.writable
-    spool.opened(opened_row(call(4), attempt(1)))
-    spool.ended(row_of(done(4)))
+    await spool.opened(opened_row(call(4), attempt(1)))
+    await spool.ended(row_of(done(4)))
     await spool.aclose()
     assert sink.ids == ["gen-1", "gen-4"]
     assert list(tmp_path.iterdir()) == []
@@ -70,8 +70,8 @@ async def test_where_the_spool_is_not_required_calls_go_on_and_are_counted(tmp_p
     spool = Spool(tmp_path, {}, VirtualClock(), required=False)
     await spool.start()
     disk.room = 0
-    spool.opened(opened_row(call(1), attempt(1)))
-    spool.opened(opened_row(call(2), attempt(1)))
+    await spool.opened(opened_row(call(1), attempt(1)))
+    await spool.opened(opened_row(call(2), attempt(1)))
     assert spool.counts["unaccounted"] == 2
     disk.room = None
     await spool.aclose()
@@ -84,11 +84,11 @@ def test_a_half_record_is_cut_off_again(tmp_path, disk, room):
         sink = Keeps()
         spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
         await spool.start()
-        spool.ended(row_of(done(1)))
+        await spool.ended(row_of(done(1)))
         disk.room = room
-        spool.ended(row_of(done(2)))
+        await spool.ended(row_of(done(2)))
         disk.room = None
-        spool.ended(row_of(done(3)))
+        await spool.ended(row_of(done(3)))
         await asyncio.sleep(1)
         taken, crashed = set(sink.ids), tmp_path / "copy"
         (spool_folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
@@ -116,11 +116,11 @@ async def test_a_file_that_can_grow_no_more_is_followed_by_another(tmp_path, dis
     await spool.start()
     disk.room, disk.error = 0, errno.EFBIG
     with pytest.raises(SpoolUnavailable):
-        spool.opened(opened_row(call(1), attempt(1)))
+        await spool.opened(opened_row(call(1), attempt(1)))
     disk.room = None
-    spool.opened(opened_row(call(2), attempt(1)))
+    await spool.opened(opened_row(call(2), attempt(1)))
     assert len(list(tmp_path.rglob("*.log"))) == 2
-    spool.ended(row_of(done(2)))
+    await spool.ended(row_of(done(2)))
     await spool.aclose()
 
 
@@ -132,13 +132,13 @@ async def test_where_no_file_can_be_opened_the_old_one_goes_on(tmp_path, monkeyp
     def refuse(*args, **kwargs):
         raise OSError(errno.EMFILE, "too many open files")
 
-    spool.opened(opened_row(call(0), attempt(1)))
-    spool.ended(row_of(done(0)))
+    await spool.opened(opened_row(call(0), attempt(1)))
+    await spool.ended(row_of(done(0)))
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refuse)
         await asyncio.sleep(400)
-        spool.opened(opened_row(call(1), attempt(1)))
-        spool.ended(row_of(done(1)))
+        await spool.opened(opened_row(call(1), attempt(1)))
+        await spool.ended(row_of(done(1)))
     assert spool.writable
     await spool.aclose()
 
@@ -177,11 +177,11 @@ async def main():
     served = refused = 0
     for number in range(100):
         try:
-            spool.opened(opened_row(call(number), attempt(1)))
+            await spool.opened(opened_row(call(number), attempt(1)))
         except SpoolUnavailable:
             refused += 1
             continue
-        spool.ended(row_of(done(number, attempt(1))))
+        await spool.ended(row_of(done(number, attempt(1))))
         served += 1
     await spool.settled()
     print(served, refused, len(set(sink.ids)))

@@ -109,10 +109,10 @@ async def test_what_ended_is_not_lost_whatever_segment_says_so(tmp_path):
 async def test_a_running_processs_spool_is_left_alone(tmp_path):
     alive = Spool(tmp_path, {"sink": Keeps()}, VirtualClock())
     await alive.start()
-    alive.opened(opened_row(call(1), attempt(1)))
+    await alive.opened(opened_row(call(1), attempt(1)))
     found, counts = await recovered(tmp_path)
     assert (found, counts) == ([], Counter())
-    alive.ended(row_of(done(1)))
+    await alive.ended(row_of(done(1)))
     await alive.aclose()
     assert list(tmp_path.iterdir()) == []
 
@@ -273,12 +273,12 @@ async def main():
     await spool.start()
     for number in range(base, base + 10**6):
         one, two = call(number), attempt(1)
-        spool.opened(opened_row(one, two))
+        await spool.opened(opened_row(one, two))
         print("opened", one.id, flush=True)
         if number % 3 == 0:
-            spool.opened(opened_row(one, attempt(2), attempt(1, kind="timeout")))
+            await spool.opened(opened_row(one, attempt(2), attempt(1, kind="timeout")))
         if number % 10:
-            spool.ended(row_of(done(number, two)))
+            await spool.ended(row_of(done(number, two)))
             print("ended", one.id, flush=True)
         await asyncio.sleep(0)
 

@@ -36,7 +36,7 @@ class FullAfter(Journal):
     def __init__(self, attempts):
         self.attempts, self.states = attempts, []
 
-    def opened(self, row):
+    async def opened(self, row):
         self.attempts -= 1
         if self.attempts < 0:
             raise SpoolUnavailable("full")

@@ -41,7 +41,10 @@ class Recorded:
 
     def __init__(self, router):
         self.engine, self.rows = router.engine, []
-        self.engine.journal.opened = self.engine.journal.ended = self.rows.append
+        self.engine.journal.opened, self.engine.journal.ended = self.opened, self.rows.append
+
+    async def opened(self, row):
+        self.rows.append(row)
 
     async def ask(self, **more):
         """Ask for a stream, until it ends."""

@@ -25,7 +25,10 @@ def test_who_waits_for_a_reply_is_told_when_the_router_closes():
         except (CancelledError, TaxiwayError) as error:
             ended.append(error)
 
-    engine.journal.opened = lambda *_: asked.set()
+    async def opened(_):
+        asked.set()
+
+    engine.journal.opened = opened
     waiting = threading.Thread(target=ask, daemon=True)
     waiting.start()
     assert asked.wait(5)

@@ -7,7 +7,6 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from taxiway.clock import SystemClock
@@ -19,6 +18,8 @@ from taxiway.usage import Usage
 from taxiway_sql.store import SqliteStore
 
 CALLS = 12_000
+TOGETHER = 8
+"""Calls that end in one turn of the loop under load."""
 BATCH = 200
 """Rows of a transaction: what gathers in a tenth of a second under load."""
 
@@ -41,24 +42,23 @@ def generation(number: int) -> Generation:
     )
 
 
-def each(what: Callable[[int], None]) -> float:
-    """Microseconds of CPU that one call of it takes."""
-    started = time.thread_time()
-    for number in range(CALLS):
-        what(number)
-    return (time.thread_time() - started) / CALLS * 1e6
-
-
 async def writing(folder: Path) -> tuple[float, float]:
-    """Return what `opened` and `ended` take."""
+    """Return what `opened` takes of who is alone, and `ended` where some come in one turn of the loop."""
     spool = Spool(folder, {}, SystemClock())
     await spool.start()
     starts = [opened_row(call(number), attempt(1)) for number in range(CALLS)]
     ends = [row_of(generation(number)) for number in range(CALLS)]
-    opened = each(lambda number: spool.opened(starts[number]))
-    ended = each(lambda number: spool.ended(ends[number]))
+    began = time.thread_time()
+    for row in starts:
+        await spool.opened(row)
+    between = time.thread_time()
+    for first in range(0, CALLS, TOGETHER):
+        for row in ends[first : first + TOGETHER]:
+            written = spool.ended(row)
+        await written
+    done_at = time.thread_time()
     await spool.aclose()
-    return opened, ended
+    return (between - began) / CALLS * 1e6, (done_at - between) / CALLS * 1e6
 
 
 async def storing(folder: Path) -> float:

@@ -74,7 +74,7 @@ class Attempt:
         """Take the secret that was waited for. Its time counts from now: no endpoint is slow because a token or a picture was."""
         self.secret, self._started = secret, self._engine.clock.monotonic()
 
-    def open(self, run: "Run", shaped: Translated | None) -> Failure | None:
+    async def open(self, run: "Run", shaped: Translated | None) -> Failure | None:
         """Translate, prepare, account, send. `shaped`: the canonical body, where that was changed for its endpoint.
 
         Raises SpoolUnavailable: nothing was sent then; and what a transport does.
@@ -106,7 +106,7 @@ class Attempt:
             return self.failure_of(error)
         opened = engine.journal.opened
         if opened is not None:
-            opened(opened_row(run, self))
+            await opened(opened_row(run, self))
         timeouts, started = snapshot.timeouts(asked, endpoint.model), self._started
         exchange = transport.open(request, min(timeouts.connect, call.deadline - started))
         first_token = learnt = others = None

@@ -82,21 +82,11 @@ def ended_row(run: "Run", state: "State", attempt: "Attempt | None", failure: Fa
         attempts.append(_attempt_row(one, usage))
         used = None if one.outcome is None else one.outcome.usage
         estimated = estimated or (used is not None and used.estimated)
-    columns = (
-        *_asked(call, state),
-        *served,
-        estimated,
-        latency,
-        run.engine.clock.monotonic() - call.started,
-        *finish,
-        None if failure is None else failure.kind,
-        call.seed,
-        run.snapshot.hash,
-        {} if run.plan is None else figures_of(call, run.plan, run.snapshot.routing.preferences),
-        dropped,
-        call.headers.get("http-referer", ""),
-        applied,
-    )
+    figures = {} if run.plan is None else figures_of(call, run.plan, run.snapshot.routing.preferences)
+    took = estimated, latency, run.engine.clock.monotonic() - call.started
+    why = None if failure is None else failure.kind, call.seed, run.snapshot.hash, figures
+    rest = dropped, call.headers.get("http-referer", ""), applied
+    columns = (*_asked(call, state), *served, *took, *finish, *why, *rest)
     return ENDED, columns, usage and usage_row(usage), attempts
 
 
@@ -126,16 +116,9 @@ def _attempt_row(attempt: "Attempt", known: "Usage | None") -> tuple[Any, Any]:
         cost = attempt.bill.cost
         # What costs the client nothing, since it ended in an error, has cost something.
         cost = attempt.candidate.endpoint.price.parts(usage) if cost is FREE else cost
-    columns = (
-        *_planned(attempt),
-        None if failure is None else failure.kind,
-        outcome.status,
-        None if failure is None else failure.code,
-        outcome.sent,
-        None if first is None else first - outcome.started,
-        outcome.ended - outcome.started,
-        None if cost is None else cost.total,
-        attempt.role,
-        {one.key: block.kind for one, block in passed} if passed else None,
-    )
+    kind, code = (None, None) if failure is None else (failure.kind, failure.code)
+    latency = None if first is None else first - outcome.started
+    took = latency, outcome.ended - outcome.started, None if cost is None else cost.total
+    blocks = {one.key: block.kind for one, block in passed} if passed else None
+    columns = (*_planned(attempt), kind, outcome.status, code, outcome.sent, *took, attempt.role, blocks)
     return columns, usage and (usage is known or usage_row(usage))

@@ -158,7 +158,7 @@ class Engine:
                 attempt = await run.next()
                 result = await attempt.complete()
                 if not isinstance(result, Failure):
-                    run.served(attempt)
+                    await run.served(attempt)
                     if call.tell is not None:
                         call.tell(run, attempt, result)
                     return result

@@ -1,8 +1,9 @@
 """How generations are written down: framed rows for the spool, the same rows for stores, JSON by name for people.
 
 A record is `u32 length, u32 checksum, body` (little-endian), the checksum a crc32 of the body that starts from a
-number made of the length. A body is compact JSON: arrays without names, a third of the bytes. Columns are only ever
-added, at a row's end: so a version reads what another wrote. What it does not know is left out, what is missing has its default.
+number made of the length. A body is compact JSON: arrays without names, a third of the bytes. What is written together is one
+record, its bodies a line each: there is no newline in compact JSON. Columns are only ever added, at a row's end: so a
+version reads what another wrote. What it does not know is left out, what is missing has its default.
 """
 
 import json
@@ -55,15 +56,16 @@ def framed(body: bytes) -> bytes:
 
 
 def unframed(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield `(where it ends, body)` of each record, up to the first that is torn or corrupt."""
+    """Yield `(where its record ends, body)` of all bodies, up to the first record that is torn or corrupt."""
     end = 0
     while end + _HEAD.size <= len(data):
         record = data[end : end + _HEAD.size + _HEAD.unpack_from(data, end)[0]]
-        body = record[_HEAD.size :]
-        if framed(body) != record:
+        bodies = record[_HEAD.size :]
+        if framed(bodies) != record:
             return
         end += len(record)
-        yield end, body
+        for body in bodies.split(b"\n"):
+            yield end, body
 
 
 def is_torn(rest: bytes) -> bool:
@@ -104,7 +106,7 @@ def _plain(value: Any) -> Any:
 
 def is_ended(body: bytes) -> bool:
     """Whether a body is a generation's end; tells without decoding it."""
-    return body.startswith(b"[%d," % ENDED)
+    return body.startswith(b"[2,")
 
 
 def read(body: bytes) -> Generation:
@@ -119,9 +121,8 @@ def generation_of(row: Any) -> Generation:
         raise Malformed("a record of a kind that this version does not know")
     columns, usage, attempts = parts
     known = _read_usage(usage)
-    return Generation(
-        **_named(GENERATION, columns), usage=known, attempts=[_read_attempt(one, known) for one in attempts]
-    )
+    read_attempts = [_read_attempt(one, known) for one in attempts]
+    return Generation(**_named(GENERATION, columns), usage=known, attempts=read_attempts)
 
 
 def _read_attempt(row: Any, known: Usage | None) -> AttemptRecord:

@@ -1,8 +1,8 @@
 """One call on its way through its plan: what was tried, what may be tried yet, and the record of it."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from taxiway.attempt import Attempt
 from taxiway.call import NOTHING, Call, Translated
@@ -115,7 +115,7 @@ class Run:
                 if isinstance(waited, Failure):
                     return waited
                 shaped = waited
-            return attempt.open(self, shaped)
+            return await attempt.open(self, shaped)
         except SpoolUnavailable as error:
             return self._unaccounted(attempt, error)
         except InvalidRequest as error:
@@ -162,11 +162,12 @@ class Run:
             self.engine.tokens.forget(attempt.candidate.account, attempt.secret)
         self._exclude(attempt.candidate, failure.kind)
 
-    def served(self, attempt: Attempt) -> None:
+    async def served(self, attempt: Attempt) -> None:
         """Take the attempt in that served: the generation is durable when this returns."""
         attempt.end(None)
         self.attempts.append(attempt)
-        self._record("done", attempt)
+        if (written := self._record("done", attempt)) is not None:
+            await written
 
     def hedge(self, pick: Pick) -> Attempt:
         """Make a second attempt beside the one that is under way."""
@@ -315,9 +316,8 @@ class Run:
         self._record("interrupted", attempt, failure)
         return call_error(self, failure, attempt.candidate, None)
 
-    def _record(self, state: State, attempt: Attempt | None, failure: Failure | None = None) -> None:
-        """Write the generation: durable before the client sees the last byte."""
+    def _record(self, state: State, attempt: Attempt | None, failure: Failure | None = None) -> Awaitable[Any] | None:
+        """Write the generation: durable before the client sees the last byte. Only for one that is `done` is there a wait."""
         self._ended = True
         ended = self.engine.journal.ended
-        if ended is not None:
-            ended(ended_row(self, state, attempt, failure))
+        return None if ended is None else ended(ended_row(self, state, attempt, failure))

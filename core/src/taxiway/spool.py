@@ -1,6 +1,7 @@
 """The spool: an append-only file that makes every attempt and every generation durable before anything else happens.
 
-One record is written before an attempt is sent, one when a generation ends. A write that returned survives the process
+One row is written before an attempt is sent, one when a generation ends; both are waited for, and rows of one turn of the
+loop are one write: under load it costs more than what is in it. A write that returned survives the process
 (it is in the kernel's page cache), not a power loss: there is no fsync. No prompt and no key is in it. docs/durability.md
 says what is promised.
 """
@@ -9,15 +10,15 @@ import asyncio
 import errno
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from itertools import count, takewhile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from taxiway.clock import Clock
 from taxiway.errors import SpoolUnavailable
-from taxiway.records import Row, encoded, ended_body
+from taxiway.records import ENDED, OPENED, Row, encoded, ended_body
 from taxiway.sink import Sink
 from taxiway.spool_delivery import Delivery
 from taxiway.spool_files import Segment, SpoolFolder
@@ -42,11 +43,12 @@ class Journal:
     """What the executor writes rows to (see `taxiway.records`). This one takes nothing: where no store, sink or folder was configured.
 
     `opened`: an attempt is about to be sent, and how the call's previous one ended. Raises SpoolUnavailable: don't send.
-    `ended`: a generation ended, and the client does not know yet. Never raises. None: it is not told, and no record is made.
+    `ended`: a generation ended, and the client does not know yet. Never raises. Only for one that is `done` is what it returns
+    waited for (None: nothing is); any other is written when it returns. Where they are None, no record is made.
     """
 
-    opened: Callable[[Row], None] | None = None
-    ended: Callable[[Row], None] | None = None
+    opened: Callable[[Row], Awaitable[None]] | None = None
+    ended: Callable[[Row], Awaitable[Any] | None] | None = None
 
 
 class Spool(Journal):
@@ -65,8 +67,10 @@ class Spool(Journal):
         self._delivery = Delivery(sinks, clock)
         self._segments, self._news, self.failing = self._delivery.segments, self._delivery.news, self._delivery.failing
         self._live: Segment  # the last of them
+        self._rows: list[tuple[int, str, bytes]] = []
+        self._waiting: list[asyncio.Future[str | None]] = []
         self._open: dict[str, Segment] = {}
-        self._unwritten: list[tuple[str, bytes]] = []
+        self._unwritten: list[tuple[int, str, bytes]] = []
         self._recovered = False
         self._task: asyncio.Task[None] | None = None
 
@@ -77,34 +81,53 @@ class Spool(Journal):
         except OSError as error:
             raise SpoolUnavailable(f"the spool in {self._root} can't be written: {error.strerror}") from error
         self._segments.append(self._live)
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run(), name="spool")
 
-    def opened(self, row: Row) -> None:
+    async def opened(self, row: Row) -> None:
         """Write down an attempt before it is sent. Raises SpoolUnavailable where it can't be, and the spool is required."""
-        try:
-            segment = self._append(encoded(row))
-        except OSError as error:
+        if (refused := await self._gather(row)) is not None:
             self.counts["refused" if self._required else "unaccounted"] += 1
             if self._required:
-                raise SpoolUnavailable(f"the spool can't be written: {error.strerror}") from None
-        else:
-            self._open.setdefault(row[1][0], segment)
+                raise SpoolUnavailable(f"the spool can't be written: {refused}")
 
-    def ended(self, row: Row) -> None:
+    def ended(self, row: Row) -> Awaitable[Any]:
         """Write down a generation's end, for the sinks to read. Where the disk takes nothing, it is kept and written later."""
-        id_, body = row[1][0], encoded(row)
-        if not self._append_end(id_, body) and len(self._unwritten) < UNWRITTEN:
-            self._unwritten.append((id_, body))
+        written = self._gather(row)
+        if row[1][1] != "done":  # a client that is gone, or is told of a failure, waits for nothing
+            self._flush()
+        return written
+
+    def _gather(self, row: Row) -> "asyncio.Future[str | None]":
+        """Write a row with all others of this turn of the loop. Returns why it could not be, to be waited for.
+
+        Each waits for a future of its own: who is cancelled leaves the others alone.
+        """
+        body, written = encoded(row), self._loop.create_future()
+        if not self._rows:
+            self._loop.call_soon(self._flush)
+        self._rows.append((row[0], row[1][0], body))
+        self._waiting.append(written)
+        return written
+
+    def _flush(self) -> None:
+        """Write the rows that were gathered, in their order; then wake who waits for them."""
+        rows, waiting, self._rows, self._waiting = self._rows, self._waiting, [], []
+        refused = self._write(rows) if rows else None
+        for written in waiting:
+            if not written.cancelled():
+                written.set_result(refused)
 
     async def settled(self) -> None:
         """Wait until recovery is over and every sink has taken all there is."""
-        while not self._recovered or self._flush() or any(map(self._delivery.behind, self._segments)):
+        while not self._recovered or self._catch_up() or any(map(self._delivery.behind, self._segments)):
             await self._clock.sleep(0.01)
 
     async def aclose(self) -> None:
         """Deliver what is left, for a bounded time, and let go of the folder; it goes away where nothing is left in it."""
         if self._task is None:
             return
+        self._flush()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_WITHIN):
                 await self.settled()
@@ -117,64 +140,64 @@ class Spool(Journal):
             folder.release()
         self._segments.clear()
 
-    def _append(self, body: bytes, *, ended: bool = False) -> Segment:
-        live = self._live
+    def _write(self, rows: list[tuple[int, str, bytes]]) -> str | None:
+        """Write rows (kind, generation, body) as one record; ends that the disk does not take are kept. Returns why it took none."""
+        live, refused = self._live, None
         try:
             if live.descriptor < 0 or live.size >= SEGMENT_BYTES:
                 live = self._follow()
-            live.append(body, ended=ended)
+            live.append([body for _, _, body in rows])
         except OSError as error:
+            refused = str(error.strerror)
             if error.errno in {errno.EFBIG, errno.EIO}:  # this file's own trouble: another may do
                 live.seal()
             if self.writable:
-                self.writable = False
                 outcome = "new calls are refused" if self._required else "calls go unaccounted"
-                _log.error("the spool in %s can't be written, so %s: %s", self._root, outcome, error.strerror)
-            raise
-        if not self.writable:
-            self.writable = True
+                _log.error("the spool in %s can't be written, so %s: %s", self._root, outcome, refused)
+        if refused is None and not self.writable:
             _log.warning("the spool can be written again")
-        return live
-
-    def _append_end(self, id_: str, body: bytes) -> bool:
-        try:
-            self._append(body, ended=True)
-        except OSError:
-            return False
-        self._open.pop(id_, None)
-        self._news.set()
-        return True
+        self.writable = refused is None
+        for kind, id_, body in rows:
+            if kind == OPENED:
+                if self.writable:
+                    self._open.setdefault(id_, live)
+            elif self.writable:
+                self._open.pop(id_, None)
+                self._news.set()
+            elif len(self._unwritten) < UNWRITTEN:
+                self._unwritten.append((kind, id_, body))
+        return refused
 
     def _follow(self) -> Segment:
         """Go on in a new segment; where none can be made (no descriptors left), in the old one for a while."""
         old = self._live
         try:
-            live = old.folder.create_segment(old.number + 1)
+            self._live = live = old.folder.create_segment(old.number + 1)
         except OSError:
             if old.descriptor < 0:
                 raise
             return old
         old.seal()
         self._segments.append(live)
-        self._live = live
         return live
 
-    def _flush(self) -> bool:
+    def _catch_up(self) -> bool:
         """Write the ends that the disk did not take; whether some are left."""
-        while self._unwritten and self._append_end(*self._unwritten[0]):
-            del self._unwritten[0]
+        # One by one: for all of them at once no file may have room.
+        while self._unwritten and self._write([self._unwritten.pop(0)]) is None:
+            pass
         return bool(self._unwritten)
 
     async def _run(self) -> None:
         self._segments[:0], lost = await recover(self._root, self.counts)
-        self._unwritten += [(generation.id, ended_body(generation)) for generation in lost]
+        self._unwritten += [(ENDED, generation.id, ended_body(generation)) for generation in lost]
         self._recovered = True
         await asyncio.gather(self._keep_house(), *map(self._delivery.feed, self._delivery.sinks))
 
     async def _keep_house(self) -> None:
         """Off the request path: what can go goes, what could not be written is tried again."""
         for number in count(1):
-            self._flush()
+            self._catch_up()
             if self._live.size and number % SEGMENT_SWEEPS == 0:
                 with suppress(OSError):  # it is tried again at the next record
                     self._follow()

@@ -96,12 +96,12 @@ class Segment:
         """Where it is."""
         return self.folder.path / f"{self.number:08d}.log"
 
-    def append(self, body: bytes, *, ended: bool) -> None:
-        """Append a record in one write; the body of one that ends a generation (`ended`) stays in memory too.
+    def append(self, bodies: list[bytes]) -> None:
+        """Append bodies as one record, in one write; those that end a generation stay in memory too.
 
         Raises OSError, also where only a part of it was taken, which is cut off again.
         """
-        record = framed(body)
+        record = framed(b"\n".join(bodies))
         taken = os.write(self.descriptor, record)
         if taken != len(record):
             # A half record followed by good ones would hide those.
@@ -109,10 +109,9 @@ class Segment:
                 os.ftruncate(self.descriptor, self.size)
             raise OSError(errno.EFBIG, "no room for a whole record")
         self.size += taken
-        if not ended:
-            return
-        self.ends.append(self.size)
-        self.bodies.append(body)
+        ended = list(filter(is_ended, bodies))
+        self.bodies += ended
+        self.ends += [self.size] * len(ended)
         if self.size - self.kept > 4 * BATCH_BYTES:
             self.kept = self.size - 2 * BATCH_BYTES
             gone = bisect_right(self.ends, self.kept)
@@ -138,7 +137,8 @@ class Segment:
         """Return the bodies of the next generations from `place`, and where to go on. Raises OSError."""
         if self.descriptor >= 0 and place >= self.kept:
             first = bisect_right(self.ends, place)
-            last = bisect_right(self.ends, place + BATCH_BYTES, first + 1)
+            # At the least one record, and that whole.
+            last = bisect_right(self.ends, max([place + BATCH_BYTES, *self.ends[first : first + 1]]))
             return self.bodies[first:last], self.ends[last - 1] if last < len(self.ends) else self.size
         for most in (BATCH_BYTES, self.size):
             with self.path.open("rb") as file:

@@ -77,7 +77,7 @@ class Stream:
                         yield batch
                     batch = await attempt.read()
                 if not isinstance(batch, Failure):
-                    run.served(attempt)
+                    await run.served(attempt)
                     self.whole = True
                     if attempt.last and run.call.tell is not None:
                         run.call.tell(run, attempt, attempt.last[-1])
