@@ -55,7 +55,7 @@ class Progress(Protocol):
         ...
 
     def close(self, mark: bool, framed: bool) -> None:
-        """The body ended: `mark` as `Replies.mark`, `framed` as HTTP said. May set `done`."""
+        """A stream's body ended: `mark` as `Replies.mark`, `framed` as HTTP said. May set `done`."""
         ...
 
     @property

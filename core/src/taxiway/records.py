@@ -27,6 +27,7 @@ An attempt's usage is True where it is the generation's own. The executor makes 
 """
 OPENED: Final = 1
 ENDED: Final = 2
+_ENDED_BODY: Final = b"[%d," % ENDED
 
 _HEAD: Final = struct.Struct("<II")
 
@@ -106,7 +107,7 @@ def _plain(value: Any) -> Any:
 
 def is_ended(body: bytes) -> bool:
     """Whether a body is a generation's end; tells without decoding it."""
-    return body.startswith(b"[2,")
+    return body.startswith(_ENDED_BODY)
 
 
 def read(body: bytes) -> Generation:
