@@ -7,6 +7,9 @@ Distributions of providers that are shaped like OpenAI's API declare theirs with
     SHAPE = Shape(slug="acme", name="Acme", base_url="https://api.acme.example/v1", catalog="acme")
     provider = CompatibleProvider(SHAPE)
 
+Providers of any other shape find here what their decoders and errors have in common: `SseReplies`, `JsonReplies`, `StreamReplies`,
+`ErrorRow`, `failure_of`, `kind_of`, `retry_after`.
+
 Nothing else is public, and nothing is imported before it is asked for.
 """
 
