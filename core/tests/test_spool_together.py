@@ -140,6 +140,37 @@ async def test_what_the_disk_refuses_together_is_its_attempts_and_its_ends_come_
 
 
 @virtual_time
+async def test_ends_that_waited_for_the_disk_keep_their_order(tmp_path, writes):
+    sink = Keeps()
+    async with spool_in(tmp_path, sink) as spool:
+        writes.refuses = True
+        for number in (1, 2, 3):
+            await end(spool, done(number))
+        await asyncio.sleep(2)
+        writes.refuses = False
+        await asyncio.sleep(2)
+        assert sink.ids == ["gen-1", "gen-2", "gen-3"]
+
+
+@virtual_time
+async def test_whatever_goes_wrong_with_a_record_nobody_waits_for_ever(tmp_path, monkeypatch):
+    def fails(bodies):
+        raise MemoryError
+
+    said = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["exception"]))
+    sink = Keeps()
+    async with spool_in(tmp_path, sink) as spool:
+        with monkeypatch.context() as broken:
+            broken.setattr(spool_files, "framed", fails)
+            async with asyncio.timeout(1):
+                results = await asyncio.gather(spool.opened(opening(1)), end(spool, done(2)), return_exceptions=True)
+        assert isinstance(results[0], SpoolUnavailable)
+        assert [type(error) for error in said] == [MemoryError]
+    assert sink.ids == ["gen-2"]
+
+
+@virtual_time
 async def test_half_of_a_record_of_several_is_cut_off_again(tmp_path, monkeypatch):
     sink, write, halves = Keeps(), os.write, []
 

@@ -3,7 +3,7 @@
 A record is `u32 length, u32 checksum, body` (little-endian), the checksum a crc32 of the body that starts from a
 number made of the length. A body is compact JSON: arrays without names, a third of the bytes. What is written together is one
 record, its bodies a line each: there is no newline in compact JSON. Columns are only ever added, at a row's end: so a
-version reads what another wrote. What it does not know is left out, what is missing has its default.
+version reads another's rows. What it does not know is left out, what is missing has its default.
 """
 
 import json

@@ -113,10 +113,16 @@ class Spool(Journal):
     def _flush(self) -> None:
         """Write the rows that were gathered, in their order; then wake who waits for them."""
         rows, waiting, self._rows, self._waiting = self._rows, self._waiting, [], []
-        refused = self._write(rows) if rows else None
-        for written in waiting:
-            if not written.cancelled():
-                written.set_result(refused)
+        refused: str | None = "its record could not be made"
+        try:
+            refused = self._write(rows) if rows else None
+        finally:
+            if refused is not None:
+                ends = [row for row in rows if row[0] == ENDED]
+                self._unwritten += ends[: max(0, UNWRITTEN - len(self._unwritten))]
+            for written in waiting:
+                if not written.cancelled():
+                    written.set_result(refused)
 
     async def settled(self) -> None:
         """Wait until recovery is over and every sink has taken all there is."""
@@ -134,6 +140,7 @@ class Spool(Journal):
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
+        self._flush()  # what came meanwhile
         self._live.seal()
         await self._let_go(self._segments)
         for folder in {segment.folder for segment in self._segments}:
@@ -141,7 +148,7 @@ class Spool(Journal):
         self._segments.clear()
 
     def _write(self, rows: list[tuple[int, str, bytes]]) -> str | None:
-        """Write rows (kind, generation, body) as one record; ends that the disk does not take are kept. Returns why it took none."""
+        """Write rows (kind, generation, body) as one record. Returns why the disk took none."""
         live, refused = self._live, None
         try:
             if live.descriptor < 0 or live.size >= SEGMENT_BYTES:
@@ -157,15 +164,12 @@ class Spool(Journal):
         if refused is None and not self.writable:
             _log.warning("the spool can be written again")
         self.writable = refused is None
-        for kind, id_, body in rows:
+        for kind, id_, _ in rows if self.writable else ():
             if kind == OPENED:
-                if self.writable:
-                    self._open.setdefault(id_, live)
-            elif self.writable:
+                self._open.setdefault(id_, live)
+            else:
                 self._open.pop(id_, None)
                 self._news.set()
-            elif len(self._unwritten) < UNWRITTEN:
-                self._unwritten.append((kind, id_, body))
         return refused
 
     def _follow(self) -> Segment:
@@ -177,15 +181,15 @@ class Spool(Journal):
             if old.descriptor < 0:
                 raise
             return old
-        old.seal()
         self._segments.append(live)
+        old.seal()
         return live
 
     def _catch_up(self) -> bool:
         """Write the ends that the disk did not take; whether some are left."""
         # One by one: for all of them at once no file may have room.
-        while self._unwritten and self._write([self._unwritten.pop(0)]) is None:
-            pass
+        while self._unwritten and self._write(self._unwritten[:1]) is None:
+            del self._unwritten[0]
         return bool(self._unwritten)
 
     async def _run(self) -> None:

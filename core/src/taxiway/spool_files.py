@@ -120,9 +120,9 @@ class Segment:
     def seal(self) -> None:
         """Append no more."""
         self.ends, self.bodies = [], []
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def left(self, sink: str) -> int:
         """How many bytes a sink has not taken yet: all where its cursor is gone or broken."""
