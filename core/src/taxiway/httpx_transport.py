@@ -272,8 +272,8 @@ class HttpxExchange:
 
     def _fail(self, reason: Reason, detail: str = "") -> None:
         if self._error is None:
-            partly = partial(TransportError, reused=self.reused, bytes_in=self._bytes_in, detail=detail)
-            self._error = partial(partly, self.phase, reason, self.sent)
+            where = self.phase, reason, self.sent
+            self._error = partial(TransportError, *where, reused=self.reused, bytes_in=self._bytes_in, detail=detail)
         self._news.set()
 
     def _cancel_timer(self) -> None:

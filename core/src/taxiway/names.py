@@ -59,11 +59,12 @@ class AtRandom:
 _AT_RANDOM: Final[Strategies] = (("random", AtRandom()),)
 
 
-def asked(snapshot: Snapshot, workspace: str, names: Sequence[str]) -> Sequence[Asked]:
+def asked(snapshot: Snapshot, workspace: str, names: tuple[str, ...]) -> Sequence[Asked]:
     """Return the models that a call's names ask for, in order, each once. Raises InvalidRequest for a name that means none."""
-    if len(names) == 1:
-        return _asked(snapshot, workspace, names[0])
-    return list(dict.fromkeys(chain.from_iterable(_asked(snapshot, workspace, name) for name in names)))
+    # A single name, which is usual, was nearly always asked for before.
+    return snapshot.asked.get((workspace, names)) or list(
+        dict.fromkeys(chain.from_iterable(_asked(snapshot, workspace, name) for name in names))
+    )
 
 
 def _asked(snapshot: Snapshot, workspace: str, name: str, within: tuple[str, ...] = ()) -> tuple[Asked, ...]:

@@ -58,12 +58,7 @@ class PluginsTable:
 
 @frozen(kw_only=True)
 class CredentialTable(Terms):
-    """A `[[credentials]]` table. `key` is a reference (`env:NAME`, `file:PATH`), left out for servers that need none.
-
-    `pool`: the operator's, open to every workspace; `fallback`: used when nothing else is left. `allowed_models`, `allowed_api_keys` and
-    `allowed_users` say which calls it serves. `required`: for those, the pool's keys of its provider are not used; `byok_only`: for none.
-    `zdr`: whether the contract of its account is that nothing is kept.
-    """
+    """A `[[credentials]]` table. `pool`: the operator's, open to every workspace; `fallback`: used when nothing else is left."""
 
     label: str | None = None
     pool: bool = False

@@ -85,10 +85,10 @@ class Watch:
 
     def _after(self, now: float) -> float:
         """When to look next: silence is looked for four times in its limit, so it is found within 1.25 times of it."""
-        at, deadline = now + self._idle / 4, self._deadline
+        at = self._deadline
         if self._first is not None and not self.started:
             at = min(at, self._first if self._learnt is None else min(self._first, self._learnt))
-        return min(at, deadline)
+        return min(at, now + self._idle / 4)
 
     def _check(self) -> None:
         now, moved = self._watches.loop.time(), self._exchange.moved

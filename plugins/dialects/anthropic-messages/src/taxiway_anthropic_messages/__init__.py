@@ -4,7 +4,7 @@ Providers that speak it lean on what this package exports, wherever the models r
 
     from taxiway_anthropic_messages import ERRORS, MESSAGES, VERSION, betas, checked, without_foreign
 
-`MESSAGES` and `COUNT_TOKENS` are the dialects. `checked` is the quirk (see `taxiway_openai_compatible.replies`) that every event and every complete
+`MESSAGES` and `COUNT_TOKENS` are the dialects. `checked` is the quirk (see `taxiway_openai_compatible.Quirk`) that every event and every complete
 reply passes. `ERRORS` are the rows of Anthropic's error bodies, for `taxiway_openai_compatible.failure_of`. `without_foreign` leaves
 out of a body what only other models can read: what a provider sends passes it. `betas` reads the beta features that a call asks for.
 `claude_named` says what a model takes, by its name, `thinking_of` how it is told to think, `native_schema` what it makes of an

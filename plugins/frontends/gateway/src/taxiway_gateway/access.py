@@ -15,7 +15,7 @@ LOG: Final = logging.getLogger("taxiway.access")
 _LONGEST: Final = 120
 _DELAY: Final = 0.1
 
-_Facts: TypeAlias = tuple[float, str, str, int, str, str, str, str]
+_Line: TypeAlias = tuple[float, str, str, int, str, str, str, str]
 
 
 class Lines:
@@ -26,7 +26,7 @@ class Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._waiting: list[_Facts] = []
+        self._waiting: list[_Line] = []
         self._start = ""
 
     def add(self, exchange: Exchange, started: float) -> None:
@@ -34,11 +34,11 @@ class Lines:
         if not self._waiting:
             self._start = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {LOG.name}: "
             asyncio.get_running_loop().call_later(_DELAY, self.flush)
-        self._waiting.append(_facts(exchange, started))
+        self._waiting.append(_line(exchange, started))
 
     def flush(self) -> None:
         """Write what waits. A console that is gone stops nobody."""
-        lines, self._waiting = [f"{self._start}{_text(facts)}\n" for facts in self._waiting], []
+        lines, self._waiting = [f"{self._start}{_text(line)}\n" for line in self._waiting], []
         try:
             self._stream.write("".join(lines))
             self._stream.flush()
@@ -49,17 +49,17 @@ class Lines:
 def log(exchange: Exchange, started: float) -> None:
     """Write such a line to the log."""
     if LOG.isEnabledFor(logging.INFO):
-        LOG.info("%s", _text(_facts(exchange, started)))
+        LOG.info("%s", _text(_line(exchange, started)))
 
 
-def _facts(exchange: Exchange, started: float) -> _Facts:
+def _line(exchange: Exchange, started: float) -> _Line:
     path, model = exchange.raw_path[:_LONGEST], exchange.model[:_LONGEST]
     took, who = perf_counter() - started, exchange.generation
     return took, exchange.method, path, exchange.status, who, model, exchange.ending, exchange.provider
 
 
-def _text(facts: _Facts) -> str:
-    took, method, path, status, generation, model, ending, provider = facts
+def _text(line: _Line) -> str:
+    took, method, path, status, generation, model, ending, provider = line
     text = f"{method} {path} {status} {took * 1000:.1f}ms"
     if not model:
         return text
