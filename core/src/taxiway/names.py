@@ -59,10 +59,10 @@ class AtRandom:
 _AT_RANDOM: Final[Strategies] = (("random", AtRandom()),)
 
 
-def asked(snapshot: Snapshot, workspace: str, names: tuple[str, ...]) -> Sequence[Asked]:
+def asked(snapshot: Snapshot, workspace: str, names: tuple[str, ...]) -> tuple[Asked, ...]:
     """Return the models that a call's names ask for, in order, each once. Raises InvalidRequest for a name that means none."""
     # A single name, which is usual, was nearly always asked for before.
-    return snapshot.asked.get((workspace, names)) or list(
+    return snapshot.asked.get((workspace, names)) or tuple(
         dict.fromkeys(chain.from_iterable(_asked(snapshot, workspace, name) for name in names))
     )
 
