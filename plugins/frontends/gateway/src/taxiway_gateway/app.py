@@ -6,6 +6,7 @@ Inference goes by the short way, everything else by Starlette, which is imported
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 from importlib.resources import files
@@ -109,7 +110,8 @@ class App:
                 # Part of the reply is out: an unfinished one shows as an error, a finished one would lie.
                 exchange.abort()
             else:
-                await exchange.answer(500, _WRONG)
+                with contextlib.suppress(Gone):
+                    await exchange.answer(500, _WRONG)
             exchange.status = 500
         self._log(exchange, started)
 

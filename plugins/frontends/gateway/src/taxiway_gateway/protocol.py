@@ -34,7 +34,7 @@ _REFUSALS: Final = {
     405: ("This is no proxy: it takes no CONNECT.", "invalid_request"),
     408: (f"The head of the request took more than {HEAD_SECONDS} seconds.", "timeout"),
     431: (
-        f"The head of the request is larger than {MAX_HEAD} bytes or has more than {MAX_FIELDS} fields.",
+        f"The head of the request (or what else is no body) is larger than {MAX_HEAD} bytes or has more than {MAX_FIELDS} fields.",
         "invalid_request",
     ),
 }
@@ -43,8 +43,10 @@ _REFUSALS: Final = {
 class State(ServerState):
     """What the connections of a server share. `serve` answers a request, and never raises; `tick` counts seconds.
 
-    `paths` are those that need no taking apart, as they come: they are asked for again and again.
+    `paths` are those that need no taking apart, as they come: they are asked for again and again. `ending`: no connection is kept.
     """
+
+    ending = False
 
     def __init__(self, serve: Serve, paths: Mapping[bytes, str]) -> None:
         super().__init__()
@@ -56,6 +58,9 @@ class State(ServerState):
         self.tick += 1
         for connection in list(self.connections):
             if isinstance(connection, Connection):
+                if self.ending:
+                    # Again and again: one may just have been taken when the others were told.
+                    connection.shutdown()
                 connection.sweep(self.tick)
 
 
@@ -86,7 +91,7 @@ class Connection(asyncio.Protocol):
         self.news: asyncio.Event | None = None
         self.waiting: int | None = None
         self.closing = self.gone = self._paused = False
-        self._size = self._read = 0
+        self._size = self._read = self._left = 0
         self._parse()
 
     def _parse(self) -> None:
@@ -119,14 +124,21 @@ class Connection(asyncio.Protocol):
             self.exchange.keep_alive = False
 
     def sweep(self, tick: int) -> None:
-        """Close the connection if it has kept us waiting for too long."""
-        if self.closing:
-            return
-        if self.waiting is not None:
+        """Close the connection if it has kept us waiting for too long, or if nobody is left to answer its request."""
+        if self.exchange is not None:
+            if self._task.done():
+                # By a mistake of ours: its traceback is in the log, and the client must not wait for ever.
+                self.transport.abort()
+        elif self.waiting is not None and not self.closing:
             if tick - self.waiting > HEAD_SECONDS:
                 self._refuse(408)
-        elif self.exchange is None and tick - self.idle > KEEP_ALIVE:
-            self.transport.close()
+        elif tick - self.idle > KEEP_ALIVE:
+            left = self.transport.get_write_buffer_size()
+            if 0 < left != self._left:
+                # Of the last reply: slowly, but it is taken. One that is not would keep a closed connection open for ever.
+                self._left, self.idle = left, tick
+            else:
+                self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and count them while a head is open."""
@@ -141,6 +153,9 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             if not self.closing:
                 self._refuse(400)
+            elif self.news is not None:
+                # The end of a body may have come with what is refused.
+                self.news.set()
             return
         exchange = self.exchange
         if self.waiting is not None:
@@ -153,12 +168,21 @@ class Connection(asyncio.Protocol):
         elif exchange.more:
             exchange.held += len(data)
             if exchange.held > MOST_HELD:
-                self.pause_reading()
+                if self.parts:
+                    self.pause_reading()
+                else:
+                    # Trailers, or a chunk's extensions: nobody reads them, so nothing but this ends them.
+                    self._refuse(431)
         if self.news is not None:
             self.news.set()
 
     def on_message_begin(self) -> None:
         """A head begins."""
+        if self.exchange is not None:
+            # A second request while one runs: it is not served, and the first one's answer is the last.
+            self.exchange.keep_alive = False
+            self.closing = True
+            raise _Refused
         self.waiting, self._size = self.state.tick, 0
         self.target.clear()
         self.headers = []
@@ -174,11 +198,6 @@ class Connection(asyncio.Protocol):
             raise _Refused
         if self.parser.should_upgrade():
             return
-        if self.exchange is not None:
-            # A second request while one runs: it is not served, and the first one's answer is the last.
-            self.exchange.keep_alive = False
-            self.closing = True
-            raise _Refused
         self.waiting = None
         self.exchange = exchange = WireExchange(self)
         self._task = task = self._loop.create_task(self.state.serve(exchange))

@@ -80,23 +80,27 @@ class Server(uvicorn.Server):
     async def listen(self, made: socket.socket, ready: Callable[[], None]) -> None:
         """Serve until a signal comes, then end what is in flight. `ready` is called when the first request may come."""
         self._ready = ready
-        await self.serve(sockets=[made])
+        sweeping = asyncio.create_task(self._sweep())
+        try:
+            await self.serve(sockets=[made])
+        finally:
+            sweeping.cancel()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
         await super().startup(sockets)
         self._ready()
 
-    async def on_tick(self, counter: int) -> bool:
-        """Be called ten times a second."""
-        if counter % 10 == 0:
+    async def _sweep(self) -> None:
+        # Not by uvicorn's ticks, which end before the last connections do.
+        while True:
+            await asyncio.sleep(1)
             self.server_state.second()
-        return await super().on_tick(counter)
 
     def stop(self) -> None:
         """Take no new connection, finish what is in flight, then return from `listen`. A second time: don't wait."""
         self.force_exit = self.should_exit
-        self._app.draining = self.should_exit = True
+        self._app.draining = self.server_state.ending = self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

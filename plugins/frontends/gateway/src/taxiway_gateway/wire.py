@@ -53,7 +53,8 @@ class WireExchange(Exchange):
     async def read(self) -> bytes:
         """Wait for the parser."""
         while self.more and not self._connection.parts:
-            if not self.status and not self._continued and self.head.get(b"expect", b"").lower() == b"100-continue":
+            told = self.status or self._continued or self._old
+            if not told and self.head.get(b"expect", b"").lower() == b"100-continue":
                 self._continued = True
                 self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._connection.resume_reading()
@@ -63,16 +64,20 @@ class WireExchange(Exchange):
 
     async def answer(self, status: int, data: bytes, *fields: Field, kind: bytes = JSON_TYPE) -> None:
         """Send a whole reply, in one piece."""
+        connection = self._connection
+        if connection.full is not None:
+            # Of the replies before this one. Who asks and asks, and reads nothing, is not to fill the memory.
+            await self._room()
         self.status = status
         if early := self.more:
             self.keep_alive = False
-        if not self._connection.gone:
+        if not connection.gone:
             body = b"" if self.method == "HEAD" else data
             head = (STATUS_LINE[status], self._lines(kind, fields), b"" if self.keep_alive else _CLOSE, len(data))
-            self._connection.transport.write(b"%b%b%bcontent-length: %d\r\n\r\n" % head + body)
+            connection.transport.write(b"%b%b%bcontent-length: %d\r\n\r\n" % head + body)
         if early:
             await self._linger()
-        self._connection.over(self.keep_alive)
+        connection.over(self.keep_alive)
 
     async def begin(self, status: int, kind: bytes, *fields: Field) -> None:
         """Send the head of a reply in chunks, or to HTTP/1.0 as it is, up to the connection's end."""
