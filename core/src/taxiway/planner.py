@@ -74,7 +74,7 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
     Raises InvalidRequest for an unknown model, CallError where nothing may serve.
     """
     facts, wants, workspace = call.facts, call.preferences, call.caller.workspace
-    every = asked(snapshot, workspace, facts.models)
+    every: Sequence[Asked] = asked(snapshot, workspace, facts.models)
     stuck = None if facts.conversation is None or wants.order else view.sticky(call)
     if notes is None and wants.plain and facts.service_tier is None and not call.plugins:
         ordered = _by_strategies_alone(call, every, view, random, stuck)
