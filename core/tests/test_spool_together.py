@@ -62,32 +62,50 @@ def opening(number):
 @virtual_time
 async def test_what_comes_in_one_turn_is_one_write_in_its_order(tmp_path, writes):
     async with spool_in(tmp_path) as spool:
-        await spool.opened(opening(1))
+        await asyncio.gather(spool.opened(opening(1)), spool.opened(opening(4)))
         await asyncio.gather(spool.opened(opening(2)), end(spool, done(1)), spool.opened(opening(3)))
         await spool.ended(row_of(done(2)))
         await spool.ended(row_of(done(3)))
+        await spool.ended(row_of(done(4)))
     assert [[one.id for one in bodies] for bodies in writes.bodies()] == [
-        ["gen-1"],
+        ["gen-1", "gen-4"],
         ["gen-2", "gen-1", "gen-3"],
         ["gen-2"],
         ["gen-3"],
+        ["gen-4"],
     ]
     together = list(unframed(writes.all[1]))
     assert {end for end, _ in together} == {len(writes.all[1])}, "a place is a record's end"
 
 
 @virtual_time
+async def test_who_is_alone_does_not_wait_for_the_turn(tmp_path, writes):
+    async with spool_in(tmp_path) as spool:
+        await spool.opened(opening(1))
+        await asyncio.gather(spool.opened(opening(2)), end(spool, done(1)), spool.opened(opening(3)))
+        assert [[one.id for one in bodies] for bodies in writes.bodies()] == [["gen-1"], ["gen-2"], ["gen-1", "gen-3"]]
+        for number, at_once in ((2, False), (3, True)):
+            written = spool.ended(row_of(done(number)))
+            assert written.done() is at_once, "the turn before brought one row alone, or several"
+            await written
+            await asyncio.sleep(0)
+        assert len(writes.all) == 5
+
+
+@virtual_time
 async def test_nobody_is_told_before_it_is_written(tmp_path, writes):
     async with spool_in(tmp_path) as spool:
-        opened = asyncio.create_task(spool.opened(opening(1)))
+        opened = [asyncio.create_task(spool.opened(opening(number))) for number in (1, 2)]
         await asyncio.sleep(0)
-        assert (opened.done(), writes.all) == (False, [])
-        await opened
+        assert (any(one.done() for one in opened), writes.all) == (False, [])
+        await asyncio.gather(*opened)
         assert len(writes.all) == 1
         ended = spool.ended(row_of(done(1)))
         assert (ended.done(), len(writes.all)) == (False, 1)
         await ended
         assert len(writes.all) == 2
+        ended = spool.ended(row_of(done(2)))
+        assert (ended.done(), len(writes.all)) == (True, 3)
 
 
 @pytest.mark.parametrize("state", ["failed", "interrupted", "cancelled"])
@@ -165,9 +183,13 @@ async def test_whatever_goes_wrong_with_a_record_nobody_waits_for_ever(tmp_path,
             broken.setattr(spool_files, "framed", fails)
             async with asyncio.timeout(1):
                 results = await asyncio.gather(spool.opened(opening(1)), end(spool, done(2)), return_exceptions=True)
+                await end(spool, done(3))
+                await end(spool, done(4))  # alone: written at once
+                spool.ended(row_of(done(5, state="cancelled")))
         assert isinstance(results[0], SpoolUnavailable)
-        assert [type(error) for error in said] == [MemoryError]
-    assert sink.ids == ["gen-2"]
+        assert {type(error) for error in said} == {MemoryError}
+        assert len(said) == 4
+    assert sink.ids == ["gen-2", "gen-3", "gen-4", "gen-5"]
 
 
 @virtual_time

@@ -1,7 +1,7 @@
 """What is in the spool's file by when: an attempt before it is sent, a generation before its client has the last of it."""
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from random import Random
 
 import pytest
@@ -129,18 +129,22 @@ async def test_who_is_gone_before_its_attempt_is_written_has_sent_nothing_and_ho
     assert "had no end" not in caplog.text
 
 
+@pytest.mark.parametrize("together", [1, 3], ids=["at once", "with others"])
 @virtual_time
-async def test_who_is_gone_while_its_generation_is_written_has_one_that_is_done(tmp_path):
+async def test_who_is_gone_while_its_generation_is_written_has_one_that_is_done(tmp_path, together):
     async with bench(tmp_path) as made:
         engine = made.router.engine
-        ended = engine.journal.ended
+        ended, gone = engine.journal.ended, []
 
         def ending(row):
-            asyncio.current_task().cancel()
+            if not gone:
+                gone.append(asyncio.current_task())
+                gone[0].cancel()
             return ended(row)
 
         engine.journal.ended = ending
-        with suppress(asyncio.CancelledError):
-            await made.router.chat(**BODY)
+        calls = [asyncio.create_task(made.router.chat(**BODY)) for _ in range(together)]
+        await asyncio.wait(calls)
+        assert [call for call in calls if call.cancelled()] == gone
         _, ended = made.written()
-        assert [one.state for one in ended.values()] == ["done"]
+        assert [one.state for one in ended.values()] == ["done"] * together

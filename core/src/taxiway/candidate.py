@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from taxiway.money import Price
 from taxiway.secret import Secret
@@ -163,12 +163,8 @@ class Endpoint(Described):
     collects: bool | None = None
     distillable: bool | None = None
     charges: Charge = "admission"
-    quota_group: str = field()
+    quota_group: str = Factory(lambda self: self.id, takes_self=True)
     key: str = field(init=False)
-
-    @quota_group.default
-    def _quota_group(self) -> str:
-        return self.id
 
     @key.default
     def _key(self) -> str:

@@ -82,7 +82,8 @@ class Run:
             elif self._free or not self.tried.once_more():
                 raise self._exhausted(pick)
             else:
-                await self._sleep(self._backoff())
+                # Full jitter, as Envoy and botocore do.
+                await self._sleep(engine.random.random() * min(_BACKOFF_CAP, _BACKOFF * 2.0 ** (self.troubles - 1)))
 
     def others(self, taken: Endpoint) -> bool:
         """Whether an endpoint other than that one, that was not tried yet, could take the call now."""
@@ -285,11 +286,6 @@ class Run:
         if not self.engine.budgets[self.call.caller.workspace].spend(now):
             self._free = self.tried.resorted = True
         return True
-
-    def _backoff(self) -> float:
-        """Full jitter, as Envoy and botocore do."""
-        most = min(_BACKOFF_CAP, _BACKOFF * 2.0 ** (self.troubles - 1))
-        return self.engine.random.random() * most
 
     async def _sleep(self, seconds: float) -> None:
         left = self.call.deadline - self.engine.clock.monotonic()

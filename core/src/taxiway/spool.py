@@ -1,7 +1,7 @@
 """The spool: an append-only file that makes every attempt and every generation durable before anything else happens.
 
-One row is written before an attempt is sent, one when a generation ends; both are waited for, and rows of one turn of the
-loop are one write: under load it costs more than what is in it. A write that returned survives the process
+One row is written before an attempt is sent, one when a generation ends; both are waited for. Under load rows of one turn of
+the loop are one write, which costs more than what is in it. A write that returned survives the process
 (it is in the kernel's page cache), not a power loss: there is no fsync. No prompt and no key is in it. docs/durability.md
 says what is promised.
 """
@@ -67,8 +67,8 @@ class Spool(Journal):
         self._delivery = Delivery(sinks, clock)
         self._segments, self._news, self.failing = self._delivery.segments, self._delivery.news, self._delivery.failing
         self._live: Segment  # the last of them
-        self._rows: list[tuple[int, str, bytes]] = []
-        self._waiting: list[asyncio.Future[str | None]] = []
+        self._gathered: list[tuple[tuple[int, str, bytes], asyncio.Future[str | None]]] = []
+        self._came, self._alone = 0, False
         self._open: dict[str, Segment] = {}
         self._unwritten: list[tuple[int, str, bytes]] = []
         self._recovered = False
@@ -99,30 +99,39 @@ class Spool(Journal):
         return written
 
     def _gather(self, row: Row) -> "asyncio.Future[str | None]":
-        """Write a row with all others of this turn of the loop. Returns why it could not be, to be waited for.
+        """Write a row: at once where the last turn of the loop brought one alone, else with all others of this turn.
 
-        Each waits for a future of its own: who is cancelled leaves the others alone.
+        Returns why it could not be, to be waited for. Each waits for a future of its own: who is cancelled leaves the others alone.
         """
         body, written = encoded(row), self._loop.create_future()
-        if not self._rows:
-            self._loop.call_soon(self._flush)
-        self._rows.append((row[0], row[1][0], body))
-        self._waiting.append(written)
+        self._gathered.append(((row[0], row[1][0], body), written))
+        self._came += 1
+        if self._came == 1:
+            self._loop.call_soon(self._turn)
+            if self._alone:
+                self._flush()
         return written
+
+    def _turn(self) -> None:
+        """A turn of the loop is over that brought rows."""
+        self._alone, self._came = self._came == 1, 0
+        self._flush()
 
     def _flush(self) -> None:
         """Write the rows that were gathered, in their order; then wake who waits for them."""
-        rows, waiting, self._rows, self._waiting = self._rows, self._waiting, [], []
-        refused: str | None = "its record could not be made"
+        gathered, self._gathered = self._gathered, []
+        rows = [row for row, _ in gathered]
         try:
             refused = self._write(rows) if rows else None
-        finally:
-            if refused is not None:
-                ends = [row for row in rows if row[0] == ENDED]
-                self._unwritten += ends[: max(0, UNWRITTEN - len(self._unwritten))]
-            for written in waiting:
-                if not written.cancelled():
-                    written.set_result(refused)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody waits for ever
+            refused = "its record could not be made"
+            self._loop.call_exception_handler({"message": f"rows of the spool: {refused}", "exception": error})
+        if refused is not None:
+            ends = [row for row in rows if row[0] == ENDED]
+            self._unwritten += ends[: max(0, UNWRITTEN - len(self._unwritten))]
+        for _, written in gathered:
+            if not written.cancelled():
+                written.set_result(refused)
 
     async def settled(self) -> None:
         """Wait until recovery is over and every sink has taken all there is."""

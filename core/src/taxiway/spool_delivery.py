@@ -51,7 +51,7 @@ class Delivery:
     async def feed(self, name: str) -> None:
         """Bring one sink all there is, for ever."""
         sink, pause = self.sinks[name], 0.0
-        take = sink.deliver_records if isinstance(sink, TakesRecords) else _decoding(sink)
+        take = sink.deliver_records if isinstance(sink, TakesRecords) else lambda rows: sink.deliver([*map(read, rows)])
         while True:
             segment = next((one for one in self.segments if one.left(name) > 0), None)
             if segment is None:
@@ -83,7 +83,3 @@ class Delivery:
             async with asyncio.timeout(PATIENCE):
                 await take(bodies)
         segment.passed(name, place)
-
-
-def _decoding(sink: Sink) -> _Take:
-    return lambda bodies: sink.deliver([read(body) for body in bodies])
