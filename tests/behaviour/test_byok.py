@@ -94,7 +94,7 @@ async def test_a_required_key_for_some_callers_keeps_the_pool_from_these_alone()
 @virtual_time
 async def test_another_workspaces_required_key_keeps_the_pool_from_nobody_else():
     async with router({"label": "own", "required": True}, {"label": "pool", "pool": True}) as bench:
-        parts = bench._parts
+        parts = bench.engine.parts
         parts.built.credentials[:] = [
             evolve(one, workspace="other") if one.label == "own" else one for one in parts.built.credentials
         ]

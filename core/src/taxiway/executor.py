@@ -1,20 +1,16 @@
 """The engine: runs a call's plan, attempt after attempt, until one serves or nothing is left."""
 
 import asyncio
-import logging
 import math
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from random import Random
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from attrs import Factory, define, field
-
+from taxiway.assembly import Parts
 from taxiway.budget import Budget
-from taxiway.call import LIBRARY, NOTHING, Call, Caller, Facts, Outgoing
+from taxiway.call import LIBRARY, NOTHING, Call, Caller, Facts
 from taxiway.candidate import Candidate
-from taxiway.clock import Clock
 from taxiway.codec import Json
 from taxiway.converter import nearest
 from taxiway.dialect import Dialect
@@ -26,17 +22,17 @@ from taxiway.media import Media
 from taxiway.names import check_plugin
 from taxiway.outcome import CallError, Failure, Outcome
 from taxiway.preferences import preferences_of
-from taxiway.presets import Presets, applied, preset_of
+from taxiway.presets import applied, preset_of
 from taxiway.quota import Quotas
 from taxiway.run import Run
 from taxiway.secret import Secret, scrub
 from taxiway.shaping import Shaper
-from taxiway.snapshot import Snapshot
 from taxiway.spool import Journal
 from taxiway.stream import Stream
 from taxiway.tasks import Tasks
 from taxiway.tokens import Tokens
-from taxiway.transport import Transport
+from taxiway.upkeep import Upkeep
+from taxiway.verify import Verifier
 from taxiway.watch import Watches
 
 _KEPT: Final = frozenset(
@@ -49,39 +45,41 @@ _ROUTED: Final = frozenset({"provider", "route", "plugins", "preset"})
 """Fields of a body that say how its call is served, beside its models."""
 
 
-@define(eq=False)
 class Engine:
-    """Runs calls. `snapshot` may be replaced at any time: a call goes on with the one that it began with.
+    """Runs calls with what a router is made of. `snapshot` may be replaced at any time: a call goes on with the one that it began with.
 
     `verify` is told of a candidate whose key was refused, and of what was sent; `watch` that something is shut, or used up.
     `offsets`: how many seconds a provider's clock is ahead of ours, where one was learnt; `budgets`: for retries, by workspace.
-    Everything is built and started by who makes an engine.
     """
 
-    snapshot: Snapshot
-    dialects: Mapping[str, Dialect]
-    transports: Mapping[str, Transport]
-    clock: Clock
-    random: Random
-    health: Health
-    quotas: Quotas
-    journal: Journal
-    log: logging.Logger
-    loop: asyncio.AbstractEventLoop
-    verify: Callable[[Candidate, Outgoing | None], None] = lambda _, __: None
-    watch: Callable[[], None] = lambda: None
-    shaper: Shaper = Factory(lambda self: Shaper(self.dialects, (), Media()), takes_self=True)
-    offsets: dict[str, float] = Factory(dict)
-    tasks: Tasks = Factory(Tasks)
-    tokens: Tokens = field(init=False)
-    presets: Presets = Factory(dict)
-    budgets: defaultdict[str, Budget] = field(init=False)
-    draws: Draws = Factory(Draws)
-    watches: Watches = Factory(lambda self: Watches(self.loop), takes_self=True)
-
-    def __attrs_post_init__(self) -> None:
+    def __init__(self, parts: Parts, journal: Journal) -> None:
+        """Make it on the loop that it runs on."""
+        built, context = parts.built, parts.built.context
+        self.parts, self.snapshot, self.journal, self.loop = parts, parts.snapshot, journal, asyncio.get_running_loop()
+        self.dialects, self.transports, self.presets = built.dialects, built.transports, built.presets
+        self.clock, self.random, self.log = context.clock, context.random, context.log
+        self.health, self.quotas = Health(context.random), Quotas(context.random)
+        self.shaper = Shaper(built.dialects, built.transforms, Media(built.config.media.fetch))
+        self.tasks, self.draws, self.watches = Tasks(), Draws(), Watches(self.loop)
         self.tokens = Tokens(self.now, self.log.warning, self.tasks)
-        self.budgets = defaultdict(lambda: Budget(self.snapshot.routing.retry_budget))
+        self.offsets: dict[str, float] = {}
+        self.budgets = defaultdict[str, Budget](lambda: Budget(self.snapshot.routing.retry_budget))
+        verifier = Verifier(self, context.door, parts.secret, self.reload_keys)
+        self.verify, self.watch = verifier.verify, Upkeep(self, verifier).watch
+        self._reloading = asyncio.Lock()
+
+    async def reload_keys(self) -> None:
+        """Read all keys again and go on with a new snapshot. Raises ConfigError, and then the old one stays."""
+        # Of two at once the one that read its keys earlier could else be the one whose snapshot stays.
+        async with self._reloading:
+            self.snapshot = await self.parts.refresh()
+            self.health.reloaded()
+            self.quotas.reloaded()
+
+    async def aclose(self) -> None:
+        """Stop what goes on beside calls."""
+        await self.tasks.aclose()
+        await self.shaper.media.aclose()
 
     def now(self, provider: str) -> float:
         """Return the time as a provider has it, in seconds since the epoch."""

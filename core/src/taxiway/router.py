@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 
-from taxiway.assembly import Parts, resolve
+from taxiway.assembly import resolve
 from taxiway.call import NOTHING, Call
 from taxiway.clock import Clock
 from taxiway.codec import Json
@@ -17,15 +17,9 @@ from taxiway.config import Config, load, read
 from taxiway.dialect import Dialect
 from taxiway.executor import Engine
 from taxiway.explain import Explanation, explain
-from taxiway.health import Health
-from taxiway.media import Media
-from taxiway.quota import Quotas
-from taxiway.shaping import Shaper
 from taxiway.snapshot import Snapshot
 from taxiway.spool import Journal, Spool
 from taxiway.store import Store
-from taxiway.upkeep import Upkeep
-from taxiway.verify import Verifier
 
 if TYPE_CHECKING:
     from taxiway.sink import Sink
@@ -45,11 +39,8 @@ class Router:
 
     def __init__(self, built: Composition) -> None:
         self._built = built
-        self._parts: Parts | None = None
         self._engine: Engine | None = None
-        self._spool: Spool | None = None
         self._closing = AsyncExitStack()
-        self._reloading = asyncio.Lock()
 
     @classmethod
     def from_config(cls, path: str | Path | None = None, **around: Unpack[Around]) -> Self:
@@ -78,7 +69,7 @@ class Router:
 
     async def aclose(self) -> None:
         """Close everything, the last started first, whatever becomes of one. Works after a half-failed start, and twice."""
-        self._engine = self._parts = self._spool = None
+        self._engine = None
         await self._closing.aclose()
 
     async def chat(self, **body: Any) -> Json:
@@ -116,13 +107,7 @@ class Router:
 
     async def reload_keys(self) -> None:
         """Read all keys again and go on with a new snapshot. Raises ConfigError, and then the old one stays."""
-        parts, engine = self._parts, self.engine
-        assert parts is not None
-        # Of two at once the one that read its keys earlier could else be the one whose snapshot stays.
-        async with self._reloading:
-            engine.snapshot = await parts.refresh()
-            engine.health.reloaded()
-            engine.quotas.reloaded()
+        await self.engine.reload_keys()
 
     @property
     def engine(self) -> Engine:
@@ -164,38 +149,19 @@ class Router:
     @property
     def warnings(self) -> Sequence[str]:
         """What is doubtful about the configuration, for people."""
-        return self._built.warnings if self._parts is None else self._parts.warnings
+        return self._built.warnings if self._engine is None else self._engine.parts.warnings
 
     def writable(self) -> bool:
         """Whether new calls can be accounted."""
-        return self._spool is None or self._spool.writable
+        return self._engine is None or self._engine.journal.writable
 
     async def _start(self) -> None:
-        built = self._built
-        context = built.context
-        parts = self._parts = await resolve(built)
+        parts = await resolve(self._built)
         self._closing.push_async_callback(parts.aclose)
         await parts.start()
-        media = Media(built.config.media.fetch)
-        self._closing.push_async_callback(media.aclose)
-        self._engine = engine = Engine(
-            snapshot=parts.snapshot,
-            dialects=built.dialects,
-            transports=built.transports,
-            clock=context.clock,
-            random=context.random,
-            health=Health(context.random),
-            quotas=Quotas(context.random),
-            journal=await self._journal(),
-            log=context.log,
-            loop=asyncio.get_running_loop(),
-            shaper=Shaper(built.dialects, built.transforms, media),
-            presets=built.presets,
-        )
-        self._closing.push_async_callback(engine.tasks.aclose)
-        verifier = Verifier(engine, context.door, parts.secret, self.reload_keys)
-        engine.verify, engine.watch = verifier.verify, Upkeep(engine, verifier).watch
-        await parts.discover(self.reload_keys, engine.tasks)
+        self._engine = engine = Engine(parts, await self._journal())
+        self._closing.push_async_callback(engine.aclose)
+        await parts.discover(engine.reload_keys, engine.tasks)
 
     async def _journal(self) -> Journal:
         """In process nothing is written to disk unless a store, a sink or a folder was named."""
@@ -204,7 +170,7 @@ class Router:
         if not sinks and built.context.data_dir is None:
             return Journal()
         folder = (built.context.data_dir or DEFAULT_FOLDER.expanduser()) / "spool"
-        spool = self._spool = Spool(folder, sinks, built.context.clock, required=built.config.spool.required)
+        spool = Spool(folder, sinks, built.context.clock, required=built.config.spool.required)
         self._closing.push_async_callback(spool.aclose)
         await spool.start()
         return spool

@@ -45,8 +45,10 @@ class Journal:
     `opened`: an attempt is about to be sent, and how the call's previous one ended. Raises SpoolUnavailable: don't send.
     `ended`: a generation ended, and the client does not know yet. Never raises. Only for one that is `done` is what it returns
     waited for (None: nothing is); any other is written when it returns. Where they are None, no record is made.
+    `writable`: whether the last write was taken.
     """
 
+    writable = True
     opened: Callable[[Row], Awaitable[None]] | None = None
     ended: Callable[[Row], Awaitable[Any] | None] | None = None
 
@@ -55,14 +57,13 @@ class Spool(Journal):
     """A journal on disk, and the sinks' supplier.
 
     `counts`: `torn`, `corrupt` and `lost` of the recovery; `refused` attempts, and `unaccounted` ones, let through because
-    the spool is not `required`; `given_up` segments of sinks that were too far behind. `writable`: whether the last write was
-    taken. `failing`: the sinks that take nothing now, and why.
+    the spool is not `required`; `given_up` segments of sinks that were too far behind. `failing`: the sinks that take nothing
+    now, and why.
     """
 
     def __init__(self, folder: Path, sinks: Mapping[str, Sink], clock: Clock, *, required: bool = True) -> None:
         """Keep segments under `folder`, which `start` makes."""
         self.counts: Counter[str] = Counter()
-        self.writable = True
         self._root, self._clock, self._required = folder, clock, required
         self._delivery = Delivery(sinks, clock)
         self._segments, self._news, self.failing = self._delivery.segments, self._delivery.news, self._delivery.failing

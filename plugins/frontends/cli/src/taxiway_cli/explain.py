@@ -88,31 +88,16 @@ async def _cold(config: Path | None, data_dir: Path | None, body: Json) -> Json:
     from taxiway.config import load
     from taxiway.executor import Engine
     from taxiway.explain import explain
-    from taxiway.health import Health
-    from taxiway.quota import Quotas
     from taxiway.spool import Journal
 
     built = compose(load(config), data_dir=data_dir)
     parts = await resolve(built)
     try:
-        context, chat = built.context, built.dialects["chat"]
+        engine, chat = Engine(parts, Journal()), built.dialects["chat"]
         assert chat.client is not None
-        engine = Engine(
-            snapshot=parts.snapshot,
-            dialects=built.dialects,
-            transports=built.transports,
-            clock=context.clock,
-            random=context.random,
-            health=Health(context.random),
-            quotas=Quotas(context.random),
-            journal=Journal(),
-            log=context.log,
-            loop=asyncio.get_running_loop(),
-            presets=built.presets,
-        )
         body, _ = engine.filled(chat, body)
         call = engine.call(chat, body, chat.client.facts(body, {}, {}))
-        told = explain(call, engine.snapshot, engine.health, engine.quotas, context.clock.monotonic())
+        told = explain(call, engine.snapshot, engine.health, engine.quotas, engine.clock.monotonic())
         return told.to_json()
     finally:
         await parts.aclose()
