@@ -558,7 +558,7 @@ def test_what_is_idle_for_a_day_is_forgotten(health):
     for number in range(500):
         attempt(health, candidate(f"k{number}", f"m{number}"), 0.0, "rate_limited" if number % 2 else None)
     attempt(health, now=90_000.0)
-    assert len(health._vitals) == 1
+    assert len(health.vitals) == 1
     assert not health._origins
     assert not health.gates
 
@@ -570,15 +570,15 @@ def test_what_is_shut_is_remembered_for_a_day(health):
     attempt(health, candidate("c", "n"), kind="not_found")
     other = candidate("z", "z")
     attempt(health, other, 1200.0)
-    assert {ONE.endpoint.key, other.endpoint.key} <= set(health._vitals)
+    assert {ONE.endpoint.key, other.endpoint.key} <= set(health.vitals)
     assert list(health._origins) == ["o"]
     assert sorted(scope for scope, _ in health.gates) == ["account", "candidate", "endpoint"]
     attempt(health, other, 3 * 86_400.0)
     attempt(health, other, 3 * 86_400.0 + 61.0)
-    assert len(health._vitals) == 1
+    assert len(health.vitals) == 1
     assert not health._origins
     assert not health.gates
-    assert not health._unwell
+    assert not health.unwell
 
 
 # --- promises

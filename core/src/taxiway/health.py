@@ -4,7 +4,7 @@ Nothing here waits or does IO. Every `now` is in seconds of the monotonic clock.
 is bounded by what was used in the last day, and a lookup that finds nothing means healthy.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from random import Random
@@ -72,48 +72,49 @@ class Health:
     """What was learnt from outcomes. `random` spreads the pauses of breakers; `sticky`: where conversations were served.
 
     `gates` are those that are shut, `crowded` the endpoints where several streams wait: where there are none, nothing is in the way.
+    `vitals` by the keys of endpoints, `unwell`: the keys of those that may have an outage; `turns`: how many plans took one of a key.
     """
 
     def __init__(self, random: Random) -> None:
         self.sticky = Sticky()
         self._random = random
-        self._vitals, self._origins = defaultdict[str, Vitals](Vitals), defaultdict[str, Vitals](Vitals)
+        self.vitals, self._origins = defaultdict[str, Vitals](Vitals), defaultdict[str, Vitals](Vitals)
         self.gates: dict[Subject, Gate] = {}
         self.crowded: dict[str, Vitals] = {}
         self._refusals: dict[str, dict[str, float]] = {}
         self._alerts: list[Alert] = []
-        self._turns: dict[str, int] = {}
-        self._unwell: set[str] = set()
+        self.turns = Counter[str]()
+        self.unwell: set[str] = set()
         self._sweep_at = 0.0
 
     def view(
         self, now: float, quotas: "Quotas | None" = None, facts: Facts | None = None, *, peek: bool = False
     ) -> View:
         """Return what strategies may read, at this moment, for a call of these facts. `peek`: without taking a turn."""
-        return View(self._vitals, self._unwell, dict(self._turns) if peek else self._turns, now, self, quotas, facts)
+        return View(self, now, quotas, facts, peek)
 
     def figures(self, endpoint: Endpoint, now: float, seconds: float) -> Figures | None:
         """Return what is known of the last 300, 1,800 or 86,400 seconds of an endpoint."""
-        vitals = self._vitals.get(endpoint.key)
+        vitals = self.vitals.get(endpoint.key)
         return None if vitals is None else vitals.history.since(now, seconds)
 
     def record(self, endpoint: Endpoint, figures: Mapping[str, float], now: float) -> None:
         """Keep what a strategy says of an attempt there. Raises ValueError for what can't be kept."""
-        self._vitals[endpoint.key].record(figures, now)
+        self.vitals[endpoint.key].record(figures, now)
 
     def usual(self, endpoint: Endpoint, now: float) -> float:
         """Return the seconds that an attempt there usually takes: who waits less can't say that it failed."""
-        return self._vitals[endpoint.key].history.figures(now).quantile(DURATION, 0.5, ENOUGH) or _USUAL
+        return self.vitals[endpoint.key].history.figures(now).quantile(DURATION, 0.5, ENOUGH) or _USUAL
 
     def patience(self, endpoint: Endpoint, now: float) -> float | None:
         """Return the seconds after which a first token is hardly to be hoped for; None where too little is known."""
-        usual = self._vitals[endpoint.key].history.figures(now).quantile(LATENCY, 0.95, _HEADS)
+        usual = self.vitals[endpoint.key].history.figures(now).quantile(LATENCY, 0.95, _HEADS)
         times, least = _LEARNT_REASONING if endpoint.reasoning else _LEARNT
         return None if usual is None else max(least, times * usual)
 
     def waited(self, endpoint: Endpoint, seconds: float, now: float) -> None:
         """Nobody waited any longer for a first token there: it would have taken more than that."""
-        self._vitals[endpoint.key].history.present(now)[bucket(LATENCY, seconds)] += 1
+        self.vitals[endpoint.key].history.present(now)[bucket(LATENCY, seconds)] += 1
 
     def block(self, candidate: Candidate, now: float) -> Block | None:
         """Return why the candidate can't be used now, None if it can. Breakers come last: what they say alone is `breaker`."""
@@ -127,7 +128,7 @@ class Health:
 
     def opened(self, candidate: Candidate, now: float) -> None:
         """An attempt begins; where something is due for a live call, this is it. `now` is the outcome's `started`."""
-        vitals = self._vitals[candidate.endpoint.key]
+        vitals = self.vitals[candidate.endpoint.key]
         vitals.in_flight, vitals.seen = vitals.in_flight + 1, now
         if self.gates:
             for gate in self._gates_of(candidate):
@@ -135,14 +136,14 @@ class Health:
 
     def waits(self, endpoint: Endpoint, who: object, now: float) -> None:
         """A streamed attempt was sent; `heard` or `left` is told when that is over. `who` is any object of its own."""
-        vitals = self._vitals[endpoint.key]
+        vitals = self.vitals[endpoint.key]
         vitals.waiting[who] = now
         if len(vitals.waiting) >= _CROWD:
             self.crowded[endpoint.key] = vitals
 
     def heard(self, endpoint: Endpoint, who: object, now: float) -> None:
         """The head of its reply came: whatever it says, somebody is there."""
-        vitals = self._vitals[endpoint.key]
+        vitals = self.vitals[endpoint.key]
         vitals.heard = now
         since = self.left(endpoint, who)
         if since is not None:
@@ -152,7 +153,7 @@ class Health:
 
     def left(self, endpoint: Endpoint, who: object) -> float | None:
         """It waits no more. Returns since when it did, None where that was known."""
-        waiting = self._vitals[endpoint.key].waiting
+        waiting = self.vitals[endpoint.key].waiting
         since = waiting.pop(who, None)
         if self.crowded and len(waiting) < _CROWD:
             self.crowded.pop(endpoint.key, None)
@@ -164,7 +165,7 @@ class Health:
         A rate limit is for the quotas, an invalid key for `suspect`: neither counts here.
         """
         candidate, failure = outcome.candidate, outcome.failure
-        vitals = self._vitals[candidate.endpoint.key]
+        vitals = self.vitals[candidate.endpoint.key]
         vitals.in_flight -= 1
         if now >= self._sweep_at:
             self._sweep(now)
@@ -258,7 +259,7 @@ class Health:
 
     def _breaker(self, scope: str, key: str, now: float) -> Breaker:
         """Return the breaker of an endpoint, or of an origin that failed."""
-        vitals = (self._origins if scope == "origin" else self._vitals)[key]
+        vitals = (self._origins if scope == "origin" else self.vitals)[key]
         vitals.seen = now
         return vitals.breaker
 
@@ -312,7 +313,7 @@ class Health:
             return
         if scope == "origin" or "endpoint" in {scope, usual}:
             vitals.failed(now)
-            self._unwell.add(candidate.endpoint.key)
+            self.unwell.add(candidate.endpoint.key)
         key = dict(candidate.subjects)[scope]
         gate = self.gates.get((scope, key))
         if gate is not None and outcome.started < gate.until:
@@ -353,9 +354,9 @@ class Health:
             pause = min(pause * self._random.uniform(*SPREAD), pauses[-1])
         gate.shut(kind, reason, now, now + pause)
         if gate.breaker is not None:
-            vitals = self._vitals[candidate.endpoint.key]
+            vitals = self.vitals[candidate.endpoint.key]
             vitals.gate, vitals.well = gate, False
-            self._unwell.add(candidate.endpoint.key)
+            self.unwell.add(candidate.endpoint.key)
         return gate
 
     def _open(self, gate: Gate, now: float) -> None:
@@ -367,10 +368,10 @@ class Health:
         """Forget what nobody asked for during a day: it is not configured any more."""
         self._sweep_at = now + _SWEEP
         self.gates = {subject: gate for subject, gate in self.gates.items() if now - gate.until <= _FORGOTTEN}
-        for every in (self._vitals, self._origins):
+        for every in (self.vitals, self._origins):
             for key, vitals in list(every.items()):
                 if vitals.in_flight == 0 and now - vitals.seen > _FORGOTTEN:
                     del every[key]
                 else:
                     vitals.history.forget(now)
-        self._unwell.intersection_update(self._vitals)  # in place, since views read it
+        self.unwell.intersection_update(self.vitals)  # in place, since views read it

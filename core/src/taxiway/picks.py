@@ -6,7 +6,7 @@ Headroom is stale by the second attempt, and ordering every candidate up front c
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 from attrs import Factory, define, frozen
 
@@ -19,8 +19,7 @@ from taxiway.pools import Reservation
 from taxiway.quota import Quotas, amounts_of
 from taxiway.routing import Cycle, Routing
 from taxiway.snapshot import Offer
-from taxiway.sticky import Stuck
-from taxiway.strategy import HealthView
+from taxiway.view import View
 
 Blocks: TypeAlias = list[tuple[Candidate, Block]]
 """Who is out, and why."""
@@ -90,21 +89,6 @@ class Exhausted:
     frees: float | None
 
 
-class PlanView(HealthView, Protocol):
-    """The view as planning has it: it says what is ranked next (`offered`), and keeps the `figures` that were read."""
-
-    offered: Mapping[Endpoint, Offer]
-
-    @property
-    def figures(self) -> Mapping[str, Any]:
-        """Return what was read, and is not the usual."""
-        ...
-
-    def sticky(self, call: Call) -> Stuck | None:
-        """Return who served the call's conversation last."""
-        ...
-
-
 @define(eq=False)
 class Plan:
     """The endpoints of each model, in the order in which they are tried.
@@ -116,7 +100,7 @@ class Plan:
     call: Call
     models: list[tuple[str, Sequence[Offer]]]
     routing: Routing
-    view: PlanView
+    view: View
     stuck: str | None = None
     adds: Mapping[Endpoint, Mapping[str, Json]] = {}
 

@@ -20,12 +20,13 @@ from taxiway.candidate import SECTIONS, Endpoint
 from taxiway.codec import Json
 from taxiway.filters import Excluded, Reason, asks_for_tiers, fits, kept_of, matches, nothing_left
 from taxiway.names import asked, left_out, restricted
-from taxiway.picks import Plan, PlanView
+from taxiway.picks import Plan
 from taxiway.preferences import SortBy
 from taxiway.secret import scrub
 from taxiway.snapshot import Asked, ModelOffers, Offer, SectionOffers, Snapshot, in_sections
 from taxiway.sticky import Stuck
 from taxiway.strategy import Ranked
+from taxiway.view import View
 
 _log: Final = logging.getLogger("taxiway.planner")
 
@@ -43,7 +44,7 @@ _ASKED_BEFORE: Final = Reason(
 )
 _NOT_RANKED: Final = Reason("strategy", "", "a strategy leaves it out")
 
-_FIGURES: Final[Mapping[SortBy, Callable[[PlanView, Endpoint], tuple[float, ...]]]] = {
+_FIGURES: Final[Mapping[SortBy, Callable[[View, Endpoint], tuple[float, ...]]]] = {
     "price": lambda _view, _one: (),
     "latency": lambda view, one: (_known(view.latency(one)),),
     "throughput": lambda view, one: (-(view.throughput(one) or 0.0),),
@@ -68,7 +69,7 @@ class Notes:
             self.said.setdefault(offered[row.endpoint], []).append(row)
 
 
-def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: Notes | None = None) -> Plan:
+def plan(call: Call, snapshot: Snapshot, view: View, random: Random, notes: Notes | None = None) -> Plan:
     """Order the endpoints of the call's models, taking notes where wanted. `random` is seeded with the call's seed here.
 
     Raises InvalidRequest for an unknown model, CallError where nothing may serve.
@@ -104,7 +105,7 @@ def plan(call: Call, snapshot: Snapshot, view: PlanView, random: Random, notes: 
 
 
 def _by_strategies_alone(
-    call: Call, every: Sequence[Asked], view: PlanView, random: Random, stuck: Stuck | None
+    call: Call, every: Sequence[Asked], view: View, random: Random, stuck: Stuck | None
 ) -> list[tuple[str, Sequence[Offer]]]:
     """Order what only sections and strategies have a say in, as the long way would. Empty: something else has, or nothing is left."""
     for one in every:
@@ -143,9 +144,7 @@ def _added(
     return kept, added
 
 
-def _admitted(
-    call: Call, place: int, model: ModelOffers, view: PlanView, excluded: list[Excluded]
-) -> ModelOffers | None:
+def _admitted(call: Call, place: int, model: ModelOffers, view: View, excluded: list[Excluded]) -> ModelOffers | None:
     """Return what is left for this caller where some credentials serve only others. `place`: the model's, among those asked for."""
 
     def barred() -> list[str]:
@@ -158,7 +157,7 @@ def _admitted(
 
 
 def _by_strategies(
-    call: Call, one: Asked, endpoints: Sequence[Endpoint], view: PlanView, random: Random, notes: Notes | None
+    call: Call, one: Asked, endpoints: Sequence[Endpoint], view: View, random: Random, notes: Notes | None
 ) -> Sequence[Offer]:
     """Order endpoints by the first strategy's score, then the next one's, then a draw. What a strategy leaves out is out."""
     offered = view.offered
@@ -191,7 +190,7 @@ def _by_strategies(
     return offers
 
 
-def _cached_first(ranked: Sequence[Offer], stuck: Stuck, view: PlanView) -> tuple[Sequence[Offer], Sequence[Offer]]:
+def _cached_first(ranked: Sequence[Offer], stuck: Stuck, view: View) -> tuple[Sequence[Offer], Sequence[Offer]]:
     """Return the endpoint that served the conversation before, unless it has an outage, and the others."""
     cached = [one for one in ranked if one.endpoint.key == stuck.endpoint and not view.outage(one.endpoint)]
     return cached, [one for one in ranked if one not in cached]
@@ -208,7 +207,7 @@ class _Order:
     """The ordering of one call's offers."""
 
     call: Call
-    view: PlanView
+    view: View
     random: Random
     excluded: list[Excluded]
     notes: Notes | None

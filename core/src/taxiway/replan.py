@@ -3,32 +3,32 @@
 Kept are the figures that were read and are not the usual, and of the call what its generation does not say anyway. No prompt is in it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from random import Random
 from typing import Any, Final, TypeVar
 
-from attrs import Factory, asdict, define, evolve, field, fields
+from attrs import asdict, fields
 
 from taxiway.call import Call, Caller, Conversation, Facts
 from taxiway.candidate import Endpoint
 from taxiway.codec import Json
+from taxiway.converter import structure
 from taxiway.draws import Draws
+from taxiway.health import Health
 from taxiway.outcome import Generation
-from taxiway.picks import Plan, PlanView
+from taxiway.picks import Plan
 from taxiway.planner import plan
-from taxiway.preferences import NO_PREFERENCES, MaxPrice, Preferences, Sort
-from taxiway.snapshot import Offer, Snapshot
+from taxiway.preferences import MaxPrice, Preferences, Sort
+from taxiway.snapshot import Snapshot
 from taxiway.sticky import Stuck
-from taxiway.view import named
+from taxiway.view import View, named
 
 T = TypeVar("T")
 
-_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "sort": lambda value: Sort(**value),
-    "max_price": lambda value: MaxPrice(**value),
-    **dict.fromkeys(("preferred_min_throughput", "preferred_max_latency"), dict),
-    **dict.fromkeys(("parameters", "inputs"), frozenset),
-}
-"""How a fact or a preference is read back from JSON, where it is neither a plain value nor a tuple."""
+_USUAL: Final = [(one.name, one.default) for one in fields(Preferences) if one.init and one.name != "options"]
+"""What a call prefers that says nothing. What it sends on to a provider is left out, which has no part in the order."""
+_CUTOFFS: Final = ("preferred_min_throughput", "preferred_max_latency")
+"""Preferences whose keys are numbers, which JSON's are not: they are kept as pairs."""
 _PLUGIN_WORDS: Final = ("enabled", "allowed_models", "excluded_models")
 """What a plugin may say of the models of a call."""
 _TEXT: Final = frozenset({"text"})
@@ -60,16 +60,15 @@ def figures_of(call: Call, planned: Plan, preferences: Preferences) -> Json:
 
 def call_of(generation: Generation, snapshot: Snapshot) -> Call:
     """Return the call of a generation as far as planning knows it: it has no body."""
-    said = dict(generation.figures["call"])
-    plugins: Json = said.pop("plugins", {})
-    given, models = said.pop("preferences", None), tuple(said.pop("models", (generation.requested,)))
-    facts = Facts(models, **{name: _read(name, value) for name, value in said.items()}, stream=generation.streamed)
+    said = {"models": [generation.requested], "stream": generation.streamed, **generation.figures["call"]}
+    plugins, given = said.pop("plugins", {}), said.pop("preferences", None)
+    facts, preferences = structure(said, Facts), snapshot.routing.preferences
     if "sticky" in generation.figures:
         # Which one it was is not known; who served it last is.
         facts.conversation = Conversation("messages", "")
-    preferences = snapshot.routing.preferences
     if given is not None:
-        preferences = evolve(NO_PREFERENCES, **{name: _read(name, value) for name, value in given.items()})
+        cutoffs = {name: dict(given[name]) for name in _CUTOFFS if name in given}
+        preferences = structure({**given, **cutoffs}, Preferences)
     return Call(
         generation.id,
         generation.seed,
@@ -96,83 +95,61 @@ def replan(generation: Generation, snapshot: Snapshot) -> Plan:
 
 
 def _plain(preferences: Preferences) -> Json:
-    """Return what a call prefers, as JSON; what it sends on to a provider has no part in the order."""
-    names = [one.name for one in fields(Preferences) if one.init and one.name != "options"]
-    values = [(name, getattr(preferences, name)) for name in names]
-    return {name: _json(value) for name, value in values if value != getattr(NO_PREFERENCES, name)}
+    told = ((name, getattr(preferences, name), usual) for name, usual in _USUAL)
+    return {name: _json(value) for name, value, usual in told if value != usual}
 
 
 def _json(value: Any) -> Any:
-    if isinstance(value, Sort | MaxPrice):
-        return asdict(value)
     if isinstance(value, Mapping):
-        return list(map(list, value.items()))
-    return sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
+        return list(value.items())
+    return asdict(value) if isinstance(value, Sort | MaxPrice) else value
 
 
-def _read(name: str, value: Any) -> Any:
-    if name in _READERS:
-        return _READERS[name](value)
-    return tuple(value) if isinstance(value, list) else value
-
-
-@define(eq=False)
-class Recalled(PlanView):
+class Recalled(View):
     """The view as a generation's plan had it: what was not read then is unknown."""
 
-    figures: Mapping[str, Any]
-    offered: Mapping[Endpoint, Offer] = field(factory=dict, init=False)
-    now: float = field(default=Factory(lambda self: float(self.figures["now"]), takes_self=True), init=False)
-
-    def latency(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
-        """Return what was read."""
-        return self._of(named("latency", share), endpoint.key, None)
-
-    def throughput(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
-        """Return what was read."""
-        return self._of(named("throughput", share), endpoint.key, None)
-
-    def duration(self, endpoint: Endpoint, share: float = 0.5) -> float | None:
-        """Return what was read."""
-        return self._of(named("duration", share), endpoint.key, None)
-
-    def success(self, endpoint: Endpoint) -> float | None:
-        """Return what was read."""
-        return self._of("success", endpoint.key, None)
-
-    def limited(self, endpoint: Endpoint) -> float | None:
-        """Return what was read."""
-        return self._of("limited", endpoint.key, None)
+    def __init__(self, figures: Json) -> None:
+        super().__init__(Health(Random()), figures["now"])  # noqa: S311 - nothing is drawn: it has learnt nothing
+        self.figures = figures
 
     def outage(self, endpoint: Endpoint) -> bool:
         """Return what was read."""
-        return self._of("outage", endpoint.key, False)
+        return self._read("outage", endpoint, False)
+
+    def in_outage(self, endpoints: Iterable[Endpoint]) -> Sequence[Endpoint]:
+        """Return what was read."""
+        return [one for one in endpoints if self.outage(one)]
 
     def in_flight(self, endpoint: Endpoint) -> int:
         """Return what was read."""
-        return self._of("in_flight", endpoint.key, 0)
+        return self._read("in_flight", endpoint, 0)
 
     def room(self, endpoint: Endpoint) -> bool:
         """Return what was read."""
-        return self._of(f"room {self.offered[endpoint].section}", endpoint.key, True)
+        return self._read(f"room {self.offered[endpoint].section}", endpoint, True)
 
     def recorded(self, endpoint: Endpoint, name: str) -> float | None:
         """Return what was read."""
-        return self._of(f"recorded {name}", endpoint.key, None)
+        return self._read(f"recorded {name}", endpoint, None)
 
     def turn(self, model: str) -> int:
         """Return what was read."""
-        return self._of("turn", model, 0)
-
-    def derived(self, name: str, read: Callable[[], T]) -> T:
-        """Return what was worked out then."""
-        known: Mapping[str, T] = self.figures.get("derived", {})
-        return known[name] if name in known else read()
+        turns: Mapping[str, int] = self.figures.get("turn", {})
+        return turns.get(model, 0)
 
     def sticky(self, call: Call) -> Stuck | None:
         """Return what was read."""
         return next((Stuck(*pair) for pair in self.figures.get("sticky", {}).items()), None)
 
-    def _of(self, name: str, key: str, usual: T) -> T:
+    def _share(self, name: str, endpoint: Endpoint, *counted: int) -> float | None:
+        return self._read(name, endpoint, None)
+
+    def _quantile(self, name: str, endpoint: Endpoint, measure: int, share: float) -> float | None:
+        return self._read(named(name, share), endpoint, None)
+
+    def _note(self, name: str, key: str, value: T) -> T:
+        return value
+
+    def _read(self, name: str, endpoint: Endpoint, usual: T) -> T:
         read: Mapping[str, T] = self.figures.get(name, {})
-        return read.get(key, usual)
+        return read.get(endpoint.key, usual)

@@ -35,17 +35,15 @@ def named(figure: str, share: float) -> str:
 class View:
     """What is known of endpoints at `now`. One is made for each plan, which says what is ranked next: `offered`.
 
-    `unwell`: the keys of endpoints that may have an outage. `figures` has what was read and is not the usual
-    (None, False, 0), so that the plan can be made again: see `taxiway.replan`.
+    `peek`: it takes no turns. `figures` has what was read and is not the usual (None, False, 0), so that the plan can be made
+    again: see `taxiway.replan`.
     """
 
-    _vitals: Mapping[str, Vitals]
-    _unwell: set[str]
-    _turns: dict[str, int]
-    now: float
     _health: "Health"
+    now: float
     _quotas: "Quotas | None" = None
     _facts: Facts | None = None
+    _peek: bool = False
     offered: Mapping[Endpoint, "Offer"] = {}
     _taken: dict[str, int] = field(factory=dict, init=False)
     figures: dict[str, dict[str, Any]] = field(factory=dict, init=False)
@@ -72,18 +70,18 @@ class View:
 
     def outage(self, endpoint: Endpoint) -> bool:
         """Whether at least 20 % of at least 5 attempts failed in the last 30 s. No traffic is not an outage."""
-        key = endpoint.key
-        if key not in self._unwell:
+        key, unwell = endpoint.key, self._health.unwell
+        if key not in unwell:
             return False
-        vitals = self._vitals.get(key, _UNKNOWN)
+        vitals = self._of(endpoint)
         out = vitals.outage(self.now)
         if vitals.well:
-            self._unwell.discard(key)
+            unwell.discard(key)
         return out and self._note("outage", key, True)
 
     def in_outage(self, endpoints: Iterable[Endpoint]) -> Sequence[Endpoint]:
         """Return those of some endpoints that have an outage."""
-        return [one for one in endpoints if self.outage(one)] if self._unwell else ()
+        return [one for one in endpoints if self.outage(one)] if self._health.unwell else ()
 
     def in_flight(self, endpoint: Endpoint) -> int:
         """Return the attempts under way."""
@@ -123,14 +121,15 @@ class View:
     def turn(self, model: str) -> int:
         """Return a number that grows by one with every plan of the model that asks for it."""
         if model not in self._taken:
-            turn = self._taken[model] = self._turns.get(model, 0)
-            self._turns[model] = turn + 1
+            turn = self._taken[model] = self._health.turns[model]
+            if not self._peek:
+                self._health.turns[model] = turn + 1
             if turn:
                 self._note("turn", model, turn)
         return self._taken[model]
 
     def _of(self, endpoint: Endpoint) -> Vitals:
-        return self._vitals.get(endpoint.key, _UNKNOWN)
+        return self._health.vitals.get(endpoint.key, _UNKNOWN)
 
     def _share(self, name: str, endpoint: Endpoint, *counted: int) -> float | None:
         """Return the share of the first that is counted in all that are."""
