@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from doors import Refusal
 from upstream import Answer, Message
+from waiting import soon, until
 
 MODEL = "openai/gpt-4o"
 ASK = [{"role": "user", "content": "Say these four words"}]
@@ -164,12 +165,9 @@ async def test_after_the_first_token_a_failure_is_told_in_the_stream(scene, answ
 async def test_a_caller_that_leaves_takes_its_upstream_along(scene) -> None:
     scene.a.script(Message(hold=asyncio.Event()))
     task = asyncio.create_task(scene.door.chat(model=MODEL, messages=ASK))
-    while not scene.a.requests:  # noqa: ASYNC110 - the upstream has no event for it
-        await asyncio.sleep(0.001)
+    await until(lambda: scene.a.requests)
     task.cancel()
-    async with asyncio.timeout(0.1):
-        while not scene.a.closed:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
+    await soon(lambda: scene.a.closed)
 
 
 async def test_no_key_is_ever_told(scene) -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import pytest
 from doors import KEY, Gateway
 from upstream import Answer, Message
+from waiting import soon, until
 
 from taxiway.codec import dumps
 
@@ -52,12 +52,6 @@ async def client(served: Gateway) -> AsyncIterator[Client]:
     made.leave()
 
 
-async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.001)
-
-
 @pytest.mark.parametrize(("stream", "answer", "line"), [
     (False, Message(WORDS), "200 openai/gpt-4o done Strict"),
     (True, Message(WORDS), "200 openai/gpt-4o done Strict"),
@@ -69,7 +63,7 @@ async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
 async def test_the_log_says_how_a_call_ended_and_who_served_it(client, upstream, lines, stream, answer, line) -> None:
     upstream.always(answer)
     client.ask(stream)
-    await until(lines, 20.0)
+    await until(lines)
     assert lines() == [line]
 
 
@@ -85,7 +79,7 @@ async def test_a_client_that_leaves_after_the_first_token_takes_its_upstream_alo
     await client.reader.readuntil(b"one ")
     assert upstream.closed == 0
     client.leave()
-    await until(lambda: upstream.closed, 0.1)
+    await soon(lambda: upstream.closed)
     await until(lines)
     assert lines() == ["499 openai/gpt-4o cancelled Strict"]
 
@@ -95,7 +89,7 @@ async def test_a_client_that_leaves_before_the_first_token_takes_its_upstream_al
     client.ask(stream=True)
     await until(lambda: upstream.requests)
     client.leave()
-    await until(lambda: upstream.closed, 0.1)
+    await soon(lambda: upstream.closed)
     await until(lines)
     assert lines() == ["499 openai/gpt-4o cancelled Strict"]
 
@@ -104,7 +98,7 @@ async def test_a_client_that_leaves_while_it_sends_its_body_reaches_nobody(clien
     client.ask(stream=False, promised=1_000_000)
     await until(lambda: served.server.server_state.tasks)
     client.leave()
-    await until(lambda: not served.server.server_state.tasks, 0.1)
+    await soon(lambda: not served.server.server_state.tasks)
     assert lines() == ["499"]
     assert upstream.requests == []
     assert upstream.open == set()

@@ -6,6 +6,7 @@ import logging
 import pytest
 from simulated import MODEL
 from upstream import Upstream
+from waiting import until
 
 from taxiway import Router
 from taxiway.assembly import Parts
@@ -27,12 +28,6 @@ def configuration(url, folder):
             {"provider": "own", "label": "second", "key": f"file:{folder / 'second'}", "fallback": True},
         ],
     }  # fmt: skip
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - it happens inside of the router
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

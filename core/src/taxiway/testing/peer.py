@@ -77,15 +77,14 @@ class Peer:
         else:
             await self.gone()
 
-    async def gone(self) -> float:
-        """Wait until the client has closed, reading on; give the loop's time."""
+    async def gone(self) -> None:
+        """Wait until the client has closed, reading on."""
         try:
             while await self.reader.read(1 << 20):
                 pass
         except _GONE:
             pass
         self._server.gone.set()
-        return asyncio.get_running_loop().time()
 
 
 Behaviour: TypeAlias = Callable[[Peer], Awaitable[object]]

@@ -262,11 +262,6 @@ class Gateway:
     def body(self) -> dict[str, Any]:
         return dict(CHAT_BODY)
 
-    async def until(self, condition: Callable[[], Any]) -> None:
-        async with asyncio.timeout(5):
-            while not condition():  # noqa: ASYNC110 - what is waited for has no event
-                await asyncio.sleep(0.001)
-
     async def chat(self, **fields: str) -> Reply:
         return await self.client.post("/api/v1/chat/completions", self.body, **fields)
 
