@@ -75,6 +75,19 @@ def test_the_line_to_try_takes_a_cheap_chat_model() -> None:
     assert json.loads(words[words.index("-d") + 1])["model"] == "acme/cheap"
 
 
+def test_the_line_to_try_takes_a_model_that_surely_answers() -> None:
+    day, cheap, dear = 86400, Price(input=1e-8, output=1e-8), Price(input=1e-7, output=1e-7)
+    usual = {"parameters": frozenset({"tools"}), "created": 700 * day}
+    made = snapshot(
+        offer("acme/shut-down", None, price=cheap, **{**usual, "created": 300 * day}),
+        offer("acme/only-judges", None, price=cheap, **{**usual, "parameters": frozenset({"temperature"})}),
+        offer("acme/later-and-cheaper", None, price=cheap, tier="flex", **usual),
+        offer("acme/usual", None, price=dear, **usual),
+        offer("acme/newest", None, price=Price(input=1e-5, output=1e-5), **{**usual, "created": 900 * day}),
+    )
+    assert '"model":"acme/usual"' in welcome(URL, Entry(), made)
+
+
 def test_where_nothing_was_found_the_first_model_will_do() -> None:
     made = snapshot(offer("sim/echo", None, price=Price(input=1.0, output=1.0)), offer("sim/slow", None))
     assert "sim/echo" in welcome(URL, Entry(), made, last_resort=True).splitlines()[-1]

@@ -12,6 +12,12 @@ from taxiway.snapshot import Snapshot
 VARIABLE: Final = "TAXIWAY_API_KEY"
 
 _KEYLESS: Final = "without a key"
+_YOUNG: Final = 270 * 86400
+"""Seconds before the newest model within which others are young enough to be served still: providers keep one for a year or so."""
+
+_WORDS: Final = 20
+_THOUGHTS: Final = 500
+"""Tokens of the line to try, of its answer, and of what a model thinks before."""
 
 
 @define(kw_only=True)
@@ -95,20 +101,26 @@ def _providers(snapshot: Snapshot, program: str, *, last_resort: bool) -> Iterat
 
 
 def _example(snapshot: Snapshot, *, priced: bool) -> str | None:
-    """The cheapest chat model that need not think first; the first of all where prices say nothing."""
+    """The model that costs least of those that surely answer; the first of all where prices say nothing."""
     found = [
         offer.endpoint
         for offers in snapshot.models(DEFAULT_WORKSPACE).values()
         for offer in offers
-        if "chat" in offer.endpoint.dialects and "text" in offer.endpoint.outputs
+        if "chat" in offer.endpoint.dialects and "text" in offer.endpoint.outputs and not offer.endpoint.tier
     ]
     if not found:
         return None
-    return (min(found, key=_dearness) if priced else found[0]).model
+    since = max(endpoint.created for endpoint in found) - _YOUNG
+    return (min(found, key=lambda endpoint: _dearness(endpoint, since)) if priced else found[0]).model
 
 
-def _dearness(endpoint: Endpoint) -> tuple[bool, bool, float]:
+def _dearness(endpoint: Endpoint, since: float) -> tuple[bool, bool, float]:
+    """What is tried first is sold: what costs nothing is often a preview. Then what takes tools, and was made `since`.
+
+    Catalogs call some models chat that only read pictures or judge texts, and keep some that their providers have shut down.
+    """
     price = endpoint.price
-    cost = (price.input or 0.0) + (price.output or 0.0)
-    # What costs nothing is often a preview or a trial; a line that is there to work takes what is sold.
-    return not (price.known and cost), endpoint.reasoning, cost
+    sold = price.known and bool(price.input or price.output)
+    usual = "tools" in (endpoint.parameters or ()) and endpoint.created >= since
+    words = _WORDS + _THOUGHTS * endpoint.reasoning
+    return not sold, not usual, _WORDS * (price.input or 0.0) + words * (price.output or 0.0)
