@@ -15,7 +15,7 @@ from taxiway.converter import structure
 from taxiway.preferences import MaxPrice, Sort
 from taxiway.routing import Hedge, Routing
 from taxiway.snapshot import Snapshot
-from taxiway.tables import ModelTable
+from taxiway.tables import ModelTable, address_of
 
 
 def parse(raw):
@@ -170,6 +170,42 @@ def test_what_is_right_of_a_table_with_mistakes_is_read_all_the_same():
     assert config.routing == Routing(strategies=("nearest",), preferences=Preferences(ceiling=("one",)))
     assert config.models == {"a/b": ModelTable(context=1)}
     assert [credential.id for credential in config.credentials] == ["one/a"]
+
+
+def test_mistakes_that_only_the_whole_table_shows_come_with_those_of_single_keys():
+    tables = {
+        "routing": {"cycle": "waterfal", "sort": "prize", "max_price": {"promt": 1}},
+        "credentials": [
+            {"provider": "one", "label": "a", "sort_ordr": 1, "fallback": True, "pool": True},
+            {"provider": "one", "label": "a", "limits": {"requests": 5}},
+        ],
+    }
+    assert set(problems(tables)) == {
+        "routing.cycle",
+        "routing.sort",
+        "routing.max_price.promt",
+        "credentials[0].sort_ordr",
+        "credentials[0].fallback",
+        "credentials[1].limits.requests",
+        "credentials[1].label",
+    }
+
+
+def test_a_key_that_is_wrong_is_not_called_missing_too():
+    found = problems({"credentials": [{"provider": 1, "label": "a"}]})
+    assert found == {"credentials[0].provider": "must be text, not a whole number"}
+
+
+@pytest.mark.parametrize(("listen", "expected"), [
+    ("127.0.0.1:1", ("127.0.0.1", 1)), ("localhost", ("localhost", 8787)), ("[::1]:80", ("::1", 80)), ("[::1]", ("::1", 8787)),
+])  # fmt: skip
+def test_an_address_to_listen_on_is_host_and_port(listen, expected):
+    assert address_of(parse({"gateway": {"listen": listen}}).gateway.listen) == expected
+
+
+@pytest.mark.parametrize("listen", ["", ":80", "host:port", "host:99999", "host:", "::1", "a b:1", "host:\u0661"])
+def test_an_address_that_is_none_is_a_mistake_of_the_file(listen):
+    assert problems({"gateway": {"listen": listen}})["gateway.listen"].startswith('must be "host:port"')
 
 
 def test_routing_has_the_forms_of_a_requests_provider_object():

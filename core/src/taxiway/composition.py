@@ -133,10 +133,9 @@ def compose(config: Config, plugins: Plugins | None = None, **around: Unpack[Aro
 
 def _check_disabled(made: Composition) -> None:
     installed = made.plugins.entries
-    for index, plugin in enumerate(made.config.plugins.disabled):
-        if plugin not in installed:
-            message = f'no plugin is called "{scrub(plugin)}"{nearest(plugin, installed)}'
-            made.problem(message, f"plugins.disabled[{index}]")
+    for index, name in enumerate(made.config.plugins.disabled):
+        if name not in installed:
+            made.problem(f'no plugin is called "{scrub(name)}"{nearest(name, installed)}', f"plugins.disabled[{index}]")
 
 
 def _key_stores(made: Composition) -> None:

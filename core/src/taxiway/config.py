@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TypeAlias
 from attrs import field, frozen
 
 from taxiway.candidate import Credential
-from taxiway.converter import NOT_BUILT, collect, join, nearest, structure
+from taxiway.converter import NOT_BUILT, collect, join, nearest
 from taxiway.errors import ConfigError, Problem
 from taxiway.names import AUTO
 from taxiway.routing import Routing
@@ -142,18 +142,23 @@ def read(raw: Raw, source: str = "") -> Config:
 
 
 def _right(problems: list[Problem], raw: Any, cls: Any, path: str) -> Any:
-    """Structure a table, leaving out the keys that are wrong, so that the others are checked further; None where that can't be."""
-    try:
-        return structure(raw, cls, path)
-    except ConfigError as error:
-        problems += error.problems
-        wrong = [problem.path for problem in error.problems]
-    right = raw if isinstance(raw, Mapping) else {}
-    for key in list(right):
-        where = join(path, key)
-        if any(place == where or place.startswith((f"{where}.", f"{where}[")) for place in wrong):
-            right = {name: value for name, value in right.items() if name != key}
-    return collect([], right, cls, path) if right else None
+    """Structure a table, leaving out the keys that are wrong, so that the others are checked further; None where that can't be.
+
+    What looks at several keys has its say once each of them is right by itself.
+    """
+    found: list[Problem] = []
+    made = collect(found, raw, cls, path)
+    # A key that was left out is not missing.
+    told = {problem.path for problem in problems}
+    problems += [problem for problem in found if problem.path not in told]
+    if made is not None or not isinstance(raw, Mapping):
+        return made
+    right = {key: value for key, value in raw.items() if not _wrong(found, join(path, key))}
+    return _right(problems, right, cls, path) if right and len(right) < len(raw) else None
+
+
+def _wrong(found: list[Problem], path: str) -> bool:
+    return any(problem.path == path or problem.path.startswith((f"{path}.", f"{path}[")) for problem in found)
 
 
 def _items(problems: list[Problem], value: Any, name: str) -> dict[str, Any]:
@@ -161,8 +166,7 @@ def _items(problems: list[Problem], value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, (list, tuple)):
         problems.append(Problem(f"must be a list of tables: write [[{name}]]", name))
         return {}
-    items = {f"{name}[{index}]": item for index, item in enumerate(value)}
-    made = {path: _right(problems, item, LISTS[name], path) for path, item in items.items()}
+    made = {(path := f"{name}[{index}]"): _right(problems, item, LISTS[name], path) for index, item in enumerate(value)}
     return {path: table for path, table in made.items() if table is not None}
 
 

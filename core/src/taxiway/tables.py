@@ -4,6 +4,7 @@ They are checked by `converter` and turned into the values of the lower floors b
 `not_built` are words that are known and come later.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
 
@@ -11,7 +12,7 @@ from attrs import asdict, evolve, field, frozen, validators
 
 from taxiway.candidate import Credential, Section, Terms
 from taxiway.clock import Duration
-from taxiway.converter import Wrong, seconds_of
+from taxiway.converter import DURATION_PATTERN, Wrong, seconds_of
 from taxiway.errors import ConfigError, InvalidRequest, Problem
 from taxiway.money import Price, Rates
 from taxiway.outcome import Kind
@@ -21,13 +22,21 @@ from taxiway.routing import Cycle, Hedge, ModelRouting, OnInterrupted, RetryBudg
 _MILLION: Final = 1_000_000
 
 
+def address_of(listen: str) -> tuple[str, int]:
+    """Split `[gateway] listen`: host and port, or a host alone. Raises Wrong."""
+    found = re.fullmatch(r"(?:\[([^][\s]+)\]|([^][:\s]+))(?::(\d{1,5}))?", listen, re.ASCII)
+    if found is None or int(found[3] or 0) > 65535:
+        raise Wrong('must be "host:port", "127.0.0.1:8787" for example')
+    return found[1] or found[2], int(found[3] or 8787)
+
+
 @frozen(kw_only=True)
 class Gateway:
     """The `[gateway]` table. `body_limit` in bytes; `max_calls`: calls in flight; `cors`: origins that browsers may call from."""
 
     not_built: ClassVar = {"apps"}
 
-    listen: str = "127.0.0.1:8787"
+    listen: str = field(default="127.0.0.1:8787", validator=lambda _, __, value: address_of(value))
     body_limit: int = field(default=32 * 1024 * 1024, validator=validators.gt(0))
     max_calls: int = field(default=1000, validator=validators.gt(0))
     cors: tuple[str, ...] = ()
@@ -100,11 +109,8 @@ _QUANTILES: Final = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.
 
 
 def _moment(_: object, __: object, value: str) -> None:
-    if value not in _QUANTILES:
-        try:
-            seconds_of(value)
-        except Wrong:
-            raise Wrong(f'must be {", ".join(_QUANTILES)}, or a duration such as "800ms"') from None
+    if value not in _QUANTILES and not re.fullmatch(DURATION_PATTERN, value):
+        raise Wrong(f'must be {", ".join(_QUANTILES)}, or a duration such as "800ms"')
 
 
 @frozen(kw_only=True)

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from taxiway_cli.main import main
+from taxiway_cli.running import base_url
 
 TOML = """
 [gateway]
@@ -57,6 +58,17 @@ def test_a_key_without_a_gateway_is_a_cold_plan_too(explain):
     plan = json.loads(result.stdout)
     assert plan["live"] is False
     assert [row["place"] for row in plan["rows"]] == [1, 2]
+
+
+@pytest.mark.parametrize(("listen", "url"), [
+    ("localhost", "http://localhost:8787/api/v1"),
+    ("0.0.0.0:9", "http://127.0.0.1:9/api/v1"),
+    ("[::]:9", "http://[::1]:9/api/v1"),
+])  # fmt: skip
+def test_the_gateway_is_looked_for_where_it_listens(tmp_path, listen, url):
+    config = tmp_path / "taxiway.toml"
+    config.write_text(f'[gateway]\nlisten = "{listen}"\n')
+    assert base_url(config) == url
 
 
 def test_a_gateway_that_was_named_must_answer(explain):

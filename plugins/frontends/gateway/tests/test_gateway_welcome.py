@@ -11,7 +11,6 @@ from taxiway.errors import ConfigError
 from taxiway.money import Price
 from taxiway.snapshot import Offer, Snapshot
 from taxiway_gateway.first_key import entry, read_given
-from taxiway_gateway.run import address
 from taxiway_gateway.server import CantListen, bind
 from taxiway_gateway.welcome import Entry, curl, welcome
 
@@ -127,19 +126,6 @@ def test_an_empty_variable_is_an_unset_one() -> None:
     with pytest.raises(ConfigError, match="TAXIWAY_API_KEY") as raised:
         read_given("too-short")
     assert "too-short" not in str(raised.value)
-
-
-@pytest.mark.parametrize(("listen", "expected"), [
-    ("127.0.0.1:1", ("127.0.0.1", 1)), ("localhost", ("localhost", 8787)), ("[::1]:80", ("::1", 80)), ("[::1]", ("::1", 8787)),
-])  # fmt: skip
-def test_addresses(listen, expected) -> None:
-    assert address(listen) == expected
-
-
-@pytest.mark.parametrize("listen", ["", ":80", "host:port", "host:99999", "host:"])
-def test_addresses_that_are_none(listen) -> None:
-    with pytest.raises(ConfigError, match=r"gateway\.listen"):
-        address(listen)
 
 
 def test_a_port_in_use_is_said_clearly() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 KEY: Final = "TAXIWAY_API_KEY"
 _PATIENCE: Final = 5.0
 """Seconds for the gateway's answer."""
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - read, not bound
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
 
 
 class NotAsked(Exception):
@@ -25,9 +25,11 @@ class NotAsked(Exception):
 def base_url(config: Path | None) -> str:
     """Return where the gateway of a configuration listens."""
     from taxiway.config import load
+    from taxiway.tables import address_of
 
-    host, _, port = load(config).checked().gateway.listen.rpartition(":")
-    return f"http://{_EVERYWHERE.get(host, host)}:{port}/api/v1"
+    host, port = address_of(load(config).checked().gateway.listen)
+    host = _EVERYWHERE.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/api/v1"
 
 
 def ask(method: str, url: str, path: str, has: str, body: Json | None = None) -> Json:

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from taxiway.errors import ConfigError, Problem
 from taxiway.router import Router
+from taxiway.tables import address_of
 from taxiway_gateway.access import Lines
 from taxiway_gateway.app import App
 from taxiway_gateway.auth import Keys
@@ -18,7 +19,6 @@ from taxiway_gateway.server import Server, bind
 from taxiway_gateway.welcome import VARIABLE, welcome
 
 _LOG: Final = logging.getLogger("taxiway.gateway")
-_PORT: Final = 8787
 
 
 @frozen(kw_only=True)
@@ -45,7 +45,7 @@ async def run(start: Start, say: Callable[[str], None], lines: Lines | None = No
     """
     router = Router.from_config(start.config, data_dir=start.data_dir, gateway=True)
     built, config = router.built, router.config
-    host, port = address(config.gateway.listen)
+    host, port = address_of(config.gateway.listen)
     # Before anything is opened: a port that is in use is the most common mistake.
     listener = bind(start.host or host, port if start.port is None else start.port)
     try:
@@ -76,17 +76,6 @@ async def run(start: Start, say: Callable[[str], None], lines: Lines | None = No
         listener.close()
         if lines is not None:
             lines.flush()
-
-
-def address(listen: str) -> tuple[str, int]:
-    """Split `[gateway] listen`: host and port, or a host alone. Raises ConfigError."""
-    host, colon, port = listen.rpartition(":")
-    if not colon or "]" in port:
-        host, port = listen, str(_PORT)
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ConfigError([Problem('must be "host:port", "127.0.0.1:8787" for example', "gateway.listen")])
-    return host, int(port)
 
 
 def _make_folder(folder: Path | None) -> None:
