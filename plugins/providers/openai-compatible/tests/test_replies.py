@@ -61,6 +61,8 @@ _PIECES = [
     'data: {"a":1}\n\n', 'data: {"a":1}\r\n\r\n', 'data: {"a":1}\n', 'data: {"a":1}\r', 'data: {"error":1}\n\n',
     'data: {"a":1}\n\ndata: {"b":1}\n\n', 'data: {"a":\n', 'data: {"a":\n\n', "data: 1}\n\n", 'data: {"a":\r1}\n\n',
     'data: {"a":1}\nid: 1\n', 'data: {"a":1}\n\r', 'data: {"a"', "data: [DONE]\n\n", ": {}\n\n", "event: error\n", "\n",
+    'data: {"a":1}\n\ndata: {no\n\n', 'data: {"a":1}\n\ndata: {"error":1}\n\n', 'data: {"a":1}\n\ndata: [DONE]\n\n',
+    'data: {"a":1}\nid: 1\n\ndata: {"b":1}\n', 'data: {"a":1}\n\ndata: {"b":\n1}\n\n', 'data: {"a":1}\n\n\n\ndata: {"b":1}\n\n',
 ]  # fmt: skip
 
 

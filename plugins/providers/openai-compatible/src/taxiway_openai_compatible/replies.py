@@ -66,11 +66,11 @@ class SseReplies(StreamReplies):
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """Take bytes, give the events that they complete. Raises Malformed."""
-        if self._between and len(lines := data.splitlines()) == 2 and lines[0][:7] == b"data: {" and not lines[1]:
-            # Just one event, which is no mark: most servers send each in a piece of its own. The parser would find the same.
-            value = loads(lines[0][6:])
-            if "error" not in value:
-                return list(self._quirk(value))
+        if self._between and data[:7] == b"data: {":
+            lines = data.splitlines()
+            if not lines[-1] and (len(lines) == 2 or len(lines) == 2 * data.count(b"\n\ndata: {") + 2):
+                # Whole events of one line each, as nearly always, and no mark. The parser would find the same.
+                return self.decoded(self._read_lines, lines)
         self._between = False
         events = self.decoded(self._read, self._parser.feed(data))
         self._between = self._parser.between and not self.mark and self._broken is None
@@ -79,6 +79,11 @@ class SseReplies(StreamReplies):
     def close(self, framed: bool) -> Sequence[Event]:
         """The body ended: give a last event that came without its blank line. Raises Malformed where it was cut."""
         return self.decoded(self._read, self._parser.close())
+
+    def _read_lines(self, lines: Iterable[bytes], events: list[Event]) -> None:
+        for line in filter(None, lines):
+            value = loads(line[6:])
+            events += (InBandError(value),) if value.get("error") else self._quirk(value)
 
     def _read(self, parsed: Iterable[SseEvent], events: list[Event]) -> None:
         for data, name in parsed:
