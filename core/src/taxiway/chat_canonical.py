@@ -96,7 +96,7 @@ def _renamed(body: Json, refused: frozenset[str], most: int | None, dropped: lis
             if body.get(twin) is None:
                 body[twin] = value
     reasoning = body.get("reasoning")
-    if reasoning and "reasoning" in refused and "reasoning_effort" not in refused:
+    if reasoning and type(reasoning) is dict and "reasoning" in refused and "reasoning_effort" not in refused:
         most = body.get("max_completion_tokens") or body.get("max_tokens") or most
         effort = body.get("reasoning_effort") or effort_of(reasoning, most)
         if effort is not None:

@@ -469,6 +469,8 @@ def test_what_chat_alone_knows_of_a_part_is_named():
     assert made["messages"][0]["content"][0] == {"type": "text", "text": "Ann: a"}
     assert dropped == ("text.prompt_cache_breakpoint", "image_url.detail")
     assert applied == ("messages.name",)
+    image["image_url"]["detail"] = {"as": "you like"}
+    assert sent(body)[1] == dropped
 
 
 def test_reasoning_comes_back_as_it_was_and_in_its_place():

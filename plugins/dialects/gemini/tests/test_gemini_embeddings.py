@@ -88,6 +88,7 @@ def test_what_clients_ask_in_both_spellings():
         ({"requests": [{}]}, "requests[0].content"),
         ({"content": {"parts": []}}, "content"),
         ({"content": {"parts": [{"text": ""}]}}, "content.parts"),
+        ({"content": {"parts": [{"text": "a"}]}, "outputDimensionality": True}, "outputDimensionality"),
     ],
 )
 def test_what_is_wrong_is_named(body, field):

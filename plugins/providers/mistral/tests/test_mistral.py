@@ -186,6 +186,8 @@ def test_a_last_message_of_the_assistant_is_one_to_go_on_from():
     assert sent(asked)[0]["messages"][-1]["prefix"] is False
     calls = [{"id": "abcdefghi", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
     assert "prefix" not in sent({"messages": [USER, {"role": "assistant", "tool_calls": calls}]})[0]["messages"][-1]
+    # A conversation of another dialect that says nothing is Mistral's to refuse.
+    assert sent({"messages": []})[0]["messages"] == []
 
 
 @pytest.mark.parametrize(

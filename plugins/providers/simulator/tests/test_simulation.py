@@ -29,6 +29,8 @@ TOOLS = [
     for name in ("get_weather", "get_time")
 ]
 
+UNWRITABLE = {"type": "object", "properties": {"a": {}}, "required": [None]}
+
 
 def make(**options):
     options.setdefault("slug", "acme")
@@ -217,6 +219,13 @@ def test_embeddings_are_of_length_one_and_the_same_in_both_encodings():
     )
 
 
+@pytest.mark.parametrize(("field", "value"), [("dimensions", 9), ("dimensions", 0.5), ("input", ["a"] * 2049)])
+def test_as_many_vectors_and_numbers_as_openai_makes_and_no_more(field, value):
+    script = ask(make(), "/v1/embeddings", model="embed", **{"input": "a", field: value})
+    assert script.head.status == 400
+    assert said(script)["error"]["param"] == field
+
+
 def test_models_are_listed():
     listed = said(ask(make(), "/v1/models", method="GET"))
     assert [model["id"] for model in listed["data"]] == ["acme/chat", "embed"]
@@ -249,6 +258,7 @@ def test_a_spread_of_latencies_keeps_its_median():
         ({"model": "embed"}, 400, None, "model"),
         ({"messages": None}, 400, "missing_required_parameter", "messages"),
         ({"messages": ["x"]}, 400, None, None),
+        ({"response_format": {"type": "json_schema", "json_schema": {"schema": UNWRITABLE}}}, 400, None, None),
         (
             {"messages": [{"role": "user", "content": "a " * 200}], "model": "small"},
             400,

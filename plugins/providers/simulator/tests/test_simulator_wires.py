@@ -232,3 +232,11 @@ def test_google_streams_events_only_where_the_address_says_so(query, begins):
     script, seen = Simulation(options, 0.0).answer("POST", target, {}, body, 0.0)
     assert seen.model == "gemini-2.5-flash"
     assert script.parts[0].data.startswith(begins)
+
+
+def test_what_a_dialect_can_not_say_is_the_callers_mistake():
+    simulation = Simulation(SimulatorOptions(slug="acme", models=(Model(id="m", pace=FAST),)), 0.0)
+    body = {"model": "m", "input": ASK, "tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}
+    script, _ = simulation.answer("POST", "/v1/responses", {}, json.dumps(body).encode(), 0.0)
+    assert script.head.status == 400
+    assert json.loads(script.parts[0].data)["error"]["param"] == "tools[0].type"

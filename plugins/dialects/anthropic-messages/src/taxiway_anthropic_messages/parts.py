@@ -90,7 +90,7 @@ def _refusal(part: Json, notes: Notes) -> Json:
 
 def _image(part: Json, notes: Notes) -> Json:
     image = part["image_url"]
-    if image.get("detail") not in {None, "auto"}:
+    if image.get("detail") not in (None, "auto"):
         notes.drop("image_url.detail")
     url = image["url"]
     if url[:5] != "data:":

@@ -200,6 +200,8 @@ class EmbeddingsStamp(GeminiStamp):
 class GeminiEmbeddingsClient(GeminiClient):
     """How a client that speaks Gemini's embeddings is served, whichever model it asks for."""
 
+    own = frozenset("model models provider session_id trace".split())
+
     def facts(self, body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         """Check the body and read what planning may know of it. Raises InvalidRequest, naming the member."""
         return facts(body, path)
@@ -242,7 +244,10 @@ def facts(body: Json, path: Mapping[str, str]) -> Facts:
                 raise InvalidRequest(f"{where}content.parts", "must be texts, or hold a file, and not be empty")
             else:
                 tokens += tokens_of(len(part["text"]))
-        if _asked(request, "outputDimensionality") is not None:
+        size = _asked(request, "outputDimensionality")
+        if size is not None:
+            if type(size) is not int or size < 1:
+                raise InvalidRequest(f"{where}outputDimensionality", "must be a whole number from 1")
             parameters.add("dimensions")
     return Facts(models_of_path(body, path), frozenset(parameters), frozenset(inputs), tokens)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from taxiway.call import Facts
-from taxiway.chat_facts import FIELDS, models_of, tokens_of
+from taxiway.chat_facts import FIELDS, check, models_of, number, tokens_of
 from taxiway.codec import Json, dumps, items, text_of
 from taxiway.conversations import beginning, conversation_of, tier_of
 from taxiway.errors import InvalidRequest
@@ -23,6 +23,14 @@ _AUTHORS: Final = ("gemini", "gemma", "text-embedding", "text-multilingual-embed
 
 _PARAMETERS: Final = {theirs: ours for ours, theirs in reversed(CONFIG.items()) if ours not in {"n", "modalities"}}
 
+_CHECKS: Final = {theirs: FIELDS[ours] for ours, theirs in CONFIG.items() if ours != "modalities"} | {
+    "topK": number(0, 2**53),
+    "stopSequences": check(
+        lambda value: type(value) is list and all(type(one) is str for one in value), "a list of texts"
+    ),
+}
+"""The checks of what `generationConfig` holds: chat's, but for what Google has otherwise."""
+
 
 def facts(body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
     """Check a body and read what planning may know of it. Raises InvalidRequest, naming the member."""
@@ -36,6 +44,9 @@ def facts(body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
     instruction = member(body, "systemInstruction")
     if type(instruction) is dict:
         characters += _read("systemInstruction", instruction, inputs)
+    for theirs, checked in _CHECKS.items():
+        if member(config, theirs) is not None:
+            checked(f"generationConfig.{theirs}", member(config, theirs))
     parameters = {ours for theirs, ours in _PARAMETERS.items() if member(config, theirs) is not None}
     if member(config, "thinkingConfig") is not None:
         parameters.add("reasoning")
@@ -56,7 +67,7 @@ def facts(body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         frozenset(parameters),
         frozenset(inputs),
         tokens_of(characters) + _IMAGE_TOKENS * inputs.count("image"),
-        _most(config),
+        member(config, "maxOutputTokens"),
         path.get("action") == STREAM,
         conversation_of(body, headers, _begins),
         tier_of(text_of(member(body, "serviceTier")).lower() or None),
@@ -84,15 +95,6 @@ def slug(name: str) -> str:
     for prefix in ("models/", "publishers/google/models/"):
         name = name.removeprefix(prefix)
     return f"google/{name}" if "/" not in name and name.startswith(_AUTHORS) else name
-
-
-def _most(config: Json) -> int | None:
-    most = member(config, "maxOutputTokens")
-    if most is None:
-        return None
-    if type(most) is not int or most < 1:
-        raise InvalidRequest("generationConfig.maxOutputTokens", "must be a whole number from 1")
-    return most
 
 
 def _read(where: str, content: Json, inputs: list[str]) -> int:

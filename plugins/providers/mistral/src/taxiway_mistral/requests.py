@@ -22,12 +22,11 @@ _OTHERS: Final = _THOUGHTS | {"name"}
 
 def request(body: Json, outgoing: Outgoing) -> Json:
     """Say a chat request as Mistral wants it. Raises Unsupported."""
-    messages = body["messages"]
-    body["messages"] = [_message(index, message) for index, message in enumerate(messages)]
-    last = body["messages"][-1]
+    messages = body["messages"] = [_message(index, message) for index, message in enumerate(body["messages"])]
+    last = messages[-1] if messages else {}
     if last.get("role") == "assistant" and not last.get("tool_calls"):
         # Only so marked may an assistant's message be the last: the answer goes on from it.
-        body["messages"][-1] = {"prefix": True, **last}
+        messages[-1] = {"prefix": True, **last}
     if body.get("tool_choice") == "required":
         body["tool_choice"] = "any"
     if body.get("tools"):

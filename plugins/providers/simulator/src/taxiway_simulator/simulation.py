@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
 from taxiway.codec import Json, loads
-from taxiway.errors import InvalidRequest, Malformed
+from taxiway.errors import InvalidRequest, Malformed, Unsupported
 from taxiway.http import HttpHead
 from taxiway_simulator import wire
 from taxiway_simulator.answers import characters, choices_of, embedding, inputs_of, pieces, prompt_tokens
@@ -27,6 +27,8 @@ REMEMBERED: Final = 10_000
 _ANYONE: Final = Key(key="", name="anyone")
 _CHARACTERS_A_TOKEN: Final = 4
 """What OpenAI charges at admission: about a token for every four characters of the prompt."""
+_INPUTS: Final = 2048
+"""How many texts OpenAI embeds at once."""
 
 
 class Simulation:
@@ -94,9 +96,9 @@ class Simulation:
         if route is not None:
             try:
                 return route(request)
-            except InvalidRequest as error:
+            except (InvalidRequest, Unsupported) as error:
                 return _refused(request, Row(400, str(error), "invalid_request_error", param=error.field))
-            except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+            except (AttributeError, KeyError, TypeError, ValueError, OverflowError, Malformed):
                 # A field of another type than the API has; which one, a simulation need not say.
                 return _refused(request, Row(400, "Invalid type for a field of the request.", "invalid_request_error"))
         if method == "GET" and path.startswith("/v1/models/"):
@@ -158,6 +160,10 @@ class Simulation:
         model, body, headers = found
         texts = inputs_of(body)
         size, base64 = body.get("dimensions") or model.dimensions, body.get("encoding_format") == "base64"
+        if type(size) is not int or not 0 < size <= model.dimensions:
+            return _out_of_bounds(request, "dimensions", f"from 1 to {model.dimensions}")
+        if len(texts) > _INPUTS:
+            return _out_of_bounds(request, "input", f"at most {_INPUTS} texts")
         vectors = [embedding(text, size, model.slug, self.options.seed, base64=base64) for text in texts]
         tokens = sum(len(pieces(text)) for text in texts)
         first, _ = self._pace(model)
@@ -274,6 +280,10 @@ def _refused(request: _Request, row: Row) -> Script:
 def _missing(request: _Request, field: str) -> Script:
     text = f"Missing required parameter: '{field}'."
     return _refused(request, Row(400, text, "invalid_request_error", "missing_required_parameter", param=field))
+
+
+def _out_of_bounds(request: _Request, field: str, bounds: str) -> Script:
+    return _refused(request, Row(400, f"Invalid '{field}': must be {bounds}.", "invalid_request_error", param=field))
 
 
 def _no_model(request: _Request, name: str) -> Script:

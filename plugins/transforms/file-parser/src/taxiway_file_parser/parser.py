@@ -27,8 +27,8 @@ class FileParser:
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     def applies(self, call: Call, endpoint: Endpoint) -> bool:
-        """Where there is a file that the endpoint does not take, or that the client wants as text."""
-        if "file" not in call.facts.inputs:
+        """Where a chat has a file that the endpoint does not take, or that the client wants as text."""
+        if "file" not in call.facts.inputs or call.operation != "chat":
             return False
         asked = call.plugins.get(NAME)
         if asked is None:
