@@ -138,7 +138,7 @@ def test_free_are_the_endpoints_that_are_known_to_cost_nothing():
     made = snapshot(offer(endpoint("a")), offer(endpoint("b", price=0.0)), offer(unknown))
     assert read(made, f"{SONNET}:free") == [(SONNET, ["b"])]
     (one,) = asked(made, "default", (f"{SONNET}:free",))
-    assert [(pair[0].endpoint.provider, pair[1]) for pair in one.excluded] == [
+    assert [(out.offer.endpoint.provider, out.reason.text) for out in one.excluded] == [
         ("a", "is not free"),
         ("c", "is not free"),
     ]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from attrs import define, evolve
+from attrs import evolve
 
 from taxiway.call import Call
 from taxiway.candidate import Candidate, Endpoint
@@ -15,7 +15,7 @@ from taxiway.chat_facts import IMAGE_TOKENS
 from taxiway.codec import Json
 from taxiway.outcome import Availability, AvailabilityCode, CallError, Failure
 from taxiway.preferences import MaxPrice
-from taxiway.snapshot import SOFT, ModelOffers, Offer
+from taxiway.snapshot import SOFT, Excluded, ModelOffers, Offer, Reason
 
 _ALWAYS: Final = frozenset("max_tokens max_completion_tokens temperature top_p stop".split())
 """Parameters that every endpoint of chat takes which is not known to refuse them: no catalog lists them all."""
@@ -50,26 +50,6 @@ _AVAILABILITY: Final[Mapping[AvailabilityCode, frozenset[str]]] = {
 
 _SLIGHTLY: Final = 1 + 1e-9
 """Prices are quotients of floats, not always made in the same way."""
-
-
-@define(eq=False)
-class Reason:
-    """Why something is left out. `code` is OpenRouter's (`excluded_by`), `field` the request's that asks for it, `text` for people.
-
-    `field` empty: it is not the request's doing.
-    """
-
-    code: str
-    field: str
-    text: str
-
-
-@define(eq=False)
-class Excluded:
-    """What was left out: an offer, or those of its accounts that can't be used."""
-
-    offer: Offer
-    reason: Reason
 
 
 _NOT_IN_ONLY: Final = Reason("allowed_providers", "provider.only", "not in provider.only")

@@ -12,7 +12,7 @@ from heapq import nlargest
 from itertools import chain
 from operator import eq
 from random import Random
-from typing import Final, TypeAlias
+from typing import Final
 
 from attrs import evolve
 
@@ -22,9 +22,9 @@ from taxiway.chat_facts import Check, check, integer, of_type
 from taxiway.codec import Json
 from taxiway.converter import nearest
 from taxiway.errors import InvalidRequest, UnknownModel
-from taxiway.filters import Excluded, Reason, nothing_left
+from taxiway.filters import nothing_left
 from taxiway.outcome import Availability, CallError, Failure
-from taxiway.snapshot import Asked, ModelOffers, Offer, Snapshot, Strategies
+from taxiway.snapshot import Asked, Excluded, ModelOffers, Reason, Snapshot, Strategies
 from taxiway.strategy import HealthView, Ranked
 from taxiway.variants import ONLINE, VARIANTS, Variant, is_free
 
@@ -33,8 +33,7 @@ AUTO: Final = ("taxiway/auto", "openrouter/auto")
 
 FREE: Final = "openrouter/free"
 
-_Out: TypeAlias = tuple[tuple[Offer, str], ...]
-_NOT_ALLOWED: Final = "the plugin auto-router does not allow its model"
+_NOT_ALLOWED: Final = Reason("variant", "plugins", "the plugin auto-router does not allow its model")
 _MOST_VARIANTS: Final = 2
 _MOST_PATTERNS: Final = 1024
 _MOST_LIKELY: Final = 32
@@ -176,7 +175,7 @@ def _together(name: str, some: Sequence[Asked], strategies: Strategies, *, route
             name, "models that are ranked together have no variants of their own: write them behind the list's name"
         )
     offers = dict.fromkeys(offer for one in some for offer in one.offers.offers)
-    excluded = tuple(dict.fromkeys(pair for one in some for pair in one.excluded if pair[0] not in offers))
+    excluded = tuple(dict.fromkeys(out for one in some for out in one.excluded if out.offer not in offers))
     return Asked(
         model=name,
         offers=ModelOffers.of(tuple(sorted(offers, key=lambda offer: SECTIONS.index(offer.section)))),
@@ -203,19 +202,23 @@ def _family(name: str) -> str:
     return "-".join(part for part in name.split("-") if not _VERSION.fullmatch(part))
 
 
-def _narrowed(some: Iterable[Asked], variant: Variant) -> tuple[list[Asked], _Out]:
-    """Apply a variant to what is asked for: what it leaves, and what is out with the models that it leaves nothing of."""
+def _narrowed(some: Iterable[Asked], variant: Variant, said: str = "model") -> tuple[list[Asked], tuple[Excluded, ...]]:
+    """Apply a variant to what is asked for: what it leaves, and what is out with the models that it leaves nothing of.
+
+    `said`: the field of the request that asks for the variant.
+    """
     left: list[Asked] = []
-    out: _Out = ()
+    out: tuple[Excluded, ...] = ()
+    why = Reason("variant", said, variant.lacks)
     for one in some:
         offers, excluded = one.offers, one.excluded
         if (fits := variant.fits) is not None:
             kept = tuple(offer for offer in offers.offers if fits(offer.endpoint))
             if not kept and not variant.preferred:
-                out += one.excluded + tuple((offer, variant.lacks) for offer in offers.offers)
+                out += one.excluded + tuple(Excluded(offer, why) for offer in offers.offers)
                 continue
             if kept and len(kept) < len(offers.offers):
-                excluded += tuple((offer, variant.lacks) for offer in offers.offers if offer not in kept)
+                excluded += tuple(Excluded(offer, why) for offer in offers.offers if offer not in kept)
                 offers = ModelOffers.of(kept)
         adds = {**one.adds, **(variant.adds or {})}
         sort, tier = variant.sort or one.sort, variant.tier or one.tier
@@ -263,8 +266,8 @@ def restricted(call: Call, some: Sequence[Asked], excluded: list[Excluded]) -> S
     if (web := _switched_on(call, "web")) is not None:
         location = web.get("user_location")
         options = {} if location is None else {"user_location": location}
-        some, out = _narrowed(some, evolve(ONLINE, adds={"web_search_options": options}))
-        excluded += left_out(out, "plugins")
+        some, out = _narrowed(some, evolve(ONLINE, adds={"web_search_options": options}), "plugins")
+        excluded += out
         if not some:
             raise nothing_left(call, excluded)
     if (router := _switched_on(call, "auto-router")) is not None:
@@ -282,11 +285,6 @@ def _switched_on(call: Call, name: str) -> Json | None:
     return None if plugin is None or plugin.get("enabled") is False else plugin
 
 
-def left_out(out: _Out, said: str = "model") -> list[Excluded]:
-    """Return what names and plugins leave out, as filters say it. `said`: the field of the request that does."""
-    return [Excluded(offer, Reason("variant", said, why)) for offer, why in out]
-
-
 def _allowed(one: Asked, router: Json, excluded: list[Excluded]) -> Asked | None:
     """Leave of a router's models those that the call allows."""
     allowed, barred = router.get("allowed_models"), router.get("excluded_models")
@@ -297,10 +295,10 @@ def _allowed(one: Asked, router: Json, excluded: list[Excluded]) -> Asked | None
     )
     if len(kept) == len(one.offers.offers):
         return one
-    out = one.excluded + tuple((offer, _NOT_ALLOWED) for offer in one.offers.offers if offer not in kept)
+    out = one.excluded + tuple(Excluded(offer, _NOT_ALLOWED) for offer in one.offers.offers if offer not in kept)
     if kept:
         return evolve(one, offers=ModelOffers.of(kept), excluded=out)
-    excluded += left_out(out, "plugins")
+    excluded += out
     return None
 
 

@@ -18,12 +18,12 @@ from attrs import Factory, define, field
 from taxiway.call import Call
 from taxiway.candidate import SECTIONS, Endpoint
 from taxiway.codec import Json
-from taxiway.filters import Excluded, Reason, asks_for_tiers, fits, kept_of, matches, nothing_left
-from taxiway.names import asked, left_out, restricted
+from taxiway.filters import asks_for_tiers, fits, kept_of, matches, nothing_left
+from taxiway.names import asked, restricted
 from taxiway.picks import Plan
 from taxiway.preferences import SortBy
 from taxiway.secret import scrub
-from taxiway.snapshot import Asked, ModelOffers, Offer, SectionOffers, Snapshot, in_sections
+from taxiway.snapshot import Asked, Excluded, ModelOffers, Offer, Reason, SectionOffers, Snapshot, in_sections
 from taxiway.sticky import Stuck
 from taxiway.strategy import Ranked
 from taxiway.view import View
@@ -88,7 +88,7 @@ def plan(call: Call, snapshot: Snapshot, view: View, random: Random, notes: Note
     models: list[tuple[Asked, Sequence[SectionOffers]]] = []
     for one in every:
         model = one.offers if notes is not None or asks_for_tiers(call, one.tier) else one.usual
-        excluded += left_out(one.excluded)
+        excluded += one.excluded
         left = _admitted(call, every.index(one), model, view, excluded) if model.guarded else model
         if left is None:
             continue
@@ -152,7 +152,7 @@ def _admitted(call: Call, place: int, model: ModelOffers, view: View, excluded: 
         return [one.id for one in model.guarded if not one.admits(names, user)]
 
     left, out = model.without(frozenset(view.derived(f"barred {place}", barred)))
-    excluded += [Excluded(offer, Reason("credentials", "", reason)) for offer, reason in out]
+    excluded += out
     return left
 
 

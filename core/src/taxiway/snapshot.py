@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, groupby
 from math import inf
 from operator import attrgetter
-from typing import Final, Self, TypeAlias
+from typing import Final, NamedTuple, Self, TypeAlias
 
 from attrs import Factory, evolve, field, frozen
 
@@ -48,6 +48,28 @@ class Offer:
         return frozenset(chain.from_iterable(candidate.subjects for candidate in self.candidates))
 
 
+class Reason(NamedTuple):
+    """Why something is left out. `code` is OpenRouter's (`excluded_by`), `field` the request's that asks for it, `text` for people.
+
+    `field` empty: it is not the request's doing.
+    """
+
+    code: str
+    field: str
+    text: str
+
+
+class Excluded(NamedTuple):
+    """What was left out: an offer, or those of its accounts that can't be used."""
+
+    offer: Offer
+    reason: Reason
+
+
+_REQUIRED: Final = Reason("credentials", "", "a required key of your own is used instead")
+_FOR_OTHERS: Final = Reason("credentials", "", "not for this caller")
+
+
 @frozen(eq=False)
 class SectionOffers:
     """The offers of a model in one section, with what ranking reads of them."""
@@ -74,16 +96,14 @@ class ModelOffers:
     tiers: bool
     standard: "ModelOffers | None"
     guarded: Sequence[Credential]
-    _without: dict[frozenset[str], "tuple[ModelOffers | None, Sequence[tuple[Offer, str]]]"] = field(
-        factory=dict, init=False
-    )
+    _without: dict[frozenset[str], "tuple[ModelOffers | None, Sequence[Excluded]]"] = field(factory=dict, init=False)
 
-    def without(self, barred: frozenset[str]) -> "tuple[ModelOffers | None, Sequence[tuple[Offer, str]]]":
+    def without(self, barred: frozenset[str]) -> "tuple[ModelOffers | None, Sequence[Excluded]]":
         """Return it without those credentials (None: nothing is left), and what is out, and why."""
         found = self._without.get(barred)
         if found is None:
             left: list[Offer] = []
-            out: list[tuple[Offer, str]] = []
+            out: list[Excluded] = []
             for offer in self.offers:
                 closed = any(one.id not in barred for one in offer.closed_by)
                 lost = tuple(one for one in offer.candidates if closed or one.account.credential.id in barred)
@@ -91,8 +111,7 @@ class ModelOffers:
                 if kept:
                     left.append(evolve(offer, candidates=kept) if lost else offer)
                 if lost:
-                    reason = "a required key of your own is used instead" if closed else "not for this caller"
-                    out.append((evolve(offer, candidates=lost), reason))
+                    out.append(Excluded(evolve(offer, candidates=lost), _REQUIRED if closed else _FOR_OTHERS))
             found = self._without[barred] = ModelOffers.of(tuple(left)) if left else None, out
         return found
 
@@ -133,8 +152,8 @@ class Asked:
     """A model of a call, as its name asks for it; made once for each name. `model` is its slug, or how it was named.
 
     `sort` and `tier` (of service): what the name asks for where the call says nothing else. `adds`: fields of the canonical body,
-    for whoever serves. `mixed`: the offers are of several models, to be ranked together. `excluded`: what the name leaves out, and
-    why. `router`: the call may say which of its models it allows. `usual`: what is offered where no service tier is asked for. `plain`:
+    for whoever serves. `mixed`: the offers are of several models, to be ranked together. `excluded`: what the name leaves out.
+    `router`: the call may say which of its models it allows. `usual`: what is offered where no service tier is asked for. `plain`:
     sections and strategies alone order it where the call says nothing of endpoints. `scores`: of the only strategy, if it gives them.
     """
 
@@ -146,7 +165,7 @@ class Asked:
     strategies: Strategies = ()
     mixed: bool = False
     router: bool = False
-    excluded: tuple[tuple[Offer, str], ...] = ()
+    excluded: tuple[Excluded, ...] = ()
     usual: ModelOffers = field(init=False)
     plain: bool = field(init=False)
     scores: Callable[..., Sequence[float]] | None = field(init=False)
