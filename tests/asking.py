@@ -69,7 +69,7 @@ def dialect_of(name: str) -> Dialect:
 def tasks_of_calls() -> set[Any]:
     """Return the tasks that are not the test's own, nor the upkeep of what is shut."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
-    return {task for task in others if not getattr(task.get_coro(), "__qualname__", "").startswith("Upkeep.")}
+    return {task for task in others if not getattr(task.get_coro(), "__qualname__", "").startswith("Upkeep._watch")}
 
 
 @define

@@ -1,6 +1,5 @@
 """One try of one candidate: opened, read, ended. Whatever goes wrong in it comes out as a Failure, cancellation excepted."""
 
-import traceback
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +18,7 @@ from taxiway.picks import Pick
 from taxiway.provider import InBandError
 from taxiway.refusals import error_body, error_of, lost, raised
 from taxiway.resumption import go_on
-from taxiway.secret import Secret, scrub
+from taxiway.secret import Secret, trace
 from taxiway.translation import Translation
 from taxiway.usage import Usage
 from taxiway.watch import Watch
@@ -245,7 +244,7 @@ class Attempt:
         elif failure.kind == "rate_limited" and failure.scope not in {"endpoint", "none"}:
             engine.quotas.shut(reservation, failure.retry_after, now)
         elif failure.kind == "credential_invalid":
-            engine.verify(candidate, self.outgoing if self.opened else None)
+            engine.upkeep.verify(candidate, self.outgoing if self.opened else None)
 
     def _good(self, head: HttpHead) -> bool:
         """Take the head of the reply, and say whether a good body comes after it."""
@@ -329,7 +328,7 @@ class Attempt:
         if (failure := raised(error, sent=self._watch is not None)) is not None:
             return failure
         name = self.candidate.endpoint.provider
-        self._engine.log.error("provider %s: its plugin failed: %s", name, scrub(traceback.format_exc()))
+        self._engine.log.error("provider %s: its plugin failed: %s", name, trace())
         # While it reads a reply, that is most likely of a form that nobody expects: the endpoint can't be used, whoever is wrong.
         said = "can't read the reply" if self._reading else "failed"
         message = f"the plugin of {name} {said} ({type(error).__name__})"

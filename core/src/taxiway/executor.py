@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import traceback
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -25,14 +24,13 @@ from taxiway.preferences import preferences_of
 from taxiway.presets import applied, preset_of
 from taxiway.quota import Quotas
 from taxiway.run import Run
-from taxiway.secret import Secret, scrub
+from taxiway.secret import Secret, trace
 from taxiway.shaping import Shaper
 from taxiway.spool import Journal
 from taxiway.stream import Stream
 from taxiway.tasks import Tasks
 from taxiway.tokens import Tokens
 from taxiway.upkeep import Upkeep
-from taxiway.verify import Verifier
 from taxiway.watch import Watches
 
 _KEPT: Final = frozenset(
@@ -48,7 +46,6 @@ _ROUTED: Final = frozenset({"provider", "route", "plugins", "preset"})
 class Engine:
     """Runs calls with what a router is made of. `snapshot` may be replaced at any time: a call goes on with the one that it began with.
 
-    `verify` is told of a candidate whose key was refused, and of what was sent; `watch` that something is shut, or used up.
     `offsets`: how many seconds a provider's clock is ahead of ours, where one was learnt; `budgets`: for retries, by workspace.
     """
 
@@ -64,9 +61,7 @@ class Engine:
         self.tokens = Tokens(self.now, self.log.warning, self.tasks)
         self.offsets: dict[str, float] = {}
         self.budgets = defaultdict[str, Budget](lambda: Budget(self.snapshot.routing.retry_budget))
-        verifier = Verifier(self, context.door, parts.secret, self.reload_keys)
-        self.verify, self.watch = verifier.verify, Upkeep(self, verifier).watch
-        self._reloading = asyncio.Lock()
+        self.upkeep, self._reloading = Upkeep(self), asyncio.Lock()
 
     async def reload_keys(self) -> None:
         """Read all keys again and go on with a new snapshot. Raises ConfigError, and then the old one stays."""
@@ -187,12 +182,12 @@ class Engine:
         if news := health.observe(outcome, now):
             self.alert(news)
         if health.gates:
-            self.watch()
+            self.upkeep.watch()
         for name, strategy in self.snapshot.observers:
             try:
                 health.record(outcome.candidate.endpoint, strategy.observe(outcome), now)
             except Exception:  # noqa: BLE001 - whoever wrote the strategy, the call was served
-                self.log.error("strategy %s: can't observe: %s", name, scrub(traceback.format_exc()))  # noqa: TRY400 - scrubbed
+                self.log.error("strategy %s: can't observe: %s", name, trace())  # noqa: TRY400 - scrubbed
 
     def _plugins(self, asked: Sequence[Json]) -> Mapping[str, Json]:
         """Say which plugins a request asks for. Raises InvalidRequest for one that is not here: to ignore it would change the answer."""

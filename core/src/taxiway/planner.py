@@ -5,7 +5,6 @@ else the strategies'. Where the call wants one order over all its models (`parti
 """
 
 import logging
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, groupby
 from math import inf
@@ -22,7 +21,7 @@ from taxiway.filters import asks_for_tiers, fits, kept_of, matches, nothing_left
 from taxiway.names import asked, restricted
 from taxiway.picks import Plan
 from taxiway.preferences import SortBy
-from taxiway.secret import scrub
+from taxiway.secret import trace
 from taxiway.snapshot import Asked, Excluded, ModelOffers, Offer, Reason, SectionOffers, Snapshot, in_sections
 from taxiway.sticky import Stuck
 from taxiway.strategy import Ranked
@@ -183,7 +182,7 @@ def _by_strategies(
         offers = list(map(offered.__getitem__, sorted(by, key=by.__getitem__)))
     except Exception as error:  # noqa: BLE001 - whoever wrote the strategy, the call can be served
         why = f"in the configured order, since a strategy failed: {type(error).__name__}"
-        _log.error("%s", f"{why}\n{scrub(traceback.format_exc())}")
+        _log.error("%s", f"{why}\n{trace()}")
         offers, rows = [offered[one] for one in endpoints], [Ranked(one, 0.0, why) for one in endpoints]
     if notes is not None:
         notes.take(rows, offered)

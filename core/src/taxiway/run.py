@@ -295,7 +295,7 @@ class Run:
         """Nothing is left: record it, and say what the client is told."""
         if self.broken is not None:
             return self._broke(*self.broken)
-        self.engine.watch()
+        self.engine.upkeep.watch()
         now = self.engine.clock.monotonic()
         passing = [pair for pair in self.failures if POLICIES[pair[1].kind].passing]
         frees = None if left.frees is None else max(0.0, left.frees - now)

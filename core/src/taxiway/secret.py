@@ -3,6 +3,7 @@
 import base64
 import hmac
 import re
+import traceback
 from typing import Final, NoReturn
 from urllib.parse import quote
 from weakref import WeakValueDictionary
@@ -66,3 +67,8 @@ def scrub(text: str) -> str:
             if form in text:
                 text = text.replace(form, HIDDEN)
     return _SHAPES.sub(HIDDEN, text)
+
+
+def trace() -> str:
+    """Return the traceback of the exception that is being handled, scrubbed: it may quote a key."""
+    return scrub(traceback.format_exc())

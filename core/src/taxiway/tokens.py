@@ -4,7 +4,6 @@ One is renewed ahead of its end while it goes on being used, so that a call wait
 """
 
 import asyncio
-import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -15,7 +14,7 @@ from taxiway.candidate import Account
 from taxiway.errors import TransportError
 from taxiway.outcome import Failure, RefreshFailed
 from taxiway.provider import Derived, Refreshes
-from taxiway.secret import Secret, scrub
+from taxiway.secret import Secret, scrub, trace
 from taxiway.tasks import Tasks
 
 AHEAD: Final = 300.0
@@ -100,6 +99,6 @@ class Tokens:
         if isinstance(error, TransportError | TimeoutError):
             said = scrub(f"no token could be had: {error}" if str(error) else f"no token within {PATIENCE:.0f} s")
             return Failure(kind="unavailable", message=said, scope="account")
-        self.warn(f"provider {slug}: its plugin failed: {scrub(traceback.format_exc())}")
+        self.warn(f"provider {slug}: its plugin failed: {trace()}")
         said = f"the plugin of {slug} failed to derive a token ({type(error).__name__})"
         return Failure(kind="unavailable", message=said, scope="none")

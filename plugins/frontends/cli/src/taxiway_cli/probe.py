@@ -123,7 +123,7 @@ async def _probe(parts: Parts, provider: Provider, account: Account) -> Result:
 async def _asked(parts: Parts, provider: Provider, account: Account) -> tuple[bool | None, str]:
     from taxiway.errors import TransportError
     from taxiway.provider import Discovers, Refreshes
-    from taxiway.verify import REFUSED
+    from taxiway.upkeep import REFUSED
 
     context = parts.built.context
     now, secret = context.clock.now(), account.secret
