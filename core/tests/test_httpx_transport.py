@@ -7,8 +7,9 @@ from taxiway.errors import TransportError
 from taxiway.http import HttpRequest, Origin
 from taxiway.httpx_transport import HttpxTransport, Options, taxiway_transports
 from taxiway.testing.faults import Difference
+from taxiway.testing.peer import rounds, serving
 from taxiway.testing.transport import TransportContract
-from taxiway.testing.transport_kit import rounds
+from taxiway.testing.transport_kit import HELLO, failure, request, whole
 
 LENIENT = "h11 takes it, and what it means is not in doubt"
 
@@ -40,4 +41,23 @@ async def test_who_waits_for_a_slot_of_ours_is_not_connecting():
     with pytest.raises(TransportError) as caught:
         await exchange.head()
     assert caught.value.reason == "cancelled"
+    await transport.aclose()
+
+
+async def test_the_connection_that_replaces_a_stale_one_has_the_same_limit(monkeypatch):
+    async def behave(peer):
+        await peer.request()
+        await peer.write(HELLO)
+        await peer.request()
+        await peer.leave("fin")
+
+    async def never(*_, **__):
+        await asyncio.sleep(3600)
+
+    transport = HttpxTransport(Options())
+    monkeypatch.setattr(transport.fresh, "send", never)
+    async with serving(behave) as server, asyncio.timeout(5.0):
+        assert await whole(transport.open(request(server.origin), 1.0)) == b"hello"
+        _, error = await failure(transport.open(request(server.origin), 0.05))
+    assert (error.phase, error.reason, error.sent) == ("connect", "timeout", "none")
     await transport.aclose()

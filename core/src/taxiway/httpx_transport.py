@@ -159,16 +159,14 @@ class HttpxExchange:
         try:
             _check(self._request)
             async with transport.slots:
-                # Not before: whoever waits for a slot of ours learns nothing of the peer.
-                self._timer = self._loop.call_later(connect, self.abort, "timeout")
                 try:
-                    await self._exchange(transport.client)
+                    await self._exchange(transport.client, connect)
                 except transport.httpx.TransportError:
                     # A kept connection that was closed while the request was on its way: nobody answers one that way.
                     if not self.reused or self._bytes_in:
                         raise
                     self.phase, self.sent = "connect", "none"
-                    await self._exchange(transport.fresh)
+                    await self._exchange(transport.fresh, connect)
         except _RefusedError as refused:
             self._fail(refused.reason, refused.detail)
         except Exception as error:  # noqa: BLE001 - whatever comes out of three libraries, the exchange ends in one typed error
@@ -178,7 +176,9 @@ class HttpxExchange:
                 # httpcore forgets a connection whose handshake is cancelled, and the peer would never know.
                 await self._stream.aclose()
 
-    async def _exchange(self, client: "httpx.AsyncClient") -> None:
+    async def _exchange(self, client: "httpx.AsyncClient", connect: float) -> None:
+        # Not before: whoever waits for a slot of ours learns nothing of the peer.
+        self._timer = self._loop.call_later(connect, self.abort, "timeout")
         request = self._request
         response = await client.send(
             self._transport.httpx.Request(
