@@ -119,6 +119,20 @@ class ConnectionContract(TransportKit):
             _, error = await failure(transport.open(request(Origin("http", "127.0.0.1", port)), 0.05))
             self.expect(error, "connect", "timeout", "none")
 
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    @looped
+    async def test_a_connection_that_is_closed_as_soon_as_it_is_there(self, scheme: str) -> None:
+        """As balancers do that have nobody behind them: told at once, however early it comes, and nothing left by TLS."""
+
+        async def behave(peer: Peer) -> None:
+            peer.writer.transport.abort()
+
+        async with serving(behave) as server, self.transport() as transport, asyncio.timeout(4.0):
+            there = Origin(scheme, "127.0.0.1", server.origin.port)
+            for _, error in await asyncio.gather(*(failure(transport.open(request(there), 5.0)) for _ in range(50))):
+                assert error.reason in {"closed", "reset"}
+                assert scheme == "http" or error.sent == "none"
+
     @pytest.mark.parametrize("dead", ["refusing", "silent"])
     @looped
     async def test_a_dead_address_beside_a_living_one(self, monkeypatch: pytest.MonkeyPatch, dead: str) -> None:

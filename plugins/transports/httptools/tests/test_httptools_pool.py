@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import random
 import threading
@@ -5,7 +6,8 @@ import threading
 import pytest
 
 from taxiway.clock import SystemClock
-from taxiway.errors import ConfigError
+from taxiway.errors import ConfigError, TransportError
+from taxiway.http import Origin
 from taxiway.registration import Context
 from taxiway.testing.faults import OK
 from taxiway.testing.peer import rounds, serving
@@ -79,3 +81,15 @@ async def test_a_request_on_a_kept_connection_is_written_before_open_returns(tra
         assert (exchange.phase, exchange.sent, exchange.reused) == ("head", "whole", True)
         assert exchange.moved > 100
         await whole(exchange)
+
+
+async def test_no_thread_for_the_resolver_is_our_own_fault_and_said_so(transport, monkeypatch):
+    def no_more(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    exchange = transport.open(request(Origin("http", "there.test", 80)), 5.0)
+    async with asyncio.timeout(1.0):
+        with pytest.raises(TransportError) as caught:
+            await exchange.head()
+    assert (caught.value.phase, caught.value.reason, caught.value.sent) == ("dns", "local", "none")

@@ -30,9 +30,6 @@ _PATIENCE: Final = 1.0
 _HEAD_START: Final = 0.25
 """Seconds that an address has before the next one is tried as well (RFC 8305, 5)."""
 
-FAILURES: Final = (OSError, UnicodeError, ConfigError)
-"""What `Dialler.connect` raises; TLS's errors are OSErrors. `what` reads them."""
-
 _OURS: Final = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
 _KEEP_ALIVE: Final = tuple(
     (socket.IPPROTO_TCP, getattr(socket, name), value)
@@ -102,7 +99,7 @@ class Dialler:
         return tls_context(self._ca_file)
 
     async def connect(self, pool: "Pool", exchange: "HttptoolsExchange") -> Connection:
-        """Make a connection for `exchange`, and say in it which phase this has come to. Raises one of `FAILURES`."""
+        """Make a connection for `exchange`, and say in it which phase this has come to. What it raises, `what` reads."""
         origin = pool.origin
         connection = Connection(pool)
         sock: socket.socket | None = None
@@ -110,7 +107,7 @@ class Dialler:
             addresses = await self.resolver.resolve(origin.host, origin.port)
             exchange.stage = "connect"
             sock = await self._race(addresses)
-            wire, _ = await self._loop.create_connection(lambda: connection, sock=sock)
+            wire = await self._open(connection, sock)
             if origin.scheme == "https":
                 exchange.stage = "tls"
                 layer = await self._loop.start_tls(
@@ -156,6 +153,14 @@ class Dialler:
             for task in running:
                 task.add_done_callback(_close_late)
                 task.cancel()
+
+    async def _open(self, connection: Connection, sock: socket.socket) -> asyncio.Transport:
+        wire, _ = await self._loop.create_connection(lambda: connection, sock=sock)
+        if wire.is_closing():
+            # uvloop reads before it tells of a connection: the peer has gone, or said what nobody asked for. Neither TLS nor a
+            # request would ever come to an end on it.
+            raise ConnectionError
+        return wire
 
     async def _connect(self, address: Address) -> socket.socket:
         family, where = address
@@ -217,13 +222,12 @@ def what(phase: Phase, error: Exception) -> tuple[Reason, str]:
         return "refused", ""
     if isinstance(error, TimeoutError):
         return "timeout", ""
-    if isinstance(error, ConfigError):
+    if not isinstance(error, OSError):
+        # A file of authorities that can't be read, no thread for the resolver, a port that is none.
         return "local", str(error)
-    if isinstance(error, OSError) and error.errno in _OURS:
+    if error.errno in _OURS:
         return "local", error.strerror or ""
-    if phase == "tls":
-        # asyncio makes up an error without a number where the peer simply closed.
-        return ("closed" if error.args == () or getattr(error, "errno", None) is None else "reset"), ""
-    if isinstance(error, ConnectionError):
-        return "reset", ""
-    return "unreachable", getattr(error, "strerror", None) or type(error).__name__
+    if phase == "tls" or isinstance(error, ConnectionError):
+        # Where the peer simply closed, the error is made up, by asyncio or here, and has no number.
+        return ("closed" if error.errno is None else "reset"), ""
+    return "unreachable", error.strerror or type(error).__name__

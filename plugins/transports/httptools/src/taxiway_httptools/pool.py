@@ -5,7 +5,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from taxiway.http import Origin
-from taxiway_httptools.dialling import FAILURES, Dialler, what
+from taxiway_httptools.dialling import Dialler, what
 from taxiway_httptools.exchange import HttptoolsExchange
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Pool:
         timer = self.loop.call_later(exchange.connect, exchange.abort, "timeout")
         try:
             connection = await self._dialler.connect(self, exchange)
-        except FAILURES as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the exchange ends in one typed error
             exchange.dialling = None
             exchange.fail(*what(exchange.stage, error))
             return
