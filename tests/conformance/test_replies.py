@@ -28,6 +28,14 @@ def test_decoding_loses_nothing(replay, record_property):
     settle("decoding", replay, lost(replay.cassette.events, events), record_property)
 
 
+@pytest.mark.recorded(which=lambda cassette: answers(cassette) and cassette.folder == "openai")
+def test_decoding_changes_nothing_of_what_openai_sends(replay):
+    """Not the order, not what is null or empty, nothing added: its wire is the canonical one."""
+    _, outgoing = replay.sending(replay.native())
+    _, events = replay.decode(outgoing, [replay.cassette.bytes])
+    assert events == replay.cassette.events
+
+
 @pytest.mark.recorded(which=answers)
 def test_a_client_of_the_same_dialect_loses_nothing(replay, record_property):
     if replay.client is not replay.dialect:

@@ -158,6 +158,16 @@ def test_when_a_chat_clients_call_goes_by_responses_is_declared(name, elsewhere,
     assert ("temperature" in endpoint.unsupported) is (bool(unsupported) and not thinking)
 
 
+def test_what_the_catalog_does_not_know_of_a_model_is_declared():
+    tools = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
+    known = KnownModels(
+        [CatalogModel(id=n, slug=f"openai/{n}", name=n, unsupported=tools) for n in ("gpt-3.5-turbo", "x")]
+    )
+    served = {endpoint.id: endpoint for endpoint in PROVIDER.endpoints(known, [])}
+    assert tools.isdisjoint(served["gpt-3.5-turbo"].unsupported)
+    assert tools <= served["x"].unsupported
+
+
 def test_models_that_only_draw_are_not_served_and_those_that_the_catalog_lacks_are():
     known = KnownModels([CatalogModel(id="gpt-image-1", slug="openai/i", name="I")])
     served = {endpoint.id: endpoint for endpoint in PROVIDER.endpoints(known, [])}

@@ -47,6 +47,8 @@ SAMPLING = frozenset("temperature top_p presence_penalty frequency_penalty logpr
 
 THOUGHTLESS = frozenset({"temperature", "top_p", "logprobs", "top_logprobs"})
 
+TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
+
 PICTURES = tuple(
     (
         "invalid_image invalid_image_format invalid_base64_image invalid_image_url invalid_image_mode image_too_large image_too_small "
@@ -80,6 +82,8 @@ MODELS = (
         dialects=("responses", "chat"),
         elsewhere=frozenset({"reasoning", "web_search_options"}),
     ),
+    # The catalog says that it has none; recorded, it calls them (guides/function-calling).
+    ModelRow(ids=("gpt-3.5-turbo", "gpt-3.5-turbo-0125", "gpt-3.5-turbo-1106"), takes=TOOLS),
     # They always reason (guides/reasoning): who asks for none, as Claude Code does, gets the least that there is.
     ModelRow(ids=("o1*", "o3*", "o4*"), efforts={"none": "low", "minimal": "low", "xhigh": "high"}),
     ModelRow(ids=("gpt-5", "gpt-5-20*", "gpt-5-mini*", "gpt-5-nano*"), efforts={"none": "minimal", "xhigh": "high"}),
