@@ -184,3 +184,8 @@ def test_a_null_beside_a_messages_content_changes_nothing_of_what_is_read(role, 
             return str(error)
 
     assert read() == read(tool_calls=None)
+
+
+def test_content_that_is_neither_text_nor_parts_is_told_both():
+    with pytest.raises(InvalidRequest, match="must be a text or a list of parts"):
+        facts(messages=[{"role": "user", "content": 5}])

@@ -191,6 +191,10 @@ def test_mistakes_that_only_the_whole_table_shows_come_with_those_of_single_keys
     }
 
 
+def test_a_mapping_may_have_keys_that_are_no_text():
+    assert problems({1: 2, "routing": {3: 4}}).keys() == {"1", "routing.3"}
+
+
 def test_a_key_that_is_wrong_is_not_called_missing_too():
     found = problems({"credentials": [{"provider": 1, "label": "a"}]})
     assert found == {"credentials[0].provider": "must be text, not a whole number"}

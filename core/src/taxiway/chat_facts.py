@@ -109,7 +109,7 @@ def tokens_of(characters: int) -> int:
 def read_parts(where: str, parts: Any, inputs: list[str]) -> int:
     """Check content parts; return how many characters of text they have, and put other parts' modalities into `inputs`."""
     characters = 0
-    for place, part in objects(where, parts):
+    for place, part in objects(where, parts, "a text or a list of parts"):
         kind = part.get("type")
         if type(kind) is not str or kind not in PARTS:
             raise InvalidRequest(f"{place}.type", f"must be one of {', '.join(PARTS)}")
@@ -165,10 +165,10 @@ def _read_parameters(body: Json, used: frozenset[str]) -> frozenset[str]:
     return used | {"structured_outputs"} if form is not None and form["type"] == "json_schema" else used
 
 
-def objects(where: str, items: Any) -> Iterator[tuple[str, Json]]:
+def objects(where: str, items: Any, wanted: str = "a list") -> Iterator[tuple[str, Json]]:
     """Give a list's objects, each with its place. Raises InvalidRequest where it is no list, or has something else in it."""
     if type(items) is not list:
-        raise InvalidRequest(where, "must be a list")
+        raise InvalidRequest(where, f"must be {wanted}")
     for index, item in enumerate(items):
         if type(item) is not dict:
             raise InvalidRequest(f"{where}[{index}]", "must be an object")

@@ -121,7 +121,7 @@ def read(raw: Raw, source: str = "") -> Config:
         raise ConfigError([Problem("must be a mapping of tables")], source)
     given: dict[str, Any] = {}
     others: dict[str, Raw] = {}
-    for name, value in raw.items():
+    for name, value in ((str(name), value) for name, value in raw.items()):
         if name in TABLES:
             given[name] = _right(problems, value, TABLES[name], name)
         elif name in LISTS:
@@ -153,7 +153,7 @@ def _right(problems: list[Problem], raw: Any, cls: Any, path: str) -> Any:
     problems += [problem for problem in found if problem.path not in told]
     if made is not None or not isinstance(raw, Mapping):
         return made
-    right = {key: value for key, value in raw.items() if not _wrong(found, join(path, key))}
+    right = {key: value for key, value in raw.items() if not _wrong(found, join(path, str(key)))}
     return _right(problems, right, cls, path) if right and len(right) < len(raw) else None
 
 

@@ -177,6 +177,8 @@ class Router:
 
     def _call(self, dialect: str, body: Json) -> Call:
         engine = self.engine
+        if engine.loop is not asyncio.get_running_loop():
+            raise RuntimeError("the router runs on another event loop: use it on the one that it was started on")
         chosen = engine.dialects[dialect]
         assert chosen.client is not None
         body, path = engine.filled(chosen, body)
@@ -236,11 +238,8 @@ class SyncRouter:
         """As `Router.stream`."""
         chunks = self._router.stream(**body)
         try:
-            while True:
-                try:
-                    yield self._do(_next(chunks))
-                except StopAsyncIteration:
-                    return
+            while (chunk := self._do(_next(chunks))) is not None:
+                yield chunk
         finally:
             self._do(chunks.aclose())  # type: ignore[attr-defined]
 
@@ -253,9 +252,10 @@ class SyncRouter:
         return self._do(self._router.explain(**body))
 
     def _do(self, what: Coroutine[Any, Any, T], within: float | None = None) -> T:
-        if self._loop is None:
+        # A process that was forked has no thread but its own.
+        if self._loop is None or self._thread is None or not self._thread.is_alive():
             what.close()
-            raise RuntimeError("the router is not running: use it by `with`")
+            raise RuntimeError("the router is not running: use it by `with`, in the process that it was started in")
         future = asyncio.run_coroutine_threadsafe(what, self._loop)
         try:
             return future.result(within)
@@ -279,5 +279,5 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         runner.get_loop().run_forever()
 
 
-async def _next(chunks: AsyncIterator[Json]) -> Json:
-    return await anext(chunks)
+async def _next(chunks: AsyncIterator[Json]) -> Json | None:
+    return await anext(chunks, None)
