@@ -146,9 +146,11 @@ def _text(body: Json, asked: str, last: Json, model: Model, slug: str, random: R
     if model.answer == "echo":
         return f"{start} You said: {asked}"
     length = random.randint(max(1, model.tokens // 2), max(1, model.tokens * 3 // 2))
-    text = start
-    while len(pieces(text)) < length:
-        text += " " + " ".join(random.choices(_WORDS, k=random.randint(4, 12))).capitalize() + "."
+    text, count = start, len(pieces(start))
+    while count < length:
+        # A sentence begins with a piece of its own, so the whole need not be cut again.
+        sentence = " " + " ".join(random.choices(_WORDS, k=random.randint(4, 12))).capitalize() + "."
+        text, count = text + sentence, count + len(_PIECES.findall(sentence))
     return text
 
 
