@@ -7,7 +7,7 @@ from typing import Final
 from attrs import define, evolve, field
 
 from taxiway.candidate import Account
-from taxiway.errors import Malformed
+from taxiway.errors import Malformed, TaxiwayError
 from taxiway.provider import Discovers, Provider, Refreshes
 from taxiway.registration import Context
 from taxiway.secret import scrub
@@ -71,7 +71,8 @@ class Discovery:
             # Told once, and not with every try.
             if account.key not in self._failed:
                 self._failed.add(account.key)
-                self.context.log.warning("%s: its models can't be listed: %s", account.label, scrub(repr(error)))
+                said = scrub(str(error) if isinstance(error, TaxiwayError) else repr(error))
+                self.context.log.warning("%s, %s: its models can't be listed: %s", slug, account.label, said)
             return
         self._failed.discard(account.key)
         self.listed[account.key] = {id_ if "/" in id_ else f"{slug}/{id_}": id_ for id_ in ids}

@@ -80,7 +80,7 @@ async def test_a_file_that_is_no_database_is_said(tmp_path):
     file = tmp_path / "taxiway.db"
     file.write_text("not a database, however long this text may be" * 100)
     store = SqliteStore(str(file), SystemClock())
-    with pytest.raises(StoreUnavailable, match="not a database"):
+    with pytest.raises(StoreUnavailable, match=r"taxiway\.db failed: file is not a database"):
         await store.start()
     await store.aclose()
 

@@ -40,10 +40,10 @@ def bind(host: str, port: int) -> socket.socket:
         made.listen(_BACKLOG)
     except OSError as error:
         made.close()
-        reason = f"{error.strerror}"
+        reason = f": {error.strerror}"
         if error.errno == errno.EADDRINUSE:
-            reason = "is already in use; stop what listens there, or take another port with --port"
-        raise CantListen(f"{host}:{port} {reason}") from None
+            reason = " is already in use; stop what listens there, or take another port with --port"
+        raise CantListen(f"{host}:{port}{reason}") from None
     made.setblocking(False)
     return made
 

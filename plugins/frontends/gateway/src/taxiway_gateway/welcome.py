@@ -94,7 +94,7 @@ def _providers(snapshot: Snapshot, program: str, *, last_resort: bool) -> Iterat
             one.models.add(endpoint.model)
             one.keys.update(dict.fromkeys(c.account.credential.key or _KEYLESS for c in offer.candidates))
     if not served:
-        yield f"Providers  none serves a model; `{program} check` says what is wrong with the configuration."
+        yield f"Providers  none serves a model: `{program} probe` asks them, `{program} check` looks the configuration over."
     for index, one in enumerate(sorted(served.values(), key=lambda served: served.name)):
         models = f"{len(one.models)} model{'s' if len(one.models) > 1 else ''}"
         yield f"{'' if index else 'Providers':11}{one.name}: {models}, {', '.join(one.keys)}"

@@ -43,11 +43,11 @@ class SqliteStore:
     async def start(self) -> None:
         """Open the database and bring it up to date. Raises StoreUnavailable, and ConfigError for a newer one's."""
         self._database.create()
-        self._writer = Worker("taxiway-sql writer", self._database.connect)
+        database = self._database
+        self._writer = self._reader = Worker("taxiway-sql writer", database.path, database.connect)
         # One in memory exists only for its connection.
-        self._reader = (
-            self._writer if self._database.in_memory else Worker("taxiway-sql reader", self._database.connect_to_read)
-        )
+        if not database.in_memory:
+            self._reader = Worker("taxiway-sql reader", database.path, database.connect_to_read)
         now = self._clock.now()
         await self._writer.run(lambda connection: self._database.prepare(connection, now), _WRITE)
         await self._write(

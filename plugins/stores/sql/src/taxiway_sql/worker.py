@@ -18,9 +18,9 @@ _MOST_WAITING: Final = 1_000
 class Worker:
     """Runs functions of a connection, in order, on one thread."""
 
-    def __init__(self, name: str, connect: Callable[[], sqlite3.Connection]) -> None:
-        """Connect on the first job, and again on the next where that failed; `name` is the thread's."""
-        self._connect = connect
+    def __init__(self, name: str, path: str, connect: Callable[[], sqlite3.Connection]) -> None:
+        """Connect on the first job, and again on the next where that failed; `name` is the thread's, `path` the database's."""
+        self._connect, self._path = connect, path
         self._connection: sqlite3.Connection | None = None
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -61,7 +61,7 @@ class Worker:
         except queue.Full:
             raise StoreUnavailable("the database does not keep up") from None
         except sqlite3.Error as error:
-            raise StoreUnavailable(f"the database failed: {error}") from error
+            raise StoreUnavailable(f"the database {self._path} failed: {error}") from error
 
     def close(self) -> None:
         """Finish what waits, and close the connection."""
