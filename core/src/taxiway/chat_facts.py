@@ -3,17 +3,15 @@
 Fields and ranges: OpenRouter's request schema, and OpenAI's where it allows more. Unknown fields pass; null is as absent.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final
 
 from taxiway.call import Conversation, Facts
+from taxiway.checks import TEXTS, Check, are_texts, check, choice, integer, member, number, objects, of_type
 from taxiway.codec import Json, dumps
 from taxiway.conversations import HEADER, beginning, check_session, conversation_of, tier_of
 from taxiway.errors import InvalidRequest
 from taxiway.http import Headers
-
-Check: TypeAlias = Callable[[str, Any], None]
-"""Takes a field's place and its value; raises InvalidRequest."""
 
 IMAGE_TOKENS: Final = 765
 """Near what is charged at admission for an image of ordinary size."""
@@ -29,8 +27,6 @@ _READ_ON: Final = frozenset("tools response_format reasoning_effort session_id p
 PRESET: Final = "@preset/"
 """What stands before a preset in the name of a model."""
 _UNKNOWN: Final = "names a preset, and none is configured: they are written as [presets.slug]"
-_NUMBERS: Final = frozenset({int, float})
-_NAMES: Final = {str: "a text", bool: "true or false", dict: "an object"}
 
 PARTS: Final = {
     "text": ("text", "text", ""),
@@ -89,7 +85,7 @@ def models_of(body: Json) -> tuple[str, ...]:
     if model is not None and (type(model) is not str or not model):
         raise InvalidRequest("model", "must be a model's slug")
     if others:
-        _TEXTS("models", others)
+        TEXTS("models", others)
         models = tuple(dict.fromkeys((model, *others) if model else others))
     elif model is None:
         raise InvalidRequest("model", "is required")
@@ -165,59 +161,6 @@ def _read_parameters(body: Json, used: frozenset[str]) -> frozenset[str]:
     return used | {"structured_outputs"} if form is not None and form["type"] == "json_schema" else used
 
 
-def objects(where: str, items: Any, wanted: str = "a list") -> Iterator[tuple[str, Json]]:
-    """Give a list's objects, each with its place. Raises InvalidRequest where it is no list, or has something else in it."""
-    if type(items) is not list:
-        raise InvalidRequest(where, f"must be {wanted}")
-    for index, item in enumerate(items):
-        if type(item) is not dict:
-            raise InvalidRequest(f"{where}[{index}]", "must be an object")
-        yield f"{where}[{index}]", item
-
-
-def member(where: str, value: Any, path: str, kind: type = str) -> Any:
-    """Return a member, any number of levels down. Raises InvalidRequest, naming it, where it is absent or something else."""
-    for name in path.split("."):
-        value = value.get(name) if type(value) is dict else None
-    if type(value) is not kind:
-        raise InvalidRequest(f"{where}.{path}", f"must be {_NAMES[kind]}")
-    return value
-
-
-def check(good: Callable[[Any], bool], what: str) -> Check:
-    """Make the check of one value."""
-
-    def run(where: str, value: Any) -> None:
-        if not good(value):
-            raise InvalidRequest(where, f"must be {what}")
-
-    return run
-
-
-def number(low: float, high: float) -> Check:
-    """Make the check of a number within bounds, both included."""
-    return check(lambda value: type(value) in _NUMBERS and low <= value <= high, f"a number from {low} to {high}")
-
-
-def integer(low: int, high: int) -> Check:
-    """Make the check of a whole number within bounds, both included."""
-    return check(lambda value: type(value) is int and low <= value <= high, f"a whole number from {low} to {high}")
-
-
-def choice(*values: str) -> Check:
-    """Make the check of one of several texts."""
-    return check(lambda value: value in values, f"one of {', '.join(values)}")
-
-
-def of_type(kind: type) -> Check:
-    """Make the check of a type: text, truth or object."""
-    return check(lambda value: type(value) is kind, _NAMES[kind])
-
-
-def _are_texts(value: Any) -> bool:
-    return type(value) is list and all(type(text) is str for text in value)
-
-
 def _tools(where: str, value: Any) -> None:
     for place, tool in objects(where, value):
         if member(place, tool, "type") == "function":
@@ -254,9 +197,8 @@ _STR: Final = of_type(str)
 _DICT: Final = of_type(dict)
 _EFFORT: Final = choice("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _FORMATS: Final = choice("text", "json_object", "json_schema", "grammar", "python")
-_TEXTS: Final = check(_are_texts, "a list of texts")
 _STOP: Final = check(
-    lambda value: type(value) is str or (_are_texts(value) and len(value) <= 4), "a text or a list of at most 4 texts"
+    lambda value: type(value) is str or (are_texts(value) and len(value) <= 4), "a text or a list of at most 4 texts"
 )
 _TOOL_CHOICE: Final = check(
     lambda value: value in ("none", "auto", "required") or (type(value) is dict and _names_a_tool(value)),
@@ -288,7 +230,7 @@ FIELDS: Final[dict[str, Check]] = {
     **_PARAMETERS,
     "n": integer(1, 128),
     "stream": _BOOL,
-    "modalities": _TEXTS,
+    "modalities": TEXTS,
     "plugins": _plugins,
     **dict.fromkeys(("metadata", "stream_options"), _DICT),
     **dict.fromkeys(("service_tier", "user", "prompt_cache_key", "preset"), _STR),

@@ -8,12 +8,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from taxiway.call import Conversation
+from taxiway.checks import check
 from taxiway.codec import Json, text_of
-from taxiway.errors import InvalidRequest
 from taxiway.http import Headers
 
 HEADER: Final = "x-session-id"
 _LONGEST: Final = 256
+check_session: Final = check(
+    lambda value: type(value) is str and len(value) <= _LONGEST, f"a text of at most {_LONGEST} characters"
+)
+"""The check of what names a session."""
 _TIERS: Final = {"fast": "priority", "standard_only": "default", "standard": "default", "auto": None}
 
 
@@ -32,12 +36,6 @@ def conversation_of(body: Json, headers: Headers, begins: Callable[[Json], str] 
     if type(key) is str and key:
         return Conversation("cache_key", key)
     return None if begins is None else Conversation("messages", body, begins)
-
-
-def check_session(where: str, value: Any) -> None:
-    """Check what names a session. Raises InvalidRequest."""
-    if type(value) is not str or len(value) > _LONGEST:
-        raise InvalidRequest(where, f"must be a text of at most {_LONGEST} characters")
 
 
 def beginning(system: Any, first: Any) -> str:

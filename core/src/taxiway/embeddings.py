@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from taxiway.call import Facts
 from taxiway.chat import ChatClient, ChatUpstream, offer
-from taxiway.chat_facts import check, choice, integer, models_of, of_type, read_parts, tokens_of
+from taxiway.chat_facts import models_of, read_parts, tokens_of
 from taxiway.chat_progress import ChatProgress
 from taxiway.chat_stamp import ChatStamp
 from taxiway.chat_usage import billed, usage_of
+from taxiway.checks import check, choice, integer, of_type
 from taxiway.codec import Json
 from taxiway.conversations import conversation_of
 from taxiway.dialect import Dialect, Progress, under_bases

@@ -18,7 +18,7 @@ from attrs import evolve
 
 from taxiway.call import Call
 from taxiway.candidate import SECTIONS, Endpoint
-from taxiway.chat_facts import Check, check, integer, of_type
+from taxiway.checks import Check, are_texts, check, integer, of_type
 from taxiway.codec import Json
 from taxiway.converter import nearest
 from taxiway.errors import InvalidRequest, UnknownModel
@@ -240,7 +240,7 @@ def check_plugin(where: str, plugin: Json) -> bool:
 
 
 _MODELS: Final = check(
-    lambda value: type(value) is list and len(value) <= _MOST_PATTERNS and all(type(one) is str for one in value),
+    lambda value: are_texts(value) and len(value) <= _MOST_PATTERNS,
     f"a list of at most {_MOST_PATTERNS} slugs, with * for any part of one",
 )
 

@@ -1,11 +1,12 @@
 """The `provider` object of a request (OpenRouter's provider routing): what a client wants of who serves it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import inf
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from attrs import evolve, field, frozen
 
+from taxiway.checks import TEXTS, Check, choice, of_type
 from taxiway.codec import Json
 from taxiway.errors import InvalidRequest
 
@@ -95,9 +96,6 @@ class Preferences:
 
 NO_PREFERENCES = Preferences()
 
-_Read: TypeAlias = Callable[[str, Any], Any]
-"""Takes the place of a value, and the value; returns what it means. Raises InvalidRequest."""
-
 
 def preferences_of(raw: object, defaults: Preferences = NO_PREFERENCES, route: object = None) -> Preferences:
     """Structure the `provider` object of a request, and `route`, the older form of `sort.partition`.
@@ -111,7 +109,7 @@ def preferences_of(raw: object, defaults: Preferences = NO_PREFERENCES, route: o
     if given.get("sort") is not None:
         given["default_sort"] = False
     if route is not None:
-        partition = _ROUTES[_one_of(*_ROUTES)("route", route)]
+        partition = _ROUTES[choice(*_ROUTES)("route", route)]
         if partition == "none" or "sort" not in given:
             given["sort"] = evolve(given.get("sort") or defaults.sort or Sort(), partition=partition)
     if "ignore" in given:
@@ -124,7 +122,7 @@ def preferences_of(raw: object, defaults: Preferences = NO_PREFERENCES, route: o
     return evolve(defaults, **given) if given else defaults
 
 
-def _object(where: str, value: Any, fields: Mapping[str, _Read]) -> dict[str, Any]:
+def _object(where: str, value: Any, fields: Mapping[str, Check]) -> dict[str, Any]:
     """Read an object's members, those that are null left out."""
     if not isinstance(value, Mapping):
         raise InvalidRequest(where, "must be an object")
@@ -137,29 +135,13 @@ def _object(where: str, value: Any, fields: Mapping[str, _Read]) -> dict[str, An
     return made
 
 
-def _flag(where: str, value: Any) -> bool:
-    if type(value) is not bool:
-        raise InvalidRequest(where, "must be true or false")
-    return value
-
-
 def _texts(where: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple)) or not all(type(text) is str for text in value):
-        raise InvalidRequest(where, "must be a list of texts")
-    return tuple(value)
-
-
-def _one_of(*names: str) -> _Read:
-    def read(where: str, value: Any) -> str:
-        if type(value) is not str or value not in names:
-            raise InvalidRequest(where, f"must be one of {', '.join(names)}")
-        return value
-
-    return read
+    # The configuration's lists are tuples by now.
+    return tuple(TEXTS(where, list(value) if isinstance(value, tuple) else value))
 
 
 def _quantizations(where: str, value: Any) -> tuple[str, ...]:
-    one = _one_of(*get_args(Quantization))
+    one = choice(*get_args(Quantization))
     return tuple(one(f"{where}[{index}]", name) for index, name in enumerate(_texts(where, value)))
 
 
@@ -186,7 +168,7 @@ def _cutoffs(where: str, value: Any) -> Cutoffs:
 
 
 def _sort(where: str, value: Any) -> Sort | None:
-    by, partition = _one_of(*get_args(SortBy)), _one_of(*get_args(Partition))
+    by, partition = choice(*get_args(SortBy)), choice(*get_args(Partition))
     if not isinstance(value, Mapping):
         return Sort(by(where, value))
     sort = Sort(**_object(where, value, {"by": by, "partition": partition}))
@@ -212,15 +194,15 @@ _SHARES: Final = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
 _STRICTER: Final = {"zdr": True, "data_collection": False}
 """The value that a request can't take back."""
 
-_PRICES: Final[Mapping[str, _Read]] = {
+_PRICES: Final[Mapping[str, Check]] = {
     **dict.fromkeys(("prompt", "completion"), _per_million),
     **dict.fromkeys(("request", "image", "audio"), _amount),
 }
 
-_FIELDS: Final[Mapping[str, _Read]] = {
+_FIELDS: Final[Mapping[str, Check]] = {
     **dict.fromkeys(("order", "only", "ignore"), _texts),
-    **dict.fromkeys(("allow_fallbacks", "require_parameters", "zdr", "enforce_distillable_text"), _flag),
-    "data_collection": lambda where, value: _one_of(*get_args(DataCollection))(where, value) == "allow",
+    **dict.fromkeys(("allow_fallbacks", "require_parameters", "zdr", "enforce_distillable_text"), of_type(bool)),
+    "data_collection": lambda where, value: choice(*get_args(DataCollection))(where, value) == "allow",
     "quantizations": _quantizations,
     "sort": _sort,
     "max_price": _max_price,

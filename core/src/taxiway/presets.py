@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 
 from taxiway import chat_facts
 from taxiway.call import Facts
+from taxiway.checks import of_type
 from taxiway.codec import Json
 from taxiway.converter import nearest
 from taxiway.dialect import Dialect
@@ -46,8 +47,7 @@ class Preset:
             if key not in _FIELDS:
                 raise InvalidRequest(key, f"is no field of a preset{nearest(key, _FIELDS)}")
         for key in (*_FOR_PEOPLE, "system_prompt"):
-            if type(table.get(key, "")) is not str:
-                raise InvalidRequest(key, "must be a text")
+            of_type(str)(key, table.get(key, ""))
         preferences_of(table.get("provider"))
         prompt = table.get("system_prompt", "")
         routed = {key: table[key] for key in (*_ROUTED, "plugins") if key in table}

@@ -6,20 +6,8 @@ Fields and ranges: platform.claude.com/docs/en/api/messages; OpenRouter's additi
 from typing import Any, Final
 
 from taxiway.call import Facts
-from taxiway.chat_facts import (
-    FIELDS,
-    IMAGE_TOKENS,
-    Check,
-    check,
-    choice,
-    integer,
-    member,
-    models_of,
-    number,
-    objects,
-    of_type,
-    tokens_of,
-)
+from taxiway.chat_facts import FIELDS, IMAGE_TOKENS, models_of, tokens_of
+from taxiway.checks import TEXTS, Check, choice, integer, member, number, objects, of_type
 from taxiway.codec import Json, dumps
 from taxiway.conversations import beginning, conversation_of, tier_of
 from taxiway.errors import InvalidRequest
@@ -230,15 +218,14 @@ _DICT: Final = of_type(dict)
 _CHOICE: Final = choice("auto", "any", "tool", "none")
 _STR: Final = of_type(str)
 _BUDGET: Final = integer(1, _HUGE)
-_TEXTS: Final = check(lambda value: type(value) is list and all(type(text) is str for text in value), "a list of texts")
 
 _FIELDS: Final[dict[str, Check]] = {
     "max_tokens": integer(0, _HUGE),
     "temperature": number(0, 2),
     "top_p": number(0, 1),
     "top_k": integer(0, _HUGE),
-    "stop_sequences": _TEXTS,
-    "models": _TEXTS,
+    "stop_sequences": TEXTS,
+    "models": TEXTS,
     "stream": of_type(bool),
     "service_tier": _STR,
     "tools": _tools,

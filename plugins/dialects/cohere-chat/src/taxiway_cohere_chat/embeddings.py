@@ -9,7 +9,7 @@ from typing import Any, Final
 from taxiway import embeddings
 from taxiway.call import Call, Facts, Translated
 from taxiway.candidate import Endpoint
-from taxiway.chat_facts import member, objects
+from taxiway.checks import member, objects
 from taxiway.codec import Json, items, text_of
 from taxiway.dialect import Dialect, Fold, Progress, Stamp, Translator
 from taxiway.errors import InvalidRequest, Malformed, Unsupported

@@ -8,7 +8,7 @@ that say which document they are.
 from typing import Any, Final
 
 from taxiway.call import Translated
-from taxiway.chat_facts import member, objects
+from taxiway.checks import member, objects
 from taxiway.codec import Json, dumps
 from taxiway.errors import InvalidRequest
 from taxiway_cohere_chat.wire import FORMAT, arguments_of, object_of

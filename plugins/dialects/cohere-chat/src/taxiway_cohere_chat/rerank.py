@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from taxiway.call import Call, Facts, Translated
 from taxiway.candidate import Endpoint
-from taxiway.chat_facts import integer, models_of, tokens_of
+from taxiway.chat_facts import models_of, tokens_of
+from taxiway.checks import integer
 from taxiway.codec import Json, items, text_of
 from taxiway.dialect import Dialect, Fold, Progress, Stamp, Translator
 from taxiway.errors import InvalidRequest, Malformed, Unsupported

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from taxiway.call import Facts
-from taxiway.chat_facts import FIELDS, check, models_of, number, tokens_of
+from taxiway.chat_facts import FIELDS, models_of, tokens_of
+from taxiway.checks import TEXTS, number
 from taxiway.codec import Json, dumps, items, text_of
 from taxiway.conversations import beginning, conversation_of, tier_of
 from taxiway.errors import InvalidRequest
@@ -25,9 +26,7 @@ _PARAMETERS: Final = {theirs: ours for ours, theirs in reversed(CONFIG.items()) 
 
 _CHECKS: Final = {theirs: FIELDS[ours] for ours, theirs in CONFIG.items() if ours != "modalities"} | {
     "topK": number(0, 2**53),
-    "stopSequences": check(
-        lambda value: type(value) is list and all(type(one) is str for one in value), "a list of texts"
-    ),
+    "stopSequences": TEXTS,
 }
 """The checks of what `generationConfig` holds: chat's, but for what Google has otherwise."""
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from taxiway.call import Facts, Translated
 from taxiway.candidate import Endpoint
-from taxiway.chat_facts import FIELDS, Check, integer, models_of, of_type, tokens_of
+from taxiway.chat_facts import FIELDS, models_of, tokens_of
+from taxiway.checks import Check, integer, of_type
 from taxiway.codec import Json
 from taxiway.conversations import conversation_of, tier_of
 from taxiway.errors import InvalidRequest, Unsupported

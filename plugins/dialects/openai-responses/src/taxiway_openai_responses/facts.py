@@ -7,18 +7,8 @@ What needs a store of responses is refused: Taxiway keeps none.
 from typing import Any, Final
 
 from taxiway.call import Facts
-from taxiway.chat_facts import (
-    FIELDS,
-    IMAGE_TOKENS,
-    Check,
-    check,
-    integer,
-    member,
-    models_of,
-    objects,
-    of_type,
-    tokens_of,
-)
+from taxiway.chat_facts import FIELDS, IMAGE_TOKENS, models_of, tokens_of
+from taxiway.checks import Check, check, integer, member, objects, of_type
 from taxiway.codec import Json, dumps
 from taxiway.conversations import beginning, conversation_of, tier_of
 from taxiway.errors import InvalidRequest

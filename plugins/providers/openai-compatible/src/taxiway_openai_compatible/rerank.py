@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from taxiway.call import Call, Facts
 from taxiway.chat import ChatClient, ChatUpstream
-from taxiway.chat_facts import IMAGE_TOKENS, check, integer, models_of, of_type, tokens_of
+from taxiway.chat_facts import IMAGE_TOKENS, models_of, tokens_of
 from taxiway.chat_progress import ChatProgress
 from taxiway.chat_stamp import ChatStamp
 from taxiway.chat_usage import costs
+from taxiway.checks import check, integer, of_type
 from taxiway.codec import Json
 from taxiway.dialect import Dialect, Progress, Stamp, under_bases
 from taxiway.errors import InvalidRequest, Malformed
