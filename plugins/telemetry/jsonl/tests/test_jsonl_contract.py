@@ -53,6 +53,15 @@ class TestJsonl(SinkContract):
         assert json.loads(lines[0])["id"] == generation(1).id
         assert json.loads(lines[2])["id"] == generation(2).id
 
+    async def test_a_half_line_of_another_process_is_followed_by_whole_ones_too(self, sink, path):
+        await sink.deliver([generation(1)])
+        with path.open("ab") as file:
+            file.write(b'{"id":"gen-1760000000-000')
+        for number in (2, 3):
+            await sink.deliver([generation(number)])
+        first, _, *rest = path.read_text().splitlines()
+        assert [json.loads(line)["id"] for line in (first, *rest)] == [generation(n).id for n in (1, 2, 3)]
+
     async def test_a_full_disk_repeats_only_what_is_not_in_the_file(self, sink, path, monkeypatch):
         import os
 

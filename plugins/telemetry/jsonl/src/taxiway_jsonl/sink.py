@@ -25,7 +25,6 @@ class JsonlSink:
         self._path, self._max_bytes, self._keep = path, max_bytes, keep
         self._descriptor = -1
         self._known: dict[str, None] = {}
-        self._torn = False
 
     async def start(self) -> None:
         """Open the file. Raises OSError."""
@@ -41,10 +40,10 @@ class JsonlSink:
             return
         self._rotate()
         data = b"".join(encoded(generation) + b"\n" for generation in new.values())
-        start = b"\n" if self._torn else b""
+        size = os.fstat(self._descriptor).st_size
+        # A half line, of whatever process, stays and is closed first: to cut it off could cut another process's lines.
+        start = b"\n" if size and os.pread(self._descriptor, 1, size - 1) != b"\n" else b""
         written = os.write(self._descriptor, start + data) - len(start)
-        # A half line stays, closed by the next write's newline: to cut it off could cut another process's lines.
-        self._torn = written < len(data) and not data[:written].endswith(b"\n")
         for id_, _ in zip(new, range(data[: max(written, 0)].count(b"\n")), strict=False):
             self._remember(id_)
         if written < len(data):
@@ -63,8 +62,6 @@ class JsonlSink:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         self._descriptor = os.open(self._path, flags, 0o600)
-        size = os.fstat(self._descriptor).st_size
-        self._torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
     def _rotate(self) -> None:
         """Open the file anew where it is too large, or was put aside or deleted by somebody else."""
