@@ -246,6 +246,47 @@ def test_migrations_are_numbered_without_a_gap():
     assert [migration.number for migration in migrations()] == list(range(1, len(migrations()) + 1))
 
 
+OPENS_AND_CLOSES = """
+import asyncio, sys
+from taxiway.clock import SystemClock
+from taxiway_sql.store import SqliteStore
+async def main():
+    store = SqliteStore(sys.argv[1], SystemClock())
+    await store.start()
+    await store.aclose()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.real_time
+async def test_another_store_of_the_process_takes_no_locks_away(store, path):
+    """Else another process, which thinks that it closes the file as the last, deletes the log of those that go on."""
+    second = SqliteStore(str(path), SystemClock())
+    await second.start()
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", OPENS_AND_CLOSES, str(path))
+    assert await other.wait() == 0
+    for number, one in enumerate((store, second)):
+        await one.deliver([generation(number)])
+    await second.aclose()
+    with sqlite3.connect(path) as connection:
+        assert len(connection.execute("SELECT id FROM generations").fetchall()) == 2
+    connection.close()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_nothing_is_written_into_a_file_that_nobody_finds_again(store, path, replaced):
+    await store.deliver([generation(1)])
+    for file in path.parent.glob("taxiway.db*"):
+        file.rename(path.parent.with_name(file.name))
+    if replaced:
+        path.touch()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match=r"taxiway\.db was moved, replaced or deleted"):
+            await store.deliver([generation(2)])
+    with pytest.raises(StoreUnavailable, match="was moved"):
+        await store.checkpoint()
+
+
 @pytest.mark.real_time
 async def test_two_processes_write_and_checkpoint_at_once(store, path):
     script = (

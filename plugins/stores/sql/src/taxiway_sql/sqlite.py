@@ -31,6 +31,7 @@ class Database:
         """Name it; nothing is opened."""
         self.path = path
         self.in_memory = path == MEMORY
+        self._file: tuple[int, int] | None = None
 
     def create(self) -> None:
         """Make file and folder where they are not there, for their owner only. Raises StoreUnavailable."""
@@ -38,7 +39,10 @@ class Database:
             return
         try:
             Path(self.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            # A file that SQLite has open is left alone: whoever closes a descriptor of it lets go of all locks that this process has.
+            if not os.access(self.path, os.R_OK | os.W_OK):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._file = self._there()
         except OSError as error:
             raise StoreUnavailable(f"{self.path} can't be opened: {error.strerror}") from None
 
@@ -106,6 +110,12 @@ class Database:
         applied = {number for number, _, _ in done}
         return [migration for number, migration in known.items() if number not in applied]
 
+    def _there(self) -> tuple[int, int] | None:
+        with suppress(FileNotFoundError):
+            found = os.stat(self.path)
+            return found.st_dev, found.st_ino
+        return None
+
     def _refuse(self, message: str) -> None:
         raise ConfigError([Problem(f"{self.path} {message}", "store.url")])
 
@@ -130,6 +140,9 @@ class Database:
                     if time.monotonic() > until:
                         raise StoreUnavailable(f"{self.path} is locked by another process") from None
                     time.sleep(_LOCK_PAUSE)
+            # SQLite would go on in what nobody finds again.
+            if self._there() != self._file:
+                raise StoreUnavailable(f"{self.path} was moved, replaced or deleted since it was opened: start again")
             yield
         finally:
             os.close(lock)
