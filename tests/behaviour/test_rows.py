@@ -8,6 +8,7 @@ from simulated import BODY, FAST, MODEL
 
 from taxiway import Router
 from taxiway.call import Caller
+from taxiway.errors import Unsupported
 from taxiway.outcome import AttemptRecord, CallError, Generation
 from taxiway.records import ATTEMPT, GENERATION, USAGE, generation_of, row_of
 from taxiway.testing.virtual import virtual_time
@@ -121,6 +122,7 @@ async def test_every_column_of_a_row_is_where_the_record_has_it(monkeypatch):
         created=hedged.created,
         streamed=True,
     )
+    paid = evolve(lost, is_byok=False)
     known = {"max_output": 50, "parameters": ["max_tokens"], "tokens": 11}
     said = {"call": {**known, "preferences": {"order": list(ORDER)}}, "now": pytest.approx(hedged.started)}
     about = {"origin": "https://app.example", "snapshot": made.engine.snapshot.hash}
@@ -152,7 +154,7 @@ async def test_every_column_of_a_row_is_where_the_record_has_it(monkeypatch):
         evolve(lost, attempts=planned[:1]),
         evolve(lost, attempts=[attempts[0], planned[1]]),
         evolve(lost, attempts=[attempts[1], planned[2]]),
-        evolve(lost, attempts=[attempts[1], planned[3]]),
+        evolve(paid, attempts=[planned[3]]),
     ]
     said = {"call": {**known, "preferences": {"only": ["full"]}}, "now": pytest.approx(made.call.started)}
     about |= {"seed": made.call.seed, "figures": said, "duration": 0.0}
@@ -169,7 +171,29 @@ async def test_a_row_has_all_columns_and_is_made_of_a_record_as_it_is_made_of_a_
     assert row_of(generation_of(ended)) == ended
     _, columns, used, attempts = ended
     assert (len(columns), len(used), {len(one) for one, _ in attempts}) == (len(GENERATION), len(USAGE), {len(ATTEMPT)})
-    for _, asked, _, (*before, (planned, _)) in opened:
-        assert asked == (columns[0], "lost", *columns[2 : len(asked)])
+    for _, (*asked, model, provider, endpoint, cost, is_byok), _, (*before, (planned, _)) in opened:
+        assert asked == [columns[0], "lost", *columns[2 : len(asked)]]
+        assert (model, provider, endpoint, cost, is_byok) == ("", "", "", None, planned[2] != "quick")
         assert planned == attempts[planned[0] - 1][0][: len(planned)]
         assert all(one == attempts[one[0][0] - 1] for one in before)
+
+
+@virtual_time
+async def test_an_attempt_s_row_tells_of_all_that_ended_since_the_last_one(monkeypatch):
+    """Also where one between was never opened: what a crash leaves open is estimated at the most that it can have used."""
+
+    class Choosy(Translation):
+        def __init__(self, dialects, call, endpoint, *more):
+            if endpoint.provider == "late":
+                raise Unsupported("tools", "are unknown here")
+            super().__init__(dialects, call, endpoint, *more)
+
+    monkeypatch.setattr("taxiway.attempt.Translation", Choosy)
+    async with Router.from_dict(configuration(), clock=VirtualClock(), random=Random(1)) as router:
+        made = Recorded(router)
+        await made.ask(provider={"order": ["first", "late", "quick"]})
+    *opened, _ = made.rows
+    assert [[(one.provider, one.kind) for one in generation_of(row).attempts] for row in opened] == [
+        [("first", None)],
+        [("first", "unavailable"), ("late", "unsupported_here"), ("quick", None)],
+    ]

@@ -27,15 +27,12 @@ def call_error(run: "Run", failure: Failure, candidate: "Candidate | None", free
     policy = POLICIES[failure.kind]
     kinds = {pair[1].kind for pair in run.failures} or {failure.kind}
     providers = tuple(dict.fromkeys(one.endpoint.provider for one, _ in run.failures))
-    retry_after = frees
-    if retry_after is None and policy.passing:
-        retry_after = failure.retry_after
+    retry_after = failure.retry_after if frees is None else frees
     hopeless = not policy.passing or (retry_after is not None and retry_after > _RETRY_HINT)
-    previous = tuple((c.endpoint.provider_name, f) for c, f in run.failures if f is not failure)
     return CallError(
         failure,
         provider="" if candidate is None else candidate.endpoint.provider_name,
-        previous=previous,
+        previous=tuple((c.endpoint.provider_name, f) for c, f in run.failures if f is not failure),
         retry_after=retry_after if policy.passing else None,
         should_retry=False if hopeless else None,
         availability=availability_of(kinds, run.call.facts.models, providers),
@@ -53,11 +50,13 @@ def failure_of_block(left: "Exhausted") -> Failure:
 def opened_row(run: "Run", attempt: "Attempt") -> Row:
     """Return what is recorded of an attempt that is about to be sent: the generation as it will be if nothing follows.
 
-    With it goes how the attempt before it ended.
+    With it goes how those ended that did so since the last one was opened.
     """
-    attempts = [_attempt_row(run.attempts[-1], None)] if run.attempts else []
+    ended = run.attempts
+    attempts = [_attempt_row(one, None) for one in ended[run.told :]] if ended else []
+    run.told = len(ended)
     attempts.append((_planned(attempt), None))
-    return OPENED, _asked(run.call, "lost"), None, attempts
+    return OPENED, (*_asked(run.call, "lost"), "", "", "", None, attempt.bill.is_byok), None, attempts
 
 
 def ended_row(run: "Run", state: "State", attempt: "Attempt | None", failure: Failure | None) -> Row:
@@ -65,8 +64,7 @@ def ended_row(run: "Run", state: "State", attempt: "Attempt | None", failure: Fa
     call, usage, latency, estimated = run.call, None, None, False
     served: tuple[Any, ...] = ("", "", "", None, True)
     finish: tuple[Any, ...] = (None, None, None)
-    dropped: list[str] = []
-    applied: list[str] = []
+    dropped, applied = list[str](), list[str]()
     if attempt is not None:
         endpoint, answer = attempt.candidate.endpoint, attempt.answer
         progress, translation = attempt.progress, attempt.translation

@@ -1,7 +1,7 @@
 """One call on its way through its plan: what was tried, what may be tried yet, and the record of it."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from taxiway.attempt import Attempt
@@ -34,7 +34,7 @@ class Run:
 
     __slots__ = tuple(
         "_afforded _ended _free _patience _shaped answer attempt attempts broken call engine failures hedged number "
-        "plan snapshot tried troubles".split()
+        "plan snapshot told tried troubles".split()
     )
 
     def __init__(self, engine: "Engine", call: Call) -> None:
@@ -46,7 +46,8 @@ class Run:
         self.attempts: list[Attempt] = []
         self.failures: list[tuple[Candidate, Failure]] = []
         self._patience = self.snapshot.routing.wait
-        self.number = self._afforded = self.troubles = 0
+        # `told`: how many of the ended are written down as such.
+        self.number = self._afforded = self.troubles = self.told = 0
         self._free = self._ended = self.hedged = False
         # The stream that broke off and is to be gone on with, why it broke, and what was given of it.
         self.broken: tuple[Attempt, Failure] | None = None
@@ -117,8 +118,8 @@ class Run:
                     return waited
                 shaped = waited
             return await attempt.open(self, shaped)
-        except SpoolUnavailable as error:
-            return self._unaccounted(attempt, error)
+        except SpoolUnavailable:
+            return self._unaccounted(attempt)
         except InvalidRequest as error:
             if attempt.role:
                 return attempt.failure_of(error)
@@ -194,14 +195,13 @@ class Run:
         self.failed(attempt, failure)
         self.broken = attempt, failure
         answer, now = attempt.answer, self.engine.clock.monotonic()
-        goes_on = answer is not None and answer.open and POLICIES[failure.kind].passing
-        if not goes_on or self.troubles >= MOST_ATTEMPTS or now >= self.call.deadline:
+        over = self.troubles >= MOST_ATTEMPTS or now >= self.call.deadline
+        if answer is None or not answer.open or not POLICIES[failure.kind].passing or over:
             return self._broke(attempt, failure)
         assert self.plan is not None
         budget = self.engine.budgets[self.call.caller.workspace]
         if not elsewhere(self.plan, self._marked(), attempt.candidate.endpoint) or not budget.spend(now):
             return self._broke(attempt, failure)
-        assert answer is not None
         answer.resume(attempt.first_token)
         self.answer, self._afforded = answer, self.number
         return None
@@ -209,13 +209,12 @@ class Run:
     def cancelled(self) -> None:
         """The client is gone: close the upstream connection now, and account what was used."""
         attempt = self.attempt
+        if attempt is not None:
+            attempt.abort()
         if self._ended:
-            if attempt is not None:
-                attempt.abort()
             return
         failure = Failure(kind="cancelled", message="the client closed the request")
         if attempt is not None:
-            attempt.abort()
             attempt.end(failure)
             self.attempts.append(attempt)
         elif self.broken is not None:
@@ -259,14 +258,13 @@ class Run:
             if over or policy.next == "stop":
                 tried.models.add(name)
 
-    def _unaccounted(self, attempt: Attempt, error: SpoolUnavailable) -> Failure:
+    def _unaccounted(self, attempt: Attempt) -> Failure:
         """An attempt could not be written down, and was not sent. Raises CallError: no other is tried; a hedge fails alone."""
         failure = Failure(kind="overloaded", scope="none", message="the gateway can't account calls at the moment")
         if attempt.role == "hedge":
             return failure
         attempt.end(failure)
         self.attempt = None
-        self.engine.log.error("call refused: %s", error)
         if self.broken is not None:
             raise self._broke(*self.broken) from None
         if self.attempts:
@@ -298,12 +296,9 @@ class Run:
         self.engine.upkeep.watch()
         now = self.engine.clock.monotonic()
         passing = [pair for pair in self.failures if POLICIES[pair[1].kind].passing]
-        frees = None if left.frees is None else max(0.0, left.frees - now)
-        if self.failures:
-            candidate, failure = (passing or self.failures)[-1]
-            error = call_error(self, failure, candidate, frees)
-        else:
-            error = call_error(self, failure_of_block(left), None, frees)
+        said: Sequence[tuple[Candidate | None, Failure]] = passing or self.failures or [(None, failure_of_block(left))]
+        candidate, failure = said[-1]
+        error = call_error(self, failure, candidate, None if left.frees is None else max(0.0, left.frees - now))
         self._record("failed", None, error.failure)
         return error
 

@@ -26,8 +26,7 @@ class Tasks:
 
     async def aclose(self) -> None:
         """Stop what is under way."""
-        running = list(self._running.values())
-        for task in running:
+        for task in (running := list(self._running.values())):
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
