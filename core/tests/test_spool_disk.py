@@ -1,6 +1,7 @@
 """A disk that takes nothing, or not all: new attempts are refused, ends are kept, and nothing half written hides what follows."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import subprocess
@@ -8,8 +9,9 @@ import sys
 
 import pytest
 
+from taxiway import spool as spooling
 from taxiway.errors import SpoolUnavailable
-from taxiway.records import row_of
+from taxiway.records import ended_body, framed, row_of
 from taxiway.spool import Spool
 from taxiway.testing.spool import Keeps, attempt, call, done, opened_record, opened_row
 from taxiway.testing.virtual import virtual_time
@@ -114,6 +116,7 @@ def test_a_half_record_is_cut_off_again(tmp_path, disk, room):
 async def test_a_file_that_can_grow_no_more_is_followed_by_another(tmp_path, disk):
     spool = Spool(tmp_path, {}, VirtualClock())
     await spool.start()
+    await spool.opened(opened_row(call(0), attempt(1)))
     disk.room, disk.error = 0, errno.EFBIG
     with pytest.raises(SpoolUnavailable):
         await spool.opened(opened_row(call(1), attempt(1)))
@@ -157,6 +160,70 @@ async def test_what_a_crash_left_stays_until_the_ends_of_what_it_lost_are_writte
     disk.room = None
     await asyncio.sleep(5)
     assert (sink.ids, dead.exists()) == (["gen-1"], False)
+    await spool.aclose()
+
+
+@virtual_time
+async def test_what_sinks_have_taken_makes_room_for_ends_that_wait(tmp_path, monkeypatch):
+    """Else a disk that the spool itself has filled would stay full, and an empty file more come of every try."""
+    monkeypatch.setattr(spooling, "SEGMENT_BYTES", 2_000)
+    write = os.write
+
+    def files():
+        return list(tmp_path.rglob("*.log"))
+
+    def full(descriptor, data):
+        room = 10_000 - sum(path.stat().st_size for path in files())
+        return write(descriptor, data[: max(0, room)] if len(data) > 100 else data)
+
+    class Down(Keeps):
+        down = True
+
+        async def before(self):
+            if self.down:
+                raise OSError("down")
+
+    monkeypatch.setattr(os, "write", full)
+    sink = Down()
+    spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+    await spool.start()
+    await spool.settled()
+    served = 0
+    with contextlib.suppress(SpoolUnavailable):
+        while True:
+            await spool.opened(opened_row(call(served), attempt(1)))
+            await spool.ended(row_of(done(served, attempt(1))))
+            served += 1
+    before = len(files())
+    await asyncio.sleep(60)
+    assert (spool.writable, len(files())) == (False, before)
+    sink.down = False
+    await asyncio.sleep(60)
+    assert spool.writable
+    assert sink.ids == [f"gen-{number}" for number in range(served)]
+    assert len(files()) == 1
+    await spool.aclose()
+
+
+@virtual_time
+async def test_what_a_crash_left_makes_room_up_to_where_something_lost_begins(tmp_path, disk):
+    dead = tmp_path / "1700000000-1-0"
+    dead.mkdir()
+    for number in (1, 2, 3):
+        end = b"" if number == 2 else framed(ended_body(done(number)))
+        (dead / f"{number:08d}.log").write_bytes(opened_record(call(number), attempt(1)) + end)
+    sink = Keeps()
+    spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+    await spool.start()
+    disk.room = 0
+    await asyncio.sleep(5)
+    assert (sink.ids, sorted(path.name for path in dead.glob("*.log"))) == (
+        ["gen-1", "gen-3"],
+        ["00000002.log", "00000003.log"],
+    )
+    disk.room = None
+    await asyncio.sleep(5)
+    assert (sink.ids, dead.exists()) == (["gen-1", "gen-3", "gen-2"], False)
     await spool.aclose()
 
 

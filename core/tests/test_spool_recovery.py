@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from taxiway.records import ended_body, framed, row_of
+from taxiway.records import encoded, ended_body, framed, row_of
 from taxiway.spool import Spool
 from taxiway.spool_files import SpoolFolder
 from taxiway.spool_recovery import recover
@@ -126,7 +126,7 @@ async def test_a_recovery_that_was_killed_goes_on(tmp_path):
     )
     segments, lost = await recover(tmp_path, Counter())
     segments[0].folder.release()
-    left_behind(tmp_path, segment(*map(ended_record, lost))[:-7], folder="1700000001-1-0")
+    left_behind(tmp_path, segment(*(ended_record(one) for _, one in lost))[:-7], folder="1700000001-1-0")
     found, counts = await recovered(tmp_path)
     assert sorted((one.id, one.state) for one in found) == [("gen-1", "lost"), ("gen-2", "lost")]
     assert counts == Counter(lost=1, torn=2)
@@ -214,6 +214,17 @@ async def test_a_flipped_byte_anywhere_invents_nothing(tmp_path):
         assert len(ids) < 4
         assert counts["corrupt"] == 1
         assert [path.name for path in root.iterdir()] == [f"{DEAD}-00000001.broken"]
+
+
+@virtual_time
+async def test_what_of_a_lost_call_s_attempts_ended_did_so_and_the_pool_paid_for_the_last(tmp_path):
+    first, second = attempt(1, kind="timeout"), attempt(2, kind="rate_limited")
+    kind, columns, used, attempts = opened_row(call(1), attempt(3), second)
+    row = kind, (*columns, "", "", "", None, False), used, [*row_of(done(1, first))[3], *attempts]
+    left_behind(tmp_path, segment(opened_record(call(1), attempt(1)), framed(encoded(row))))
+    (found,), _ = await recovered(tmp_path)
+    assert [one.kind for one in found.attempts] == ["timeout", "rate_limited", "lost"]
+    assert (found.is_byok, found.model, found.provider) == (False, "author/name", "somebody")
 
 
 @virtual_time

@@ -193,6 +193,8 @@ class Spool(Journal):
             return old
         self._segments.append(live)
         old.seal()
+        if not old.size:  # on a full disk there would be one more at every try
+            self._drop(old)
         return live
 
     def _catch_up(self) -> bool:
@@ -204,7 +206,9 @@ class Spool(Journal):
 
     async def _run(self) -> None:
         self._segments[:0], lost = await recover(self._root, self.counts)
-        self._unwritten += [(ENDED, generation.id, ended_body(generation)) for generation in lost]
+        for segment, generation in lost:
+            self._open[generation.id] = segment
+            self._unwritten.append((ENDED, generation.id, ended_body(generation)))
         self._recovered = True
         await asyncio.gather(self._keep_house(), *map(self._delivery.feed, self._delivery.sinks))
 
@@ -224,8 +228,8 @@ class Spool(Journal):
             oldest = self._segments[0]
             if oldest in self._open.values():
                 return
-            behind = ", ".join(self._delivery.behind(oldest))
-            _log.error("too far behind: sinks %s; the rest of %s is given up", behind, oldest.path)
+            behind = self._delivery.behind(oldest)
+            _log.error("too far behind: sinks %s; the rest of %s is given up", ", ".join(behind), oldest.path)
             self.counts["given_up"] += 1
             self._drop(oldest)
 
@@ -236,7 +240,7 @@ class Spool(Journal):
         """
         held = set(self._open.values())
         done = list(takewhile(lambda one: one not in held and not self._delivery.behind(one), segments))
-        if self._unwritten or not done:  # what a recovery has lost may be unwritten, and begin in any
+        if not done:
             return
         try:
             await self._delivery.checkpoint()

@@ -7,8 +7,9 @@ import asyncio
 import logging
 import os
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from taxiway.money import Price
 from taxiway.outcome import Generation
@@ -17,18 +18,21 @@ from taxiway.spool_files import Segment, SpoolFolder
 from taxiway.usage import Usage
 
 _log = logging.getLogger("taxiway.spool")
+_Lost: TypeAlias = tuple[Segment, Generation]
+"""A generation without an end, and where its first attempt was opened."""
 _AT_ONCE: Final = 500
 """Records decoded before other tasks get their turn: some milliseconds."""
 
 
-async def recover(root: Path, counts: Counter[str]) -> tuple[list[Segment], list[Generation]]:
+async def recover(root: Path, counts: Counter[str]) -> tuple[list[Segment], Collection[_Lost]]:
     """Take every folder under `root` that no process holds. Return its segments, oldest first, and what was lost.
 
-    Segments may be delivered, but not deleted before the ends of what was lost are written. Until then the next recovery
-    finds the same. A folder that can't be read stays as it is, for the next start, and is spoken of. `counts`: torn, corrupt, lost.
+    Segments may be delivered, but from the one in which something lost begins not deleted before its end is written. Until then
+    the next recovery finds the same. A folder that can't be read stays as it is, for the next start, and is spoken of.
+    `counts`: torn, corrupt, lost.
     """
     segments: list[Segment] = []
-    unended: dict[str, Generation] = {}
+    unended: dict[str, _Lost] = {}
     for path in sorted(root.glob("*-*-*/")):  # noqa: ASYNC240 - file IO here is as short as that of a write
         folder, found = None, dict(unended)
         try:
@@ -49,22 +53,21 @@ async def recover(root: Path, counts: Counter[str]) -> tuple[list[Segment], list
     if unended:
         counts["lost"] += len(unended)
         _log.warning("%d calls had no end; they are accounted as estimates", len(unended))
-    for generation in unended.values():
+    for _, generation in unended.values():
         _estimate(generation)
-    return segments, list(unended.values())
+    return segments, unended.values()
 
 
-async def _scan(segment: Segment, unended: dict[str, Generation], counts: Counter[str], *, last: bool) -> None:
+async def _scan(segment: Segment, unended: dict[str, _Lost], counts: Counter[str], *, last: bool) -> None:
     data = segment.path.read_bytes()
     for index, (end, body) in enumerate(unframed(data), 1):
         generation = read(body)
         if is_ended(body):
             unended.pop(generation.id, None)
         else:
-            before = unended.get(generation.id, generation).attempts
-            latest = {attempt.number: attempt for attempt in before + generation.attempts}
-            generation.attempts = list(latest.values())
-            unended[generation.id] = generation
+            first, before = unended.get(generation.id, (segment, generation))
+            generation.attempts = list({one.number: one for one in before.attempts + generation.attempts}.values())
+            unended[generation.id] = first, generation
         segment.size = end
         if index % _AT_ONCE == 0:
             await asyncio.sleep(0)
@@ -83,8 +86,8 @@ def _estimate(lost: Generation) -> None:
     """Account a generation as the most that its open attempts can have used."""
     for attempt in lost.attempts:
         if attempt.kind is None:
-            out = attempt.max_output or 0
-            attempt.kind, attempt.usage = "lost", Usage(input=attempt.tokens, output=out, estimated=True)
+            attempt.kind = "lost"
+            attempt.usage = Usage(input=attempt.tokens, output=attempt.max_output or 0, estimated=True)
             attempt.cost = Price(input=attempt.price_in, output=attempt.price_out).cost(attempt.usage)
     last = lost.attempts[-1]
     lost.model, lost.provider, lost.endpoint = last.model, last.provider, last.endpoint
