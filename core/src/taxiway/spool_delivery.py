@@ -45,19 +45,16 @@ class Delivery:
         """Let sinks make durable what they took. Raises what they raise, and TimeoutError."""
         for sink in self.sinks.values():
             if isinstance(sink, Checkpoints):
-                async with asyncio.timeout(PATIENCE):
-                    await sink.checkpoint()
+                await _in_time(sink.checkpoint())
 
     async def feed(self, name: str) -> None:
         """Bring one sink all there is, for ever."""
         sink, pause = self.sinks[name], 0.0
         take = sink.deliver_records if isinstance(sink, TakesRecords) else lambda rows: sink.deliver([*map(read, rows)])
         while True:
-            segment = next((one for one in self.segments if one.left(name) > 0), None)
-            if segment is None:
+            while (segment := next((one for one in self.segments if one.left(name) > 0), None)) is None:
                 self.news.clear()
                 await self.news.wait()
-                continue
             if segment is self.segments[-1] and segment.left(name) < BATCH_BYTES:
                 await self.clock.sleep(GATHER)
             try:
@@ -80,6 +77,13 @@ class Delivery:
             _log.error("%s can't be read, so sink %s passes it over: %s", segment.path, name, error)
             bodies, place = [], segment.size
         if bodies:
-            async with asyncio.timeout(PATIENCE):
-                await take(bodies)
+            await _in_time(take(bodies))
         segment.passed(name, place)
+
+
+async def _in_time(work: Awaitable[None]) -> None:
+    """Wait for a sink. Raises TimeoutError, and RuntimeError where it was cancelled from within: nobody ends the spool by that."""
+    async with asyncio.timeout(PATIENCE):
+        (failed,) = await asyncio.gather(work, return_exceptions=True)
+    if failed is not None:
+        raise RuntimeError("cancelled from within") if isinstance(failed, asyncio.CancelledError) else failed
