@@ -138,6 +138,68 @@ async def test_a_sink_that_hangs_is_tried_again(tmp_path):
 
 
 @virtual_time
+async def test_a_sink_that_is_cancelled_from_within_ends_nothing_but_that_try(tmp_path, monkeypatch):
+    monkeypatch.setattr(spooling, "SEGMENT_BYTES", 1_000)
+
+    class Cancels(Keeps):
+        tries = checkpoints = 0
+
+        async def before(self):
+            self.tries += 1
+            if self.tries == 1:
+                raise asyncio.CancelledError
+
+        async def checkpoint(self):
+            self.checkpoints += 1
+            if self.checkpoints == 1:
+                raise asyncio.CancelledError
+
+    sink = Cancels()
+    spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+    await spool.start()
+    for number in range(10):
+        await spool.ended(row_of(done(number)))
+    await spool.settled()
+    await asyncio.sleep(2)
+    assert sink.ids == [f"gen-{number}" for number in range(10)]
+    assert len(files(tmp_path)) == 1, "housekeeping goes on"
+    await spool.aclose()
+
+
+@virtual_time
+async def test_what_is_damaged_after_it_was_written_is_passed_over_and_kept(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(spooling, "SEGMENT_BYTES", 2_000)
+    monkeypatch.setattr(spool_files, "BATCH_BYTES", 500)
+
+    class Down(Keeps):
+        down = True
+
+        async def before(self):
+            if self.down:
+                raise OSError("down")
+
+    sink = Down()
+    spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+    await spool.start()
+    for number in range(30):
+        await spool.ended(row_of(done(number)))
+    first = min(tmp_path.rglob("*.log"))
+    data = bytearray(first.read_bytes())
+    data[1_000] ^= 1
+    first.write_bytes(data)
+    sink.down = False
+    await spool.settled()
+    whole = [read(body).id for _, body in unframed(bytes(data))]
+    lost = 30 - len(sink.ids)
+    assert 0 < lost < 9
+    assert sink.ids == [*whole, *(f"gen-{number}" for number in range(len(whole) + lost, 30))]
+    assert "is not accounted from byte" in caplog.text
+    await spool.aclose()
+    (kept,) = tmp_path.iterdir()
+    assert (kept.suffix, kept.read_bytes()) == (".broken", bytes(data))
+
+
+@virtual_time
 async def test_a_sink_that_never_takes_anything_does_not_stop_the_end(tmp_path):
     class Down(Keeps):
         async def before(self):

@@ -217,6 +217,18 @@ async def test_a_flipped_byte_anywhere_invents_nothing(tmp_path):
 
 
 @virtual_time
+async def test_a_damaged_length_is_no_torn_tail_where_records_follow(tmp_path):
+    records = [ended_record(done(number)) for number in range(3)]
+    damaged = bytearray(segment(*records))
+    damaged[len(records[0]) + 3] ^= 0x40  # of the second: longer than the file
+    left_behind(tmp_path, bytes(damaged))
+    found, counts = await recovered(tmp_path)
+    assert [one.id for one in found] == ["gen-0"]
+    assert counts == Counter(corrupt=1)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{DEAD}-00000001.broken"]
+
+
+@virtual_time
 async def test_what_of_a_lost_call_s_attempts_ended_did_so_and_the_pool_paid_for_the_last(tmp_path):
     first, second = attempt(1, kind="timeout"), attempt(2, kind="rate_limited")
     kind, columns, used, attempts = opened_row(call(1), attempt(3), second)

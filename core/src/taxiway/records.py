@@ -61,8 +61,7 @@ def unframed(data: bytes) -> Iterator[tuple[int, bytes]]:
     end = 0
     while end + _HEAD.size <= len(data):
         record = data[end : end + _HEAD.size + _HEAD.unpack_from(data, end)[0]]
-        bodies = record[_HEAD.size :]
-        if framed(bodies) != record:
+        if framed(bodies := record[_HEAD.size :]) != record:
             return
         end += len(record)
         for body in bodies.split(b"\n"):
@@ -70,26 +69,26 @@ def unframed(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def is_torn(rest: bytes) -> bool:
-    """Whether what follows the last good record is only a write that never finished (else: corruption)."""
-    return len(rest) < _HEAD.size or _HEAD.size + _HEAD.unpack_from(rest)[0] > len(rest) or not any(rest)
+    """Whether what follows the last good record is only a write that never finished (else: corruption).
+
+    In what a damaged length calls a part of a record, others follow, and a record begins with a zero somewhere in its length.
+    """
+    size = _HEAD.size + int.from_bytes(rest[:4], "little")
+    return not any(rest) or (size > len(rest) and b"\0" not in rest[_HEAD.size :])
 
 
 def row_of(generation: Generation) -> Row:
     """Return a generation as one row."""
     usage = generation.usage
-    attempts = [_attempt(attempt, usage) for attempt in generation.attempts]
+    # Nearly always an attempt's is the generation's own: nothing failed over.
+    used = [one.usage and (one.usage is usage or usage_row(one.usage)) for one in generation.attempts]
+    attempts = list(zip(map(_attempt_row, generation.attempts), used, strict=True))
     return ENDED, _generation_row(generation), usage and usage_row(usage), attempts
 
 
 def ended_body(generation: Generation) -> bytes:
     """Return a generation as its row is in the spool, and as stores keep it."""
     return encoded(row_of(generation))
-
-
-def _attempt(attempt: AttemptRecord, known: Usage | None) -> tuple[Any, Any]:
-    usage = attempt.usage
-    # Nearly always it is the generation's own: nothing failed over.
-    return _attempt_row(attempt), usage and (usage is known or usage_row(usage))
 
 
 def encoded(value: Any) -> bytes:
@@ -117,10 +116,9 @@ def read(body: bytes) -> Generation:
 
 def generation_of(row: Any) -> Generation:
     """Return what a row says by name. Raises Malformed."""
-    kind, *parts = row
-    if kind not in {OPENED, ENDED}:
+    if row[0] not in {OPENED, ENDED}:
         raise Malformed("a record of a kind that this version does not know")
-    columns, usage, attempts = parts
+    _, columns, usage, attempts = row
     known = _read_usage(usage)
     read_attempts = [_read_attempt(one, known) for one in attempts]
     return Generation(**_named(GENERATION, columns), usage=known, attempts=read_attempts)

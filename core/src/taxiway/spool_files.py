@@ -1,6 +1,7 @@
 """The files of a spool: a locked folder for each process, its segments, and a cursor for each sink."""
 
 import errno
+import logging
 import os
 import shutil
 from bisect import bisect_right
@@ -13,6 +14,8 @@ from urllib.parse import quote
 from attrs import Factory, define
 
 from taxiway.records import framed, is_ended, unframed
+
+_log = logging.getLogger("taxiway.spool")
 
 BATCH_BYTES: Final = 256 * 1024
 """What a sink gets at once: a millisecond where it takes bodies as they are, some where they are decoded. Up to four times as much
@@ -147,7 +150,17 @@ class Segment:
             if records:
                 return [body for _, body in records if is_ended(body)], place + records[-1][0]
         # A broken cursor points between two records: from the beginning, then; sinks know the ids that they have.
-        return [], 0 if place else self.size
+        if place and all(place != end for end, _ in unframed(self.path.read_bytes())):
+            return [], 0
+        self.keep_broken(place)
+        return [], self.size
+
+    def keep_broken(self, place: int) -> None:
+        """Keep the file beside its folder: from a place on it is corrupt. Raises OSError."""
+        kept = self.folder.path.with_name(f"{self.folder.path.name}-{self.path.stem}.broken")
+        kept.unlink(missing_ok=True)
+        os.link(self.path, kept)
+        _log.error("%s is not accounted from byte %d on, where it is corrupt: see %s", self.path, place, kept)
 
     def passed(self, sink: str, place: int) -> None:
         """Write down how far a sink is."""

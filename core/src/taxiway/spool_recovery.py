@@ -5,7 +5,6 @@ A generation without an end becomes one that is `lost`: its attempts as they end
 
 import asyncio
 import logging
-import os
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -76,10 +75,7 @@ async def _scan(segment: Segment, unended: dict[str, _Lost], counts: Counter[str
         counts["torn"] += 1
     elif rest:
         counts["corrupt"] += 1
-        kept = segment.folder.path.with_name(f"{segment.folder.path.name}-{segment.path.stem}.broken")
-        kept.unlink(missing_ok=True)
-        os.link(segment.path, kept)
-        _log.error("%s is not accounted from byte %d on, where it is corrupt: see %s", segment.path, segment.size, kept)
+        segment.keep_broken(segment.size)
 
 
 def _estimate(lost: Generation) -> None:

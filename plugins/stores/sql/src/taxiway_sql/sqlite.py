@@ -112,7 +112,7 @@ class Database:
 
     def _there(self) -> tuple[int, int] | None:
         with suppress(FileNotFoundError):
-            found = os.stat(self.path)
+            found = Path(self.path).stat()
             return found.st_dev, found.st_ino
         return None
 
