@@ -124,7 +124,7 @@ async def test_every_column_of_a_row_is_where_the_record_has_it(monkeypatch):
     )
     paid = evolve(lost, is_byok=False)
     known = {"max_output": 50, "parameters": ["max_tokens"], "tokens": 11}
-    said = {"call": {**known, "preferences": {"order": list(ORDER)}}, "now": pytest.approx(hedged.started)}
+    said = {"call": {**known, "preferences": {"order": ORDER}}, "now": pytest.approx(hedged.started)}
     about = {"origin": "https://app.example", "snapshot": made.engine.snapshot.hash}
     generation = generation_of(ended)
     assert generation.upstream_id.startswith("chatcmpl-")
@@ -156,7 +156,7 @@ async def test_every_column_of_a_row_is_where_the_record_has_it(monkeypatch):
         evolve(lost, attempts=[attempts[1], planned[2]]),
         evolve(paid, attempts=[planned[3]]),
     ]
-    said = {"call": {**known, "preferences": {"only": ["full"]}}, "now": pytest.approx(made.call.started)}
+    said = {"call": {**known, "preferences": {"only": ("full",)}}, "now": pytest.approx(made.call.started)}
     about |= {"seed": made.call.seed, "figures": said, "duration": 0.0}
     created = {"id": made.call.id, "created": made.call.created}
     assert generation_of(refused) == evolve(lost, **created, state="failed", error="rate_limited", **about)
