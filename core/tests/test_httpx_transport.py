@@ -7,9 +7,9 @@ from taxiway.errors import TransportError
 from taxiway.http import HttpRequest, Origin
 from taxiway.httpx_transport import HttpxTransport, Options, taxiway_transports
 from taxiway.testing.faults import Difference
-from taxiway.testing.peer import rounds, serving
+from taxiway.testing.peer import Peer, rounds, serving
 from taxiway.testing.transport import TransportContract
-from taxiway.testing.transport_kit import HELLO, failure, request, whole
+from taxiway.testing.transport_kit import HELLO, answering, failure, request, whole
 
 LENIENT = "h11 takes it, and what it means is not in doubt"
 
@@ -60,4 +60,32 @@ async def test_the_connection_that_replaces_a_stale_one_has_the_same_limit(monke
         assert await whole(transport.open(request(server.origin), 1.0)) == b"hello"
         _, error = await failure(transport.open(request(server.origin), 0.05))
     assert (error.phase, error.reason, error.sent) == ("connect", "timeout", "none")
+    await transport.aclose()
+
+
+async def test_no_connection_stays_open_whenever_a_call_is_stopped():
+    """httpcore forgets one whose request is cancelled when it is there but nothing was sent yet."""
+    transport = HttpxTransport(Options())
+    async with serving(Peer.gone) as server:
+        for count in range(120):
+            exchange = transport.open(request(server.origin), 5.0)
+            await rounds(count % 60)
+            exchange.abort()
+        await asyncio.sleep(0.05)
+        assert server.accepted > 20
+        assert server.open == 0
+    await transport.aclose()
+
+
+async def test_a_stop_at_the_end_of_a_reply_loses_no_connection():
+    """Whoever needs no more than the last event may stop while httpcore takes the connection back."""
+    transport = HttpxTransport(Options())
+    async with serving(answering(HELLO)) as server:
+        for count in range(40):
+            exchange = transport.open(request(server.origin), 5.0)
+            await exchange.read()
+            await rounds(count % 10)
+            exchange.abort()
+            await rounds(20)
+        assert server.open <= 1
     await transport.aclose()

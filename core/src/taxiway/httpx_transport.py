@@ -117,7 +117,7 @@ class HttpxExchange:
         self.sent: Sent = "none"
         self.moved = self._bytes_in = 0
         self.framed = self.reused = False
-        self._tunnelling = self._dialled = self._idle = False
+        self._tunnelling = self._between = self._idle = False
         self._stream: httpcore.AsyncNetworkStream | None = None
         self._reply: HttpHead | None = None
         self._data = bytearray()
@@ -152,7 +152,8 @@ class HttpxExchange:
             self._fail(reason)
             self._data.clear()
             self._reply = None
-            self._task.cancel()
+            if not self._between:
+                self._task.cancel()
 
     async def _run(self, connect: float) -> None:
         transport = self._transport
@@ -195,14 +196,15 @@ class HttpxExchange:
             head = self._checked(response)
             self.phase, self._reply = "body", head
             self._news.set()
-            async for part in response.aiter_raw():
+            # Not `aiter_raw`, which closes at the end: a stop while httpcore takes the connection back would lose it.
+            async for part in response.stream:  # type: ignore[union-attr]
                 await self._take(part)
+            fields = head.headers
+            self.framed = "content-length" in fields or "transfer-encoding" in fields or head.status in {204, 304}
+            self.phase = "end"
+            self._news.set()
         finally:
             await response.aclose()
-        fields = head.headers
-        self.framed = "content-length" in fields or "transfer-encoding" in fields or head.status in {204, 304}
-        self.phase = "end"
-        self._news.set()
 
     async def _take(self, part: bytes) -> None:
         self._bytes_in += len(part)
@@ -248,27 +250,27 @@ class HttpxExchange:
 
     async def _trace(self, event: str, info: dict[str, Any]) -> None:
         step = event.partition(".")[2]
+        # httpcore forgets a connection whose request is cancelled when it is there but not begun with: such a stop waits for the
+        # next event, which comes with the loop's next round or two.
+        between, self._between = self._between, step in {"connect_tcp.complete", "start_tls.complete"}
+        if between and self._error is not None:
+            raise asyncio.CancelledError
         if (request := info.get("request")) is not None:
             self._tunnelling = request.method == b"CONNECT"
         if step == "connect_tcp.complete":
             self._stream = info["return_value"]
         elif step == "receive_response_headers.started":
             self._idle = True
-            self._loop.call_soon(self._turned)
+            self._loop.call_soon(setattr, self, "_idle", False)
         elif step == "receive_response_headers.complete" and self._idle:
             # Reading lets the loop go round. This head was there before: sent along with the last reply, it is not ours.
             raise self._transport.httpx.RemoteProtocolError("a reply to no request")
         if self._tunnelling or step not in _STEPS:
             return
-        if step == "connect_tcp.started":
-            self._dialled = True
-        elif step == "send_request_headers.started":
+        if step == "send_request_headers.started":
             self._cancel_timer()
-            self.reused = self.reused or not self._dialled
+            self.reused = self.reused or self._stream is None
         self.phase, self.sent = _STEPS[step]
-
-    def _turned(self) -> None:
-        self._idle = False
 
     def _fail(self, reason: Reason, detail: str = "") -> None:
         if self._error is None:
