@@ -71,6 +71,11 @@ def test_the_gateway_is_looked_for_where_it_listens(tmp_path, listen, url):
     assert base_url(config) == url
 
 
+def test_the_key_may_stand_in_the_file_that_the_gateway_reads_too(explain, tmp_path):
+    (tmp_path / ".env").write_text("TAXIWAY_API_KEY=some-api-key-of-somebody\n")
+    assert "No gateway answers at http://127.0.0.1:9/api/v1." in explain("--model", "demo/m").stderr
+
+
 def test_a_gateway_that_was_named_must_answer(explain):
     result = explain("--model", "demo/m", "--url", "http://127.0.0.1:9/api/v1", key="some-api-key-of-somebody")
     assert result.exit_code == 1

@@ -70,7 +70,7 @@ async def test_a_missing_variable_is_named(name):
         await Variables({}, Path("nowhere")).get(name)
 
 
-async def test_a_file_that_is_there_and_can_not_be_read_is_said(tmp_path):
+async def test_a_file_that_is_there_and_can_not_be_read_is_said(tmp_path, caplog):
     (tmp_path / "utf-16").write_text("A=1", "utf-16")
     home = Path("~nobody-of-this-name/.env")
     unread = (
@@ -82,10 +82,12 @@ async def test_a_file_that_is_there_and_can_not_be_read_is_said(tmp_path):
         with pytest.raises(KeyStoreError, match=f"env:A: is not set, and {file} can't be read: {said}"):
             await Variables({}, file).get("A")
         assert Variables({"B": "1"}, file).environment() == {"B": "1"}
+        assert caplog.messages.pop().endswith(f"{file} can't be read: {said}")
 
 
-def test_a_missing_file_has_no_variables(tmp_path):
+def test_a_missing_file_has_no_variables(tmp_path, caplog):
     assert Variables({"A": "1"}, tmp_path / "none").environment() == {"A": "1"}
+    assert not caplog.messages
 
 
 @pytest.mark.parametrize(

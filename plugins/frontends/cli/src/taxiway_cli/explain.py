@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from taxiway_cli.location import located
-from taxiway_cli.running import NotAsked, ask, base_url
+from taxiway_cli.running import NotAsked, ask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def command(
         raise click.UsageError("--cold asks no gateway, so --url means nothing.")
     if not cold:
         try:
-            told = ask("POST", url or base_url(config), "/explain", "rows", body)
+            told = ask(config, url, "POST", "/explain", "rows", body)
         except NotAsked as reason:
             if url:
                 raise click.ClickException(str(reason)) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from taxiway_cli.location import located
-from taxiway_cli.running import NotAsked, ask, base_url
+from taxiway_cli.running import NotAsked, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,7 +61,7 @@ def doctor(
     """
     standings: Sequence[Json] | None = None
     try:
-        standings = ask("GET", url or base_url(config), "/credentials", "data")["data"]
+        standings = ask(config, url, "GET", "/credentials", "data")["data"]
     except NotAsked as reason:
         if url:
             raise click.ClickException(str(reason)) from None

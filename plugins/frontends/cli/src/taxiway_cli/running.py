@@ -32,16 +32,25 @@ def base_url(config: Path | None) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/api/v1"
 
 
-def ask(method: str, url: str, path: str, has: str, body: Json | None = None) -> Json:
-    """Ask the gateway at a base URL; its answer `has` that member.
+def _kept(config: Path | None) -> str | None:
+    """Return the key that the gateway itself finds: in `.env`, beside the environment."""
+    from taxiway.composition import compose
+    from taxiway.config import load
+
+    return compose(load(config)).context.environment.get(KEY)
+
+
+def ask(config: Path | None, url: str | None, method: str, path: str, has: str, body: Json | None = None) -> Json:
+    """Ask the gateway at a base URL, else that of a configuration; its answer `has` that member.
 
     Raises NotAsked, and ClickException where it refuses the request itself.
     """
     import httpx
 
-    key = os.environ.get(KEY)
+    key = os.environ.get(KEY) or _kept(config)
     if not key:
         raise NotAsked(f"{KEY} is not set, so no gateway is asked.")
+    url = url or base_url(config)
     try:
         # Not by a proxy: the gateway is one's own, and the key is not for others.
         with httpx.Client(trust_env=False, timeout=_PATIENCE) as client:

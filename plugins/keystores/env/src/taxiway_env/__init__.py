@@ -27,7 +27,7 @@ def taxiway_key_stores() -> Iterable[Registration[Any, KeyStore]]:
     def env(options: EnvOptions, context: Context) -> KeyStore:
         from taxiway_env.variables import Variables
 
-        return Variables(context.environment, options.file)
+        return Variables(context.environment, options.file, context.log)
 
     def file(_: NoOptions, __: Context) -> KeyStore:
         from taxiway_env.files import Files

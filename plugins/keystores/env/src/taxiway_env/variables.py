@@ -1,5 +1,6 @@
 """Keys from environment variables, and from a `.env` file beside the program."""
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Final
 from taxiway.errors import KeyStoreError
 from taxiway.secret import Secret
 
+_LOG: Final = logging.getLogger(__name__)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,63}|[a-z_]{1,32}")
 """Names that are surely names: a key has both cases, or digits between small letters."""
@@ -30,9 +32,10 @@ class Variables:
     A variable that is empty then counts as not set.
     """
 
-    def __init__(self, environment: Mapping[str, str], file: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], file: Path, log: logging.Logger = _LOG) -> None:
         self._environment = environment
         self._file = file
+        self._log = log
 
     async def get(self, reference: str) -> Secret:
         """Return a variable's value. Raises KeyStoreError. The file is read anew each time: keys rotate."""
@@ -46,7 +49,9 @@ class Variables:
         return Secret(value)
 
     def environment(self) -> Mapping[str, str]:
-        """Return the variables of both that are set; the environment's own win."""
+        """Return the variables of both that are set; the environment's own win. A file that can't be read is warned of."""
+        if reason := self._unread():
+            self._log.warning("%s can't be read: %s", self._file, reason)
         return {**self._from_file(), **_filled(self._environment)}
 
     def _from_file(self) -> Mapping[str, str]:
@@ -58,20 +63,23 @@ class Variables:
     def _text(self) -> str:
         return self._file.expanduser().read_text("utf-8-sig")
 
-    def _why(self) -> str:
-        """Say where a variable was not found; a file that is there and can't be read is told from one that has it not."""
-        reason = ""
+    def _unread(self) -> str:
+        """Say why a file that is there can't be read; nothing where it can, or is not there."""
         try:
             self._text()
         except FileNotFoundError:
             pass
         except OSError as error:
-            reason = os.strerror(error.errno or 0).lower()
+            return os.strerror(error.errno or 0).lower()
         except UnicodeDecodeError:
-            reason = "is not UTF-8"
+            return "is not UTF-8"
         except RuntimeError:
-            reason = "there is no such home folder"
-        if reason:
+            return "there is no such home folder"
+        return ""
+
+    def _why(self) -> str:
+        """Say where a variable was not found; a file that is there and can't be read is told from one that has it not."""
+        if reason := self._unread():
             return f"and {self._file} can't be read: {reason}"
         return f"neither in the environment nor in {self._file}"
 
