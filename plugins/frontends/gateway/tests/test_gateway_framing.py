@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 
 import pytest
+from waiting import until
 
 from taxiway_gateway import protocol
 
@@ -80,12 +81,12 @@ async def test_whatever_follows_a_request_its_answer_stands(gateway, rest, when)
     data = gateway.client.request(PATH, gateway.body)
     wire = await gateway.client.open()
     wire.send(data[:-10])
-    await gateway.until(lambda: any(c.news is not None for c in gateway.server.server_state.connections))
+    await until(lambda: any(c.news is not None for c in gateway.server.server_state.connections))
     wire.send(data[-10:] + rest if when == "with its end" else data[-10:])
-    await gateway.until(lambda: gateway.engine.calls)
+    await until(lambda: gateway.engine.calls)
     if when == "while it runs":
         wire.send(rest)
-        await gateway.until(lambda: any(c.closing for c in gateway.server.server_state.connections))
+        await until(lambda: any(c.closing for c in gateway.server.server_state.connections))
     gateway.tick(protocol.HEAD_SECONDS + 1)
     go_on.set()
     assert (await wire.reply()).status == 200
@@ -117,16 +118,16 @@ async def test_replies_that_nobody_reads_do_not_pile_up(gateway) -> None:
     gateway.engine.completing = complete
     wire = await gateway.client.open()
     wire.writer.transport.pause_reading()
-    await gateway.until(lambda: gateway.server.server_state.connections)
+    await until(lambda: gateway.server.server_state.connections)
     (connection,) = gateway.server.server_state.connections
     asked = 0
     while connection.full is None:
         asked += 1
         wire.post(PATH, gateway.body)
-        await gateway.until(lambda: connection.exchange is None and len(gateway.engine.calls) == asked)  # noqa: B023 - awaited here
+        await until(lambda: connection.exchange is None and len(gateway.engine.calls) == asked)  # noqa: B023 - awaited here
     held = connection.transport.get_write_buffer_size()
     wire.post(PATH, gateway.body)
-    await gateway.until(lambda: len(gateway.engine.calls) == asked + 1)
+    await until(lambda: len(gateway.engine.calls) == asked + 1)
     assert connection.exchange is not None
     assert connection.transport.get_write_buffer_size() == held
     wire.writer.transport.resume_reading()
@@ -146,12 +147,12 @@ async def test_a_reply_that_nobody_takes_is_let_go(gateway) -> None:
     for wire in (slow, never):
         wire.writer.transport.pause_reading()
         wire.post(PATH, gateway.body)
-    await gateway.until(lambda: len(gateway.engine.calls) == 2 and all(c.exchange is None for c in connections))
+    await until(lambda: len(gateway.engine.calls) == 2 and all(c.exchange is None for c in connections))
     gateway.tick(protocol.KEEP_ALIVE + 1)
     slow.writer.transport.resume_reading()
     await slow.reader.readexactly(5_000_000)
     gateway.tick(protocol.KEEP_ALIVE + 1)
-    await gateway.until(lambda: len(connections) == 1)
+    await until(lambda: len(connections) == 1)
     await slow.reader.readexactly(25_000_000)
 
 
@@ -162,7 +163,7 @@ async def test_a_mistake_of_ours_keeps_no_client_waiting(gateway, monkeypatch, c
     monkeypatch.setattr(gateway.server.server_state, "serve", broken)
     wire = await gateway.client.open()
     wire.post(PATH, gateway.body)
-    await gateway.until(lambda: any(c.exchange is not None for c in gateway.server.server_state.connections))
+    await until(lambda: any(c.exchange is not None for c in gateway.server.server_state.connections))
     gateway.tick(1)
     assert await wire.end() == b""
     assert not gateway.server.server_state.connections
@@ -173,7 +174,7 @@ async def test_http_1_0_is_told_nothing_in_between(gateway) -> None:
     data = gateway.client.request(PATH, gateway.body, expect="100-continue").replace(b"HTTP/1.1", b"HTTP/1.0")
     wire = await gateway.client.open()
     wire.send(data[:-10])
-    await gateway.until(lambda: any(c.news is not None for c in gateway.server.server_state.connections))
+    await until(lambda: any(c.news is not None for c in gateway.server.server_state.connections))
     wire.send(data[-10:])
     assert (await wire.reply()).status == 200
 
@@ -188,10 +189,10 @@ async def test_a_reply_that_nobody_takes_holds_up_no_end(gateway, monkeypatch) -
     wire.writer.transport.pause_reading()
     wire.post(PATH, gateway.body)
     connections = gateway.server.server_state.connections
-    await gateway.until(lambda: gateway.engine.calls and all(c.exchange is None for c in connections))
+    await until(lambda: gateway.engine.calls and all(c.exchange is None for c in connections))
     monkeypatch.setattr(protocol, "KEEP_ALIVE", 0)
     gateway.server.stop()
-    await gateway.until(lambda: not connections)
+    await until(lambda: not connections)
 
 
 async def test_at_the_end_no_connection_is_kept(gateway) -> None:
