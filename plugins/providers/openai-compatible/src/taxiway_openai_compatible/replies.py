@@ -44,10 +44,13 @@ class StreamReplies:
         try:
             read(given, events)
         except Malformed as error:
-            if not events:
-                raise
-            self._broken = str(error)
+            self._break(error, events)
         return events
+
+    def _break(self, error: Malformed, events: list[Event]) -> None:
+        if not events:
+            raise error
+        self._broken = str(error)
 
 
 class SseReplies(StreamReplies):
@@ -70,7 +73,15 @@ class SseReplies(StreamReplies):
             lines = data.splitlines()
             if not lines[-1] and (len(lines) == 2 or len(lines) == 2 * data.count(b"\n\ndata: {") + 2):
                 # Whole events of one line each, as nearly always, and no mark. The parser would find the same.
-                return self.decoded(self._read_lines, lines)
+                found: list[Event] = []
+                try:
+                    for line in filter(None, lines):
+                        value = loads(line[6:])
+                        found += (InBandError(value),) if value.get("error") else self._quirk(value)
+                except Malformed as error:
+                    self._between = False
+                    self._break(error, found)
+                return found
         self._between = False
         events = self.decoded(self._read, self._parser.feed(data))
         self._between = self._parser.between and not self.mark and self._broken is None
@@ -79,11 +90,6 @@ class SseReplies(StreamReplies):
     def close(self, framed: bool) -> Sequence[Event]:
         """The body ended: give a last event that came without its blank line. Raises Malformed where it was cut."""
         return self.decoded(self._read, self._parser.close())
-
-    def _read_lines(self, lines: Iterable[bytes], events: list[Event]) -> None:
-        for line in filter(None, lines):
-            value = loads(line[6:])
-            events += (InBandError(value),) if value.get("error") else self._quirk(value)
 
     def _read(self, parsed: Iterable[SseEvent], events: list[Event]) -> None:
         for data, name in parsed:
