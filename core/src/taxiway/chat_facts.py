@@ -65,7 +65,7 @@ def facts(body: Json, path: Mapping[str, str], headers: Headers) -> Facts:
         models_of(body),
         parameters,
         _TEXT.union(inputs) if inputs else _TEXT,
-        tokens_of(characters) + IMAGE_TOKENS * inputs.count("image"),
+        tokens_of(characters) + (IMAGE_TOKENS * inputs.count("image") if inputs else 0),
         body.get("max_completion_tokens") or body.get("max_tokens"),
         body.get("stream") is True,
         named or Conversation("messages", body, _begins),

@@ -1,6 +1,6 @@
 """How far a chat reply has come: one reader for streams and for complete replies."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from taxiway.chat_usage import FINISHES, usage_of
 from taxiway.codec import Json
@@ -30,7 +30,7 @@ class ChatProgress:
         self.usage: Usage | None = None
         self.upstream_id: str | None = None
         self._member = "delta" if stream else "message"
-        self._pieces: list[str] = []
+        self._pieces: list[Any] = []
         self._finished: dict[object, bool] = {}
 
     def see(self, event: Json) -> None:
@@ -40,8 +40,7 @@ class ChatProgress:
                 (choice,) = event["choices"]
                 if choice["finish_reason"] is None and choice["index"] == 0 and event.get("usage") is None:
                     # The first choice goes on, as it does nearly always: all that can be new is its text.
-                    if type(text := choice["delta"].get("content")) is str:
-                        self._pieces.append(text)
+                    self._pieces.append(choice["delta"].get("content"))
                     return
             except (AttributeError, LookupError, TypeError, ValueError):
                 self._going = False
@@ -56,7 +55,7 @@ class ChatProgress:
                 text = said.get("content")
                 if not self.started and (text or any(map(said.get, TOKENS))):
                     self.started = True
-                if index == 0 and type(text) is str:
+                if index == 0:
                     self._pieces.append(text)
             if reason is None:
                 self._finished.setdefault(index, False)
@@ -78,4 +77,4 @@ class ChatProgress:
     @property
     def text(self) -> str:
         """The text so far, of the first choice."""
-        return "".join(self._pieces)
+        return "".join(piece for piece in self._pieces if type(piece) is str)

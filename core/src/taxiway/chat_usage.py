@@ -45,7 +45,7 @@ def usage_of(raw: Json) -> Usage:
     if type(details) is dict and any(details.values()):
         usage.output = _cut(usage.output, details, _OUT, usage)
     cost = raw.get("cost")
-    if type(cost) is float or type(cost) is int:
+    if cost is not None and (type(cost) is float or type(cost) is int):
         usage.reported_cost = cost
     return usage
 

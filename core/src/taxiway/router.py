@@ -77,7 +77,8 @@ class Router:
 
         Raises InvalidRequest and CallError.
         """
-        return await self.engine.complete(self._call("chat", {**body, "stream": False}))
+        body.pop("stream", None)
+        return await self.engine.complete(self._call("chat", body))
 
     async def stream(self, **body: Any) -> AsyncIterator[Json]:
         """Ask for a streamed chat completion; yields decoded chunks, the last of which has the usage.

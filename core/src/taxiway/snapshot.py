@@ -232,7 +232,7 @@ class Snapshot:
 
     def on_interrupted(self, *names: str) -> OnInterrupted:
         """Return what follows when a stream breaks: the first of a call's names that has a word of its own says it."""
-        for name in names:
+        for name in names if self.names else ():
             own = self._own(name)
             if own is not None and own.on_interrupted is not None:
                 return own.on_interrupted
@@ -244,9 +244,8 @@ class Snapshot:
 
     def timeouts(self, *names: str) -> Timeouts:
         """Return the limits that hold: the first of a call's names that has some of its own says them."""
-        if self.names:
-            for name in names:
-                own = self._own(name)
-                if own is not None and own.timeouts is not None:
-                    return own.timeouts
+        for name in names if self.names else ():
+            own = self._own(name)
+            if own is not None and own.timeouts is not None:
+                return own.timeouts
         return self.routing.timeouts
