@@ -203,3 +203,19 @@ async def test_at_the_end_no_connection_is_kept(gateway) -> None:
     gateway.server.server_state.ending = True
     gateway.tick(1)
     assert await wire.end() == b""
+
+
+async def test_an_end_that_does_not_wait_stops_what_runs_and_logs_it(gateway, caplog) -> None:
+    async def complete(call):
+        await asyncio.sleep(3600)
+
+    caplog.set_level("INFO")
+    gateway.engine.completing = complete
+    wire = await gateway.client.open()
+    wire.post(PATH, gateway.body)
+    await until(lambda: gateway.engine.calls)
+    gateway.server.stop()
+    gateway.server.stop()
+    await until(lambda: gateway.engine.cancelled)
+    assert await wire.end() == b""
+    assert [r.getMessage().split()[:3] for r in caplog.records if r.name == "taxiway.access"] == [["POST", PATH, "499"]]

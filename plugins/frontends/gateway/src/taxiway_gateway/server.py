@@ -85,6 +85,8 @@ class Server(uvicorn.Server):
             await self.serve(sockets=[made])
         finally:
             sweeping.cancel()
+            # What was not waited for: it is stopped, accounted and logged while there is something to do so with.
+            await _stopped(self.server_state.tasks)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
@@ -118,3 +120,10 @@ class Server(uvicorn.Server):
         finally:
             for number in added:
                 loop.remove_signal_handler(number)
+
+
+async def _stopped(tasks: set[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_GRACE)
