@@ -5,7 +5,9 @@ import asyncio
 import pytest
 from doors import Refusal
 from upstream import Answer, Message
-from waiting import soon, until
+from waiting import until
+
+from taxiway.testing.peer import spent
 
 MODEL = "openai/gpt-4o"
 ASK = [{"role": "user", "content": "Say these four words"}]
@@ -167,7 +169,7 @@ async def test_a_caller_that_leaves_takes_its_upstream_along(scene) -> None:
     task = asyncio.create_task(scene.door.chat(model=MODEL, messages=ASK))
     await until(lambda: scene.a.requests)
     task.cancel()
-    await soon(lambda: scene.a.closed)
+    await spent(lambda: scene.a.closed)
 
 
 async def test_no_key_is_ever_told(scene) -> None:

@@ -11,6 +11,7 @@ from simulated import EXACT, KEYS, MODEL, over_http
 
 from taxiway import Router
 from taxiway.outcome import CallError
+from taxiway.testing.peer import spent
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
 from taxiway_simulator.options import Fault
@@ -220,10 +221,7 @@ async def test_over_real_connections_the_late_one_is_closed_within_a_tenth_of_a_
         stream = made.router.stream(**ASK, provider={"order": ["openai", "second"]})
         first = await anext(stream)
         assert first["provider"] == "second"
-        for _ in range(10):
-            await asyncio.sleep(0.01)
-            if made.first.log[-1].ending:
-                break
+        await spent(lambda: made.first.log[-1].ending)
         assert made.first.log[-1].ending == "aborted"
         events = [first, *[event async for event in stream]]
         pieces = [event["choices"][0]["delta"].get("content") or "" for event in events if event["choices"]]

@@ -358,7 +358,8 @@ class OpenRouter:
                 usage = event.usage or usage
                 for choice in event.choices:
                     end = choice.finish_reason or end
-                    seen += [choice.delta.content] if choice.delta.content else []
+                    if choice.delta.content:
+                        seen.append(choice.delta.content)
                     for delta in choice.delta.tool_calls or ():
                         call = calls.setdefault(delta.index, ["", "", ""])
                         for place, piece in enumerate((delta.id, delta.function.name, delta.function.arguments)):

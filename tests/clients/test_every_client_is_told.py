@@ -51,10 +51,9 @@ async def test_another_provider_serves_where_the_first_is_down(speaking, speaker
 @EVERY_PAIR
 @pytest.mark.parametrize("kind", ["error_in_stream", "cut"])
 async def test_a_stream_that_breaks_after_its_first_token(speaking, speaker, row, site, kind):
-    # What comes together with its failure reaches nobody: the first tokens come alone.
-    site.fails(row.name, kind="slow", factor=3000)
+    # What comes together with its failure reaches nobody: the first token comes alone.
+    client, seen = speaking(speaker, site), site.pauses(row.name, 5.0)
     site.fails(row.name, kind=kind, after=2)
-    client, seen = speaking(speaker, site), []
     with pytest.raises(client.raises["stream"]):
         await client.stream(Ask(model=f"safe/{row.name}", text=EXACT), seen)
     assert seen

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from doors import KEY, Gateway
 from upstream import Answer, Message
-from waiting import soon, until
+from waiting import until
 
 from taxiway.codec import dumps
+from taxiway.testing.peer import spent
 
 MODEL = "openai/gpt-4o"
 SECRET = "nobody but the provider may read this"
@@ -79,7 +80,7 @@ async def test_a_client_that_leaves_after_the_first_token_takes_its_upstream_alo
     await client.reader.readuntil(b"one ")
     assert upstream.closed == 0
     client.leave()
-    await soon(lambda: upstream.closed)
+    await spent(lambda: upstream.closed)
     await until(lines)
     assert lines() == ["499 openai/gpt-4o cancelled Strict"]
 
@@ -89,7 +90,7 @@ async def test_a_client_that_leaves_before_the_first_token_takes_its_upstream_al
     client.ask(stream=True)
     await until(lambda: upstream.requests)
     client.leave()
-    await soon(lambda: upstream.closed)
+    await spent(lambda: upstream.closed)
     await until(lines)
     assert lines() == ["499 openai/gpt-4o cancelled Strict"]
 
@@ -98,7 +99,7 @@ async def test_a_client_that_leaves_while_it_sends_its_body_reaches_nobody(clien
     client.ask(stream=False, promised=1_000_000)
     await until(lambda: served.server.server_state.tasks)
     client.leave()
-    await soon(lambda: not served.server.server_state.tasks)
+    await spent(lambda: not served.server.server_state.tasks)
     assert lines() == ["499"]
     assert upstream.requests == []
     assert upstream.open == set()

@@ -3,12 +3,13 @@
 `UPSTREAMS` is the table: one row for each API that providers speak. What a server was asked is in `asked`.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from doors import Gateway, gateway
 
 from taxiway.clock import SystemClock
@@ -111,11 +112,15 @@ class Asked:
 
 
 class Remembering(Simulation):
-    """A simulation that remembers what it was asked. `usage`: it tells the usage of streams unasked, as Mistral does."""
+    """A simulation that remembers what it was asked. `usage`: it tells the usage of streams unasked, as Mistral does.
+
+    `pause`: seconds that each token takes but the first.
+    """
 
     def __init__(self, options: SimulatorOptions, started: float, *, usage: bool) -> None:
         super().__init__(options, started)
         self.asked: list[Asked] = []
+        self.pause = 0.0
         self._usage = usage
 
     def answer(
@@ -126,16 +131,21 @@ class Remembering(Simulation):
             self.asked.append(Asked(target.partition("?")[0], body))
             if self._usage:
                 body = json.dumps({**json.loads(body), "stream_options": {"include_usage": True}}).encode()
-        return super().answer(method, target, headers, body, now)
+        script, seen = super().answer(method, target, headers, body, now)
+        if self.pause:
+            _, *later = [place for place, part in enumerate(script.parts) if part.tokens]
+            for place in later:
+                script.parts[place] = evolve(script.parts[place], delay=self.pause)
+        return script, seen
 
 
 class SkippingClock(SystemClock):
     """The machine's clock, which is put forward where somebody waits, and by tests: what a failure left behind is over then.
 
-    Who waits for long (a sweep, a list of models) has to wait.
+    Who waits for long (a sweep, a list of models) has to wait. `ahead`: seconds that the loop's own time is put forward by.
     """
 
-    skipped = 0.0
+    skipped = ahead = 0.0
 
     async def sleep(self, seconds: float) -> None:
         """Let the time pass."""
@@ -151,6 +161,19 @@ class SkippingClock(SystemClock):
     def monotonic(self) -> float:
         """Return the monotonic time."""
         return super().monotonic() + self.skipped
+
+
+class Onward(list[str]):
+    """What a client saw. With each piece the loop's time is put forward, so that what a provider sends next comes after it."""
+
+    def __init__(self, clock: SkippingClock, seconds: float) -> None:
+        super().__init__()
+        self._clock, self._seconds = clock, seconds
+
+    def append(self, piece: str) -> None:
+        """Put it in."""
+        super().append(piece)
+        self._clock.ahead += self._seconds
 
 
 @define
@@ -171,18 +194,26 @@ class Site:
         """Let an upstream fail from now on."""
         self.simulations[upstream].faults.append(Fault(**fault))
 
+    def pauses(self, upstream: str, seconds: float) -> list[str]:
+        """Let each token but the first take so long, by the loop's time: it is over as soon as something is put into the list."""
+        self.simulations[upstream].pause = seconds
+        return Onward(self.clock, seconds)
+
     def refresh(self) -> None:
         """Forget what was asked and what failed."""
         self.clock.skipped += 86_400.0
         for simulation in self.simulations.values():
             simulation.faults.clear()
             simulation.asked.clear()
+            simulation.pause = 0.0
 
 
 @asynccontextmanager
 async def serving(environment: Any, quota: Quota = UNLIMITED) -> AsyncIterator[Site]:
-    """Serve; `environment` sets variables, as pytest's monkeypatch does. `quota` is that of each provider's key."""
-    clock = SkippingClock()
+    """Serve; `environment` sets variables, and the loop's time, as pytest's monkeypatch does. `quota` is that of each provider's key."""
+    clock, loop = SkippingClock(), asyncio.get_running_loop()
+    time = loop.time
+    environment.setattr(loop, "time", lambda: time() + clock.ahead)
     credentials: list[dict[str, Any]] = []
     simulations: dict[str, Remembering] = {}
     origins: dict[str, str] = {}

@@ -11,8 +11,9 @@ import openai
 import pytest
 from doors import KEY, Gateway, gateway
 from simulated import BODY, EXACT, KEYS, Bench, over_http, over_sim, paced
-from waiting import soon, until
+from waiting import until
 
+from taxiway.testing.peer import spent
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import run
 from taxiway_simulator.simulation import Simulation
@@ -319,6 +320,6 @@ async def test_a_client_that_goes_away_closes_its_upstream_within_100_ms(keys, f
         (seen,) = bench.first.log
         assert not seen.ending
         writer.transport.abort()
-        await soon(lambda: seen.ending)
+        await spent(lambda: seen.ending)
         assert seen.ending == "aborted"
     assert not bench.second.log

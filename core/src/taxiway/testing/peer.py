@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias
@@ -12,6 +13,9 @@ from taxiway.http import Origin
 
 End: TypeAlias = Literal["fin", "reset", "stay"]
 """How a peer leaves after its last byte: politely, by a reset, or not at all."""
+
+SOON = 0.1
+"""Seconds within which a peer must see that it was left."""
 
 # Bytes on loopback are readable as soon as they are written: a few rounds of the loop, and the client has them.
 _ROUNDS = 4
@@ -144,6 +148,18 @@ async def rounds(count: int = _ROUNDS) -> None:
     """Let the loop go round."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+async def spent(condition: Callable[[], object], most: float = SOON) -> float:
+    """Wait for a condition; how many seconds of this thread's own time it took. More than `most` fails.
+
+    Other programs' share of a busy machine is not counted; a timer is, since the loop goes round and round meanwhile.
+    """
+    began = time.thread_time()
+    while not condition():
+        assert time.thread_time() - began < most, "it takes too long"
+        await asyncio.sleep(0)
+    return time.thread_time() - began
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ as precisely is declared in `differences`, by the fault's name. It needs trustme
 import asyncio
 import random
 from contextlib import suppress
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -18,9 +18,12 @@ from taxiway.errors import TransportError
 from taxiway.http import HttpRequest, Origin
 from taxiway.testing.faults import FAULTS, GOODS, OK, Fault, Good
 from taxiway.testing.garbage import left_to_the_collector
-from taxiway.testing.peer import Peer, free_port, rounds, serving
+from taxiway.testing.peer import Peer, free_port, rounds, serving, spent
 from taxiway.testing.transport_connections import ConnectionContract
 from taxiway.testing.transport_kit import HELLO, KEY, answering, failure, looped, request, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class TransportContract(ConnectionContract):
@@ -53,7 +56,7 @@ class TransportContract(ConnectionContract):
             assert error.bytes_in < 1_000_000
             assert not exchange.framed
             if fault.end == "stay":
-                await asyncio.wait_for(server.gone.wait(), 1.0)
+                await spent(server.gone.is_set, 1.0)
 
     @pytest.mark.parametrize("good", GOODS, ids=lambda good: good.name)
     @pytest.mark.parametrize("dripped", [False, True], ids=["at once", "byte by byte"])
@@ -321,10 +324,10 @@ class TransportContract(ConnectionContract):
             await asyncio.gather(*(one(n, cancel=False) for n in range(40)))
             assert server.open <= 80
 
-    @pytest.mark.parametrize("failing", ["refused", "closed", "cut", "stopped"])
+    @pytest.mark.parametrize("failing", ["refused", "closed", "cut", "stopped", "stopped at once"])
     @looped
     async def test_a_failure_leaves_nothing_to_the_collector(
-        self, failing: Literal["refused", "closed", "cut", "stopped"]
+        self, failing: Literal["refused", "closed", "cut", "stopped", "stopped at once"]
     ) -> None:
         """Its traceback holds whoever asked, with all that it holds: an error that is kept and raised would be a circle."""
 
@@ -335,7 +338,9 @@ class TransportContract(ConnectionContract):
             await peer.request()
             if failing == "cut":
                 await peer.write(OK + b"content-length: 9\r\n\r\nhello")
-            if failing != "stopped":
+            if failing == "stopped":
+                stops.pop()()
+            else:
                 await peer.leave("fin")
 
         async def ask(asker: Asker) -> None:
@@ -343,12 +348,15 @@ class TransportContract(ConnectionContract):
             if "circles" not in self.differences:
                 kinds.add(type(exchange))
             if failing == "stopped":
-                asyncio.get_running_loop().call_later(0.01, exchange.abort)
+                stops.append(exchange.abort)
+            elif failing == "stopped at once":
+                asyncio.get_running_loop().call_soon(exchange.abort)
             for _ in range(2):
                 with suppress(TransportError):
                     raise AssertionError(f"no error, but {await whole(exchange)!r}")
 
         kinds: set[type] = {Asker}
+        stops: list[Callable[[], None]] = []
         async with serving(behave) as server, self.transport() as transport:
             origin = Origin("http", "127.0.0.1", free_port()) if failing == "refused" else server.origin
             await ask(Asker())

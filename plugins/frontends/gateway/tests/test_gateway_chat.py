@@ -3,10 +3,11 @@
 import asyncio
 
 import pytest
-from waiting import soon, until
+from waiting import until
 
 from taxiway.outcome import CallError, Failure
 from taxiway.testing.garbage import left_to_the_collector
+from taxiway.testing.peer import spent
 from taxiway_gateway import inference
 
 PATH = "/api/v1/chat/completions"
@@ -212,7 +213,7 @@ async def test_a_client_that_leaves_stops_the_call(gateway, stream, caplog) -> N
     wire.post(PATH, {**gateway.body, "stream": stream, "user": "x" * 300_000})
     await began.wait()
     wire.close()
-    await soon(ended.is_set)
+    await spent(ended.is_set)
     await asyncio.sleep(0)
     assert " 499 " in caplog.text
     assert "Traceback" not in caplog.text
@@ -229,7 +230,7 @@ async def test_a_client_that_leaves_mid_stream_stops_the_call(gateway) -> None:
     wire.post(PATH, {**gateway.body, "stream": True})
     await wire.until(b"on and on")
     wire.close()
-    await soon(lambda: gateway.engine.closed)
+    await spent(lambda: gateway.engine.closed)
 
 
 async def test_calls_above_the_limit_are_told_to_come_back(gateway) -> None:

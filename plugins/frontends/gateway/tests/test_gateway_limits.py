@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
-from waiting import soon, until
+from waiting import until
 
+from taxiway.testing.peer import spent
 from taxiway_gateway import exchange, protocol
 
 PATH = "/api/v1/chat/completions"
@@ -217,7 +218,7 @@ async def test_pipelining_is_not_served_and_hides_nobody_leaving(gateway) -> Non
     wire.post(PATH, gateway.body)
     await asyncio.sleep(0.01)
     wire.close()
-    await soon(ended.is_set)
+    await spent(ended.is_set)
     assert len(gateway.engine.calls) == 1
 
 

@@ -8,10 +8,11 @@ import sys
 
 import openai
 import pytest
-from waiting import soon, until
+from waiting import until
 
 from taxiway.clock import SystemClock
 from taxiway.testing.command import CommandContract
+from taxiway.testing.peer import spent
 from taxiway_simulator import taxiway_commands
 from taxiway_simulator.options import Fault, Model, Pace, Quota, SimulatorOptions
 from taxiway_simulator.server import SimulatorServer
@@ -108,7 +109,7 @@ async def test_a_client_that_goes_away_is_noticed_at_once(body, phase):
         (seen,) = server.simulation.log
         assert not seen.ending
         writer.transport.abort()
-        await soon(lambda: seen.ending)
+        await spent(lambda: seen.ending)
         assert seen.ending == "aborted"
 
 

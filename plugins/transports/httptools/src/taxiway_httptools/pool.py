@@ -99,7 +99,12 @@ class Pool:
         self._dialling.add(exchange)
         task = exchange.dialling = self.loop.create_task(self._connect(exchange))
         # A callback, since a task that is cancelled before it began runs no `finally`.
-        task.add_done_callback(lambda _: self._dialling.discard(exchange))
+        task.add_done_callback(lambda _: self._dialled(exchange))
+
+    def _dialled(self, exchange: HttptoolsExchange) -> None:
+        self._dialling.discard(exchange)
+        # One that was cancelled holds the frames that it was in, and these the exchange.
+        exchange.dialling = None
 
     async def _connect(self, exchange: HttptoolsExchange) -> None:
         timer = self.loop.call_later(exchange.connect, exchange.abort, "timeout")
