@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import logging
 import os
 import sys
@@ -95,13 +96,21 @@ async def test_what_the_library_raises_logs_and_explains_holds_no_key(tmp_path, 
                         texts.append(str(await router.chat(**body, provider=preferences)))
                     except TaxiwayError as error:
                         notes = getattr(error, "__notes__", ())
-                        texts += [str(error), repr(error), str(error.args), str(notes), traceback.format_exc()]
+                        texts += [str(error), repr(error), str(error.args), str(notes), _with_locals(error)]
             texts.append(str((await router.explain(**body)).to_json()))
             texts += [repr(router.config), repr(router.snapshot), str(router.snapshot.offers)]
+            texts += [repr(one) for one in gc.get_objects() if str(type(one).__module__).startswith("taxiway")]
     assert any("Traceback" in text for text in texts), "something was raised at all"
     texts += [record.getMessage() + str(record.exc_info) + str(record.args) for record in caplog.records]
     for name, value in PLANTED.items():
         assert not shown([text.encode() for text in texts], value), name
+
+
+def _with_locals(error: BaseException) -> str:
+    """A traceback as tools make it that tell the variables of every frame, from the first frame of ours on."""
+    assert error.__traceback__ is not None
+    made = traceback.TracebackException(type(error), error, error.__traceback__.tb_next, capture_locals=True)
+    return "".join(made.format())
 
 
 async def test_no_planted_key_shows_anywhere(tmp_path) -> None:
@@ -120,10 +129,11 @@ async def test_no_planted_key_shows_anywhere(tmp_path) -> None:
                 printed += await process.stdout.readline()
         url = next(word for word in printed.decode().split() if word.endswith("/api/v1"))
         replies = await _provoke(url, upstream)
+        running = [file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file()]
         seen_by_ps = _arguments(process.pid)
         process.terminate()
         out, err = await process.communicate()
-    everything = [printed, out, err, seen_by_ps, *replies]
+    everything = [printed, out, err, seen_by_ps, *replies, *running]
     everything += [file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file()]
     assert len(everything) > 10, "something was written at all"
     for name, value in PLANTED.items():
@@ -139,27 +149,52 @@ def _arguments(pid: int) -> bytes:
     return arguments.read_bytes() if arguments.exists() else b""
 
 
+OTHERS = {
+    "/v1/messages": {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": 50},
+    "/v1/responses": {"input": PROMPT},
+    "/v1/completions": {"prompt": PROMPT},
+    "/v2/chat": {"messages": [{"role": "user", "content": PROMPT}]},
+    f"/v1beta/models/{MODEL}:generateContent": {"contents": [{"parts": [{"text": PROMPT}]}]},
+    f"/v1beta/models/{MODEL}:streamGenerateContent": {"contents": [{"parts": [{"text": PROMPT}]}]},
+}
+"""Routes of the other dialects, and a body of each."""
+
+
 async def _provoke(url: str, upstream: Upstream) -> list[bytes]:
     """Do all that may make something talk: good calls, broken ones, keys that are echoed, keys that are wrong."""
     echo = {"error": {"message": f"bad key {PLANTED['FIRST_KEY']} in Bearer {PLANTED['SECOND_KEY']}", "code": "x"}}
     body = {"model": MODEL, "messages": [{"role": "user", "content": PROMPT}]}
     headers = {"authorization": f"Bearer {PLANTED['TAXIWAY_API_KEY']}"}
-    upstream.script(
-        Message(),
-        *(Answer(status, echo) for status in (400, 403, 404, 429, 500)),
-        Message(),
-        Message({"content": "one two three"}, error=echo["error"]),
-        Answer(200, f"not JSON {PLANTED['FIRST_KEY']}".encode()),
-        Answer(401, echo),
-        Answer(401, echo),
-    )
     seen = []
     async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
+        origin = url.removesuffix("/api/v1")
+        for answer in (
+            Answer(400, echo),
+            Answer(500, echo),
+            Message({"content": "one two three"}, error=echo["error"]),
+        ):
+            upstream.always(answer)
+            for path, extra in OTHERS.items():
+                for stream in (True, False):
+                    told = {**extra, "stream": stream} if "/models/" not in path else extra
+                    reply = await client.post(origin + path, headers=headers, json={"model": MODEL, **told})
+                    seen.append(reply.content + str(reply.headers.raw).encode())
+        upstream.always(None)
+        assert sum(b"bad key" in text for text in seen) > 2 * len(OTHERS), "they tell what the provider said"
+        upstream.script(
+            Message(),
+            *(Answer(status, echo) for status in (400, 403, 404, 429, 500)),
+            Message(),
+            Message({"content": "one two three"}, error=echo["error"]),
+            Answer(200, f"not JSON {PLANTED['FIRST_KEY']}".encode()),
+            Answer(401, echo),
+            Answer(401, echo),
+        )
         for _ in range(4):
             for extra in ({}, {"stream": True}, {"provider": {"order": ["strict"]}}):
                 reply = await client.post(f"{url}/chat/completions", headers=headers, json={**body, **extra})
                 seen.append(reply.content + str(reply.headers.raw).encode())
-        for path in ("/models", "/key", f"/models/{MODEL}/endpoints", "/generation?id=x", "/nowhere"):
+        for path in ("/models", "/key", f"/models/{MODEL}/endpoints", "/generation?id=x", "/credentials", "/nowhere"):
             reply = await client.get(url + path, headers=headers)
             seen.append(reply.content + str(reply.headers.raw).encode())
         for wrong in (PLANTED["FIRST_KEY"], "tw-v1-nonsense"):

@@ -35,7 +35,7 @@ class Context:
     log: logging.Logger
     dialects: Mapping[str, Dialect] = field(factory=dict)
     data_dir: Path | None = None
-    environment: Mapping[str, str] = field(factory=dict)
+    environment: Mapping[str, str] = field(factory=dict, repr=False)
     door: Door = field(factory=Door)
 
 
