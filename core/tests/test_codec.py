@@ -55,7 +55,7 @@ def test_what_is_no_json_is_malformed(json, data):
 
 @both
 def test_depth_is_bounded_for_clients(json):
-    deepest = b"[" * codec.MAX_DEPTH + b"]" * codec.MAX_DEPTH
+    deepest = b"[" * 128 + b"]" * 128
     assert json.loads_bounded(deepest)
     with pytest.raises(Malformed, match="deeper"):
         json.loads_bounded(b"[" + deepest + b"]")

@@ -98,6 +98,28 @@ async def test_all_keys_shut_is_a_429_that_says_when(scene) -> None:
     assert len(told["metadata"]["previous_errors"]) == 2
 
 
+LIMITED = error(429, "rate_limit_exceeded", **{"retry-after": "30"})
+MISSING, BUSY = error(404, "model_not_found"), error(503)
+
+
+@pytest.mark.parametrize(("answers", "status", "code", "retryable"), [
+    ((LIMITED, LIMITED), 429, "capacity_exhausted", True),
+    ((BUSY, BUSY), 503, "temporarily_unavailable", True),
+    ((MISSING, MISSING), 404, "model_unavailable_upstream", False),
+    ((MISSING, BUSY), 503, None, None),
+    ((error(403), error(403)), 403, None, None),
+])  # fmt: skip
+async def test_why_nothing_could_serve_is_told_in_openrouters_words(scene, answers, status, code, retryable) -> None:
+    for upstream, answer in zip((scene.a, scene.b), answers, strict=True):
+        upstream.always(answer)
+    with pytest.raises(Refusal) as refused:
+        await scene.door.chat(model=MODEL, messages=ASK)
+    told = refused.value.error
+    assert refused.value.status == told["code"] == status
+    availability = told.get("availability") or {}
+    assert (availability.get("code"), availability.get("retryable")) == (code, retryable)
+
+
 @pytest.mark.parametrize("answer", [error(500), error(503), Message(cut=0)])
 async def test_a_provider_that_fails_is_replaced_unseen(scene, answer) -> None:
     scene.a.always(answer)

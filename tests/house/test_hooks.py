@@ -56,5 +56,6 @@ async def test_no_hook_is_called_while_requests_are_served(monkeypatch: pytest.M
         body = {"model": "simulator/echo", "messages": [{"role": "user", "content": "Hello"}]}
         assert (await router.chat(**body))["choices"]
         assert [event async for event in router.stream(**body)]
+        assert (await router.embed(model="simulator/embed", input="Hello"))["data"]
         assert (await router.explain(**body)).rows
     assert not [name for name in calls if name.startswith("taxiway_")]
