@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
 
@@ -639,6 +640,11 @@ def test_behind_a_proxy_the_other_transport_carries(plugins, environment):
     compose(parse({"credentials": [first()]}), installed, environment=environment)
     used = {plugin for plugin in installed.used if plugin.startswith("transport-")}
     assert used == {"transport-httpx" if environment else "transport-httptools"}
+
+
+def test_a_folder_in_the_home_of_nobody_is_a_mistake(plugins):
+    with pytest.raises(ConfigError, match=r"^data_dir: .*home directory"):
+        compose(parse({"credentials": [first()]}), plugins(), environment={}, data_dir=Path("~nobody-of-this-name/x"))
 
 
 def test_the_gateway_has_a_store_and_a_folder(plugins, tmp_path):

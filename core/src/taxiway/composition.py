@@ -18,7 +18,7 @@ from taxiway.candidate import Credential
 from taxiway.catalog import Catalog, CatalogModel
 from taxiway.clock import Clock, SystemClock
 from taxiway.config import LISTS, TABLES, Config, Raw
-from taxiway.converter import collect, join, nearest
+from taxiway.converter import collect, join, nearest, structure
 from taxiway.errors import ConfigError, InvalidRequest, PluginError
 from taxiway.keystore import Environment, KeyStore
 from taxiway.names import AUTO
@@ -104,7 +104,7 @@ def compose(config: Config, plugins: Plugins | None = None, **around: Unpack[Aro
         random=around.get("random") or Random(),  # noqa: S311 - routing draws, not secrets
         log=logging.getLogger("taxiway"),
         environment=os.environ if environment is None else environment,
-        data_dir=folder.expanduser() if folder else None,
+        data_dir=structure(folder, Path, "data_dir") if folder else None,
     )
     plugins = plugins or Plugins.discover(config.plugins.disabled)
     made = Composition(config=config, plugins=plugins, context=context, problems=list(config.problems))

@@ -88,3 +88,9 @@ def test_a_store_that_is_not_installed_is_a_mistake_of_the_configuration(taxiway
 
 def test_a_key_needs_a_name(taxiway):
     assert taxiway("create", "--name", "  ").exit_code == 2
+
+
+def test_a_folder_in_the_home_of_nobody_is_said():
+    result = CliRunner().invoke(main, ["api-keys", "list", "--data-dir", "~nobody-of-this-name/x"])
+    assert result.exit_code != 0
+    assert "data_dir: " in result.stderr

@@ -8,12 +8,14 @@ import sys
 
 import openai
 import pytest
+from click.testing import CliRunner
 from waiting import until
 
 from taxiway.clock import SystemClock
 from taxiway.testing.command import CommandContract
 from taxiway.testing.peer import spent
 from taxiway_simulator import taxiway_commands
+from taxiway_simulator.command import make
 from taxiway_simulator.options import Fault, Model, Pace, Quota, SimulatorOptions
 from taxiway_simulator.server import SimulatorServer
 from taxiway_simulator.simulation import Simulation
@@ -170,3 +172,14 @@ async def _serve_until_asked(config):
     child.send_signal(signal.SIGTERM)
     assert await child.wait() == 0
     return found
+
+
+@pytest.mark.parametrize(("port", "code", "said"), [
+    ("99999", 2, "99999 is not in the range"),
+    ("65535", 1, "port 65536 of 127.0.0.1 can't be used"),
+])  # fmt: skip
+def test_a_port_that_is_none_is_said(tmp_path, port, code, said):
+    config = tmp_path / "taxiway.toml"
+    config.write_text("".join(f'[[providers]]\nuse = "simulator"\nslug = "{slug}"\n' for slug in "ab"))
+    result = CliRunner().invoke(make(SystemClock()), ["serve", "--config", str(config), "--port", port])
+    assert (result.exit_code, said in result.stderr) == (code, True)

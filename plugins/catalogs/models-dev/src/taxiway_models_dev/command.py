@@ -86,8 +86,9 @@ def update(source: str, config: Path | None, data_dir: Path | None) -> None:
 def _folder(config: Path | None, data_dir: Path | None) -> Path:
     from taxiway.composition import DEFAULT_FOLDER
     from taxiway.config import load
+    from taxiway.converter import structure
 
-    return (data_dir or load(config).checked().data_dir or DEFAULT_FOLDER).expanduser()
+    return structure(data_dir or load(config).checked().data_dir or DEFAULT_FOLDER, Path, "data_dir")
 
 
 class _Asked:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from taxiway.store import Store
 
@@ -25,12 +25,13 @@ async def opened(config: Path | None, data_dir: Path | None) -> AsyncIterator[St
     from taxiway.clock import SystemClock
     from taxiway.composition import DEFAULT_FOLDER
     from taxiway.config import load
+    from taxiway.converter import structure
     from taxiway.errors import ConfigError, Problem
     from taxiway.plugins import Plugins
     from taxiway.registration import Closes, Context, Starts
 
     parsed = load(config).checked()
-    folder = (data_dir or parsed.data_dir or DEFAULT_FOLDER).expanduser()
+    folder = structure(data_dir or parsed.data_dir or DEFAULT_FOLDER, Path, "data_dir")
     context = Context(
         clock=SystemClock(),
         random=Random(),  # noqa: S311 - jitter, no secrets

@@ -30,7 +30,11 @@ def make(clock: Clock) -> click.Command:
     @click.option("--data-dir", type=click.Path(path_type=Path), help="Taken as by every command; nothing is kept.")
     @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
     @click.option(
-        "--port", default=8900, show_default=True, help="The first provider's port; the others follow. 0: free ones."
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=8900,
+        show_default=True,
+        help="The first provider's port; the others follow. 0: free ones.",
     )
     def serve(config: Path | None, data_dir: Path | None, host: str, port: int) -> None:
         """Serve every simulated provider of the configuration over HTTP, each on a port of its own, until stopped."""
@@ -55,7 +59,9 @@ async def _serve(options: Sequence[SimulatorOptions], clock: Clock, host: str, p
             server = SimulatorServer(simulation, clock, host, port and port + offset)
             try:
                 await stack.enter_async_context(server)
-            except OSError as error:
-                raise click.ClickException(f"port {server.port} of {host} can't be used: {error.strerror}") from None
+            except (OSError, OverflowError) as error:
+                # The last ports are soon used up where there are several providers, and a number beyond them is no OSError.
+                reason = getattr(error, "strerror", None) or error
+                raise click.ClickException(f"port {server.port} of {host} can't be used: {reason}") from None
             click.echo(f"{one.slug}: base_url {server.base_url}, models {', '.join(one.all_models())}")
         await stopped.wait()
