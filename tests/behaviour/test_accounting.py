@@ -66,7 +66,7 @@ async def test_a_model_may_think_before_the_head_as_long_as_the_first_token_may_
 async def hasty(router, ask):
     """Ask with a deadline of the caller's own, in 10 s; whether its endpoint is open after that."""
     engine, dialect = router.engine, router.dialects["chat"]
-    call = engine.call(dialect, ask, dialect.client.facts(ask, {}, {}), headers={"x-taxiway-timeout": "10"})
+    call = engine.call(dialect, ask, headers={"x-taxiway-timeout": "10"})
     with pytest.raises(CallError) as caught:
         await engine.complete(call)
     assert caught.value.failure.kind == "timeout"

@@ -38,7 +38,7 @@ async def tried(router, model, caller=None, **body):
     """The labels of the credentials in the order of trying, and those that are out with the reason."""
     engine, dialect = router.engine, router.dialects["chat"]
     body = {"model": model, "messages": MESSAGES, **body}
-    call = engine.call(dialect, body, dialect.client.facts(body, {}, {}), caller=caller or Caller())
+    call = engine.call(dialect, body, caller=caller or Caller())
     rows = router.explain_call(call).rows
     return [row.account for row in rows if row.place], {row.account: row.reason for row in rows if not row.place}
 

@@ -28,7 +28,7 @@ async def test_shares_are_those_of_the_inverse_squares_of_prices():
         offers = tuple(Offer(one, section, candidates[:1]) for section in TWO for one in endpoints)
         snapshot = evolve(bench.router.snapshot, offers={"default": {MODEL: offers}})
         body = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}]}
-        call = engine.call(dialect, body, dialect.client.facts(body, {}, {}))
+        call = engine.call(dialect, body)
         seeds, firsts = Random(5), Counter()
         for _ in range(DRAWS):
             call.seed = seeds.getrandbits(48)

@@ -52,7 +52,7 @@ class Served:
         path = path and {**path, "model": self.slug}
         client, engine = dialect_of(dialect), self.router.engine
         engine.health = Health(Random(1))
-        call = engine.call(client, body, client.client.facts(body, path, {}), path=path)
+        call = engine.call(client, body, path=path)
         text, failed, ended = "", False, False
         async for batch in (stream := engine.stream(call)):
             for told, wrong, last in map(read, batch):

@@ -58,7 +58,7 @@ class Bench(Watched):
         engine, spoken = self.router.engine, dialect_of(dialect)
         given, first = Given(), len(self.generations)
         path = path and {**path, "model": MODEL}
-        call = engine.call(spoken, body, spoken.client.facts(body, path, {}), path=path)
+        call = engine.call(spoken, body, path=path)
         stream = engine.stream(call)
         async for batch in stream:
             given.events += batch
@@ -337,7 +337,7 @@ async def test_what_is_held_comes_in_one_piece_at_the_end():
     async with bench("hold", pace="1s") as made:
         dialect = dialect_of("chat")
         body = {"model": MODEL, "stream": True, **say(ASK)}
-        call = made.router.engine.call(dialect, body, dialect.client.facts(body, {}, {}))
+        call = made.router.engine.call(dialect, body)
         stream = made.router.engine.stream(call)
         batches = [(asyncio.get_running_loop().time(), batch) async for batch in stream]
         assert len(batches) == 1

@@ -106,7 +106,7 @@ def test_who_failed_for_good_is_not_tried_again_and_a_call_is_one_generation(see
 
             async def ask(request, stream):
                 request["stream"] = stream
-                call = engine.call(dialect, request, dialect.client.facts(request, {}, {}))
+                call = engine.call(dialect, request)
                 asked[call.id] = request["provider"]
                 with suppress(CallError):
                     if not stream:

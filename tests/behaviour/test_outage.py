@@ -157,7 +157,7 @@ async def test_an_sdks_retries_count_against_the_retry_budget():
 
         async def ask(count):
             headers = {"x-stainless-retry-count": count}
-            await engine.complete(engine.call(chat, body, chat.client.facts(body, {}, headers), headers=headers))
+            await engine.complete(engine.call(chat, body, headers=headers))
 
         for count in ("0", "nonsense", "1"):
             await ask(count)

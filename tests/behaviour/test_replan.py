@@ -155,7 +155,7 @@ def test_a_record_planned_again_gives_the_same_order(tmp_path, monkeypatch, stra
             async def ask():
                 asked = {**body(draw), "stream": draw.random() < 0.5}
                 caller = Caller(api_key=draw.choice(["key_1", "key_2"]))
-                call = engine.call(dialect, asked, dialect.client.facts(asked, {}, {}), caller=caller)
+                call = engine.call(dialect, asked, caller=caller)
                 if draw.random() < 0.4:
                     call.preferences = evolve(call.preferences, **speeds(draw))
                 with suppress(CallError, InvalidRequest):

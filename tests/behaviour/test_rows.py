@@ -51,9 +51,8 @@ class Recorded:
         """Ask for a stream, until it ends."""
         dialect = self.engine.dialects["chat"]
         request = {**BODY, "stream": True, "max_tokens": 50, **more}
-        facts, caller = dialect.client.facts(request, {}, {}), Caller("default", api_key="key-1")
-        headers = {"http-referer": "https://app.example"}
-        self.call = self.engine.call(dialect, request, facts, caller=caller, headers=headers)
+        caller, headers = Caller("default", api_key="key-1"), {"http-referer": "https://app.example"}
+        self.call = self.engine.call(dialect, request, caller=caller, headers=headers)
         async for _ in self.engine.stream(self.call):
             pass
 

@@ -86,23 +86,21 @@ class Engine:
         provider = self.snapshot.refreshes.get(slug)
         return account.secret if provider is None else await self.tokens.fresh(slug, provider, account)
 
-    def filled(self, dialect: Dialect, body: Json, path: Mapping[str, str] = NOTHING) -> tuple[Json, Mapping[str, str]]:
-        """Return body and path as the preset that they name fills them in, before a dialect reads them. Raises InvalidRequest."""
-        return applied(self.presets, dialect, body, path) if self.presets else (body, path)
-
     def call(
         self,
         dialect: Dialect,
         body: Json,
-        facts: Facts,
         *,
         caller: Caller = LIBRARY,
         headers: Headers = NOTHING,
         path: Mapping[str, str] = NOTHING,
     ) -> Call:
-        """Make a call of a body that its dialect has read. Raises InvalidRequest."""
+        """Make a call of what a client sent: filled in by the preset that it names, read by its dialect. Raises InvalidRequest."""
         client = dialect.client
         assert client is not None
+        if self.presets:
+            body, path = applied(self.presets, dialect, body, path)
+        facts = client.facts(body, path, headers)
         preferences, plugins, fill = self.snapshot.routing.preferences, NOTHING, None
         if not _ROUTED.isdisjoint(body):
             preferences = preferences_of(body.get("provider"), preferences, body.get("route"))

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 
 from taxiway.assembly import resolve
-from taxiway.call import NOTHING, Call
+from taxiway.call import Call
 from taxiway.clock import Clock
 from taxiway.codec import Json
 from taxiway.composition import DEFAULT_FOLDER, Around, Composition, compose
@@ -180,10 +180,7 @@ class Router:
         engine = self.engine
         if engine.loop is not asyncio.get_running_loop():
             raise RuntimeError("the router runs on another event loop: use it on the one that it was started on")
-        chosen = engine.dialects[dialect]
-        assert chosen.client is not None
-        body, path = engine.filled(chosen, body)
-        return engine.call(chosen, body, chosen.client.facts(body, path, NOTHING))
+        return engine.call(engine.dialects[dialect], body)
 
 
 class SyncRouter:

@@ -114,13 +114,10 @@ class FakeEngine:
     cancelled: int = 0
     health: Any = field(factory=lambda: SimpleNamespace(figures=lambda *_: None))
 
-    def filled(self, dialect, body, path):
-        return body, path
-
-    def call(self, dialect, body, facts, *, caller, headers, path) -> Call:
+    def call(self, dialect, body, *, caller, headers, path) -> Call:
         from taxiway.preferences import preferences_of
 
-        preferences = preferences_of(body.get("provider"))
+        facts, preferences = dialect.client.facts(body, path, headers), preferences_of(body.get("provider"))
         call = Call(
             f"gen-{len(self.calls)}", 1, dialect.operation, dialect.name, body, facts, preferences, caller, 0.0, 0.0, 600.0,
             dict(headers), path,

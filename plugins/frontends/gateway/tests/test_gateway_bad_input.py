@@ -63,12 +63,10 @@ embeddings = st.fixed_dictionaries(
 class Engine:
     """Takes every call that a dialect lets through."""
 
-    def filled(self, dialect, body, path) -> Any:
-        return body, path
-
-    def call(self, dialect, body, facts, *, caller, headers, path) -> Any:
+    def call(self, dialect, body, *, caller, headers, path) -> Any:
         from taxiway.preferences import preferences_of
 
+        facts = dialect.client.facts(body, path, headers)
         preferences_of(body.get("provider"))
         assert facts.models
         assert all(isinstance(model, str) for model in facts.models)

@@ -93,10 +93,8 @@ async def _cold(config: Path | None, data_dir: Path | None, body: Json) -> Json:
     built = compose(load(config), data_dir=data_dir)
     parts = await resolve(built)
     try:
-        engine, chat = Engine(parts, Journal()), built.dialects["chat"]
-        assert chat.client is not None
-        body, _ = engine.filled(chat, body)
-        call = engine.call(chat, body, chat.client.facts(body, {}, {}))
+        engine = Engine(parts, Journal())
+        call = engine.call(built.dialects["chat"], body)
         told = explain(call, engine.snapshot, engine.health, engine.quotas, engine.clock.monotonic())
         return told.to_json()
     finally:

@@ -81,12 +81,9 @@ class Inference:
             load.calls -= 1
 
     def _call(self, exchange: Exchange, body: Json, caller: Caller, path: Mapping[str, str]) -> Call:
-        dialect, engine, fields = self._dialect, self._engine, exchange.fields
-        body, path = engine.filled(dialect, body, path)
-        facts = self._client.facts(body, path, fields)
-        exchange.model = facts.models[0]
-        call = engine.call(dialect, body, facts, caller=caller, headers=fields, path=path)
-        exchange.generation = call.id
+        fields = exchange.fields
+        call = self._engine.call(self._dialect, body, caller=caller, headers=fields, path=path)
+        exchange.model, exchange.generation = call.facts.models[0], call.id
         if metadata.wanted(fields):
             call.tell = metadata.tell
         return call

@@ -165,9 +165,7 @@ class Management:
         dialect = self._dialect(request.query_params.get("dialect", "chat"))
         assert dialect.client is not None
         try:
-            body, _ = self._router.engine.filled(dialect, body)
-            facts = dialect.client.facts(body, {}, exchange.fields)
-            call = self._router.engine.call(dialect, body, facts, caller=caller, headers=exchange.fields)
+            call = self._router.engine.call(dialect, body, caller=caller, headers=exchange.fields)
             plan = self._router.explain_call(call)
             as_text = request.headers.get("accept", "").startswith("text/plain")
             return PlainTextResponse(f"{plan}\n") if as_text else _json(plan.to_json())
