@@ -94,3 +94,9 @@ def test_a_folder_in_the_home_of_nobody_is_said():
     result = CliRunner().invoke(main, ["api-keys", "list", "--data-dir", "~nobody-of-this-name/x"])
     assert result.exit_code != 0
     assert "data_dir: " in result.stderr
+
+
+def test_a_name_that_is_no_text_is_said(taxiway):
+    result = taxiway("create", "--name", "\udcff")
+    assert result.exit_code == 2
+    assert "bytes that are not UTF-8" in result.stderr

@@ -76,6 +76,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except TaxiwayError as error:
             raise Failed(error) from error
+        except UnicodeEncodeError as error:
+            # Python keeps bytes of arguments that are no UTF-8 as something that is no text.
+            if error.encoding != "utf-8":
+                raise
+            raise click.UsageError("an argument has bytes that are not UTF-8.", ctx) from error
 
 
 def _plugins(ctx: click.Context) -> Plugins:
