@@ -15,6 +15,7 @@ from taxiway.testing.sink import generation
 from taxiway.testing.store import api_key
 from taxiway_sql import StoreOptions
 from taxiway_sql.address import database_of
+from taxiway_sql.sqlite import Database
 from taxiway_sql.statements import migrations, statements
 from taxiway_sql.store import _LOOK_UP as LOOK_UP
 from taxiway_sql.store import SqliteStore
@@ -183,6 +184,22 @@ async def test_an_answer_that_is_there_is_taken_by_a_loop_that_comes_late(store,
         told.wait()
         late.setattr(loop, "time", lambda: now + 60.0)
         assert await asked == "an answer"
+
+
+async def test_the_first_look_up_waits_for_no_connection(path, monkeypatch):
+    connect, connected = Database.connect_to_read, []
+
+    def connecting(database):
+        connected.append(connect(database))
+        return connected[-1]
+
+    monkeypatch.setattr(Database, "connect_to_read", connecting)
+    store = SqliteStore(str(path), SystemClock())
+    await store.start()
+    assert len(connected) == 1
+    assert await store.api_key("0" * 64) is None
+    await store.aclose()
+    assert len(connected) == 1
 
 
 @pytest.mark.real_time

@@ -55,6 +55,8 @@ class SqliteStore:
                 statements("workspaces")["add"], (DEFAULT_WORKSPACE, DEFAULT_WORKSPACE.title(), now)
             )
         )
+        # So that the reader has connected, and the statements are read: a look-up has no time for it.
+        await self._read("api_keys", "find", ("",))
 
     async def aclose(self) -> None:
         """Finish what was begun, and close the database."""
