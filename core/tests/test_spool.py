@@ -302,7 +302,7 @@ async def test_a_segment_with_an_open_attempt_stays(tmp_path, monkeypatch):
 
 
 @virtual_time
-async def test_segments_stay_until_sinks_have_made_durable_what_they_took(tmp_path, monkeypatch):
+async def test_segments_stay_until_sinks_have_made_durable_what_they_took(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(spooling, "SEGMENT_BYTES", 4_000)
 
     class Checkpointed(Keeps):
@@ -320,9 +320,10 @@ async def test_segments_stay_until_sinks_have_made_durable_what_they_took(tmp_pa
     for number in range(60):
         await spool.ended(row_of(done(number)))
     await spool.settled()
-    await asyncio.sleep(1)
+    await asyncio.sleep(10)
     kept = files(tmp_path)
     assert len(kept) > 2
+    assert caplog.text.count("segments are kept") == 1
     sink.broken = False
     for number in range(60, 120):
         await spool.ended(row_of(done(number)))
@@ -331,6 +332,43 @@ async def test_segments_stay_until_sinks_have_made_durable_what_they_took(tmp_pa
     assert sink.made > 0
     assert not set(kept[:-1]) & set(files(tmp_path))
     await spool.aclose()
+
+
+async def taken_at_the_next_start(folder):
+    sink = Keeps()
+    spool = Spool(folder, {"sink": sink}, VirtualClock())
+    await spool.start()
+    await spool.aclose()
+    assert list(folder.iterdir()) == []
+    return [(one.id, one.state) for one in sink.taken]
+
+
+@virtual_time
+async def test_an_attempt_that_is_opened_while_the_spool_closes_is_not_lost(tmp_path):
+    class Slow(Keeps):
+        async def checkpoint(self):
+            await asyncio.sleep(1)
+
+    spool = Spool(tmp_path, {"sink": Slow()}, VirtualClock())
+    await spool.start()
+    await spool.settled()
+    closing = asyncio.create_task(spool.aclose())
+    await asyncio.sleep(0.5)
+    await spool.opened(opened_row(call(1), attempt(1)))
+    await closing
+    assert await taken_at_the_next_start(tmp_path) == [("gen-1", "lost")]
+
+
+@virtual_time
+async def test_an_end_that_comes_after_the_spool_s_own_is_not_lost(tmp_path):
+    spool = Spool(tmp_path, {"sink": Keeps()}, VirtualClock())
+    await spool.start()
+    await spool.opened(opened_row(call(1), attempt(1)))
+    await asyncio.sleep(301)
+    assert len(files(tmp_path)) == 2, "the second has nothing in it yet"
+    await asyncio.wait_for(spool.aclose(), 1)
+    await spool.ended(row_of(done(1, attempt(1))))
+    assert await taken_at_the_next_start(tmp_path) == [("gen-1", "done")]
 
 
 @virtual_time

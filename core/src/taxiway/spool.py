@@ -69,10 +69,9 @@ class Spool(Journal):
         self._segments, self._news, self.failing = self._delivery.segments, self._delivery.news, self._delivery.failing
         self._live: Segment  # the last of them
         self._gathered: list[tuple[tuple[int, str, bytes], asyncio.Future[str | None]]] = []
-        self._came, self._alone = 0, False
+        self._came, self._alone, self._recovered, self._kept_for = 0, False, False, ""
         self._open: dict[str, Segment] = {}
         self._unwritten: list[tuple[int, str, bytes]] = []
-        self._recovered = False
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -137,6 +136,7 @@ class Spool(Journal):
     async def settled(self) -> None:
         """Wait until recovery is over and every sink has taken all there is."""
         while not self._recovered or self._catch_up() or any(map(self._delivery.behind, self._segments)):
+            self._news.set()  # an open attempt is none: they are past it once they look
             await self._clock.sleep(0.01)
 
     async def aclose(self) -> None:
@@ -155,7 +155,6 @@ class Spool(Journal):
         await self._let_go(self._segments)
         for folder in {segment.folder for segment in self._segments}:
             folder.release()
-        self._segments.clear()
 
     def _write(self, rows: list[tuple[int, str, bytes]]) -> str | None:
         """Write rows (kind, generation, body) as one record. Returns why the disk took none."""
@@ -239,15 +238,17 @@ class Spool(Journal):
         Before that sinks make durable what they took: it would be lost for good if they lost it with the power.
         """
         held = set(self._open.values())
-        done = list(takewhile(lambda one: one not in held and not self._delivery.behind(one), segments))
-        if not done:
+        if not (done := list(takewhile(lambda one: one not in held and not self._delivery.behind(one), segments))):
             return
         try:
             await self._delivery.checkpoint()
         except Exception as error:  # noqa: BLE001 - whatever it was, the segments stay until a later one works
-            _log.warning("spool segments are kept, since a sink can't make durable what it took: %s", error)
+            if str(error) != self._kept_for:
+                _log.warning("spool segments are kept, since a sink can't make durable what it took: %s", error)
+            self._kept_for = str(error)
             return
-        for segment in done:
+        self._kept_for = ""
+        for segment in filter(self._segments.__contains__, done):  # at the end, a late record may have replaced one
             self._drop(segment)
 
     def _drop(self, segment: Segment) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 from attrs import Factory, define
 
@@ -20,8 +20,6 @@ GATHER: Final = 0.1
 PATIENCE: Final = 30.0
 """Seconds that a sink may take for a batch, and the longest pause after it took none."""
 _FIRST_PAUSE: Final = 0.5
-
-_Take: TypeAlias = Callable[[Sequence[bytes]], Awaitable[None]]
 
 
 @define(eq=False)
@@ -70,7 +68,7 @@ class Delivery:
                 _log.warning("sink %s takes generations again", name)
             pause = 0.0
 
-    async def _deliver(self, name: str, segment: Segment, take: _Take) -> None:
+    async def _deliver(self, name: str, segment: Segment, take: Callable[[Sequence[bytes]], Awaitable[None]]) -> None:
         try:
             bodies, place = segment.read(segment.places[name])
         except FileNotFoundError as error:
