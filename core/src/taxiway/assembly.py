@@ -7,7 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
-from attrs import define, evolve, field
+from attrs import Factory, define, evolve, field
 
 from taxiway.candidate import SECTIONS, Account, Candidate, Credential, Endpoint, Section
 from taxiway.composition import Composition
@@ -52,11 +52,7 @@ class Parts:
     _started: set[int] = field(factory=set)
     _secrets: dict[str, Secret] = field(factory=dict)
     _made: _Accounts = field(factory=dict)
-    _discovery: Discovery = field()
-
-    @_discovery.default
-    def _undiscovered(self) -> Discovery:
-        return Discovery(self.built.context)
+    _discovery: Discovery = Factory(lambda self: Discovery(self.built.context), takes_self=True)
 
     async def secret(self, reference: str) -> Secret:
         """Return the value of a reference (`env:NAME`). Raises KeyStoreError, also for a key store that fails or hangs."""

@@ -11,6 +11,7 @@ Json: TypeAlias = dict[str, Any]
 """A decoded JSON object."""
 
 MAX_DEPTH: Final = 128
+"""Objects and lists inside each other that a client may send."""
 UNWRITABLE: Final = (ValueError, TypeError, RecursionError)
 """What `encode` raises for what JSON can't hold: `dumps` without its own exception, for who writes it otherwise then."""
 

@@ -37,6 +37,7 @@ _KEPT: Final = frozenset(
     "http-referer referer x-title x-openrouter-title x-session-id user-agent x-stainless-retry-count anthropic-beta anthropic-version "
     "x-anthropic-beta".split()
 )
+"""The header fields that a call keeps: who asks, for what, and what its provider is to know."""
 _TIMEOUTS: Final = ("x-taxiway-timeout", "x-stainless-read-timeout")
 """Seconds that a client gives its call; the second is how long an SDK waits for a reply that is not streamed."""
 _ROUTED: Final = frozenset({"provider", "route", "plugins", "preset"})

@@ -42,6 +42,7 @@ _CHARGES: Final = (
 """The bounds of `max_price`, the part of a price that each is of, and of how much it is told."""
 
 _MOST_REASONS: Final = 8
+"""Reasons that an error tells."""
 _AVAILABILITY: Final[Mapping[AvailabilityCode, frozenset[str]]] = {
     "no_endpoints": frozenset({"allowed_providers", "credentials", "strategy", "variant"}),
     "privacy_restricted": frozenset({"data_policy:zdr", "data_policy:training"}),

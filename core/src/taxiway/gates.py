@@ -8,19 +8,19 @@ from attrs import define
 
 from taxiway.candidate import Candidate, Subject
 from taxiway.outcome import Kind
-from taxiway.windows import Tally
+from taxiway.windows import MINUTE, Tally
 
-MINUTES: Final = 60.0
 BREAKER_PAUSES: Final = (1.0, 2.0, 4.0, 8.0)
 """How long a breaker stays open, each time after the first: never longer than the last, so that recovery is noticed in 10 s."""
 PAUSES: Final[Mapping[Kind, tuple[float, ...]]] = {
-    "quota_exhausted": (15 * MINUTES, 60 * MINUTES),
-    "credential_invalid": (MINUTES, 5 * MINUTES, 15 * MINUTES, 60 * MINUTES),
-    "permission_denied": (10 * MINUTES,),
-    "not_found": (10 * MINUTES,),
+    "quota_exhausted": (15 * MINUTE, 60 * MINUTE),
+    "credential_invalid": (MINUTE, 5 * MINUTE, 15 * MINUTE, 60 * MINUTE),
+    "permission_denied": (10 * MINUTE,),
+    "not_found": (10 * MINUTE,),
 }
 """After how long one live call is let through to an account or candidate that was shut; the last one repeats."""
-OTHER_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, MINUTES)
+OTHER_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, MINUTE)
+"""The same after any other failure."""
 SPREAD: Final = (0.8, 1.2)
 """What is probed is probed so much earlier or later, so that many don't ask at the same instant."""
 _RAMP: Final = 32

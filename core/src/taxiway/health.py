@@ -15,12 +15,13 @@ from attrs import frozen
 from taxiway.call import Facts
 from taxiway.candidate import Account, Candidate, Endpoint, Subject
 from taxiway.failures import POLICIES
-from taxiway.gates import BREAKER_PAUSES, CALM, MINUTES, OTHER_PAUSES, PAUSES, SPREAD, Block, Breaker, Gate
+from taxiway.gates import BREAKER_PAUSES, CALM, OTHER_PAUSES, PAUSES, SPREAD, Block, Breaker, Gate
 from taxiway.history import DURATION, HEAD, LATENCY, Figures, bucket
 from taxiway.outcome import Failure, Kind, Outcome
 from taxiway.sticky import Sticky
 from taxiway.view import ENOUGH, View
 from taxiway.vitals import Vitals
+from taxiway.windows import MINUTE
 
 if TYPE_CHECKING:
     from taxiway.quota import Quotas
@@ -38,16 +39,19 @@ _SILENCE: Final = 5.0
 _SILENCE_UNKNOWN: Final = 30.0
 """The same where fewer than `_HEADS` heads have come."""
 _HEADS: Final = 20
+"""So many must have come before their quantile says when waiting is in vain."""
 _LEARNT: Final = (4.0, 5.0)
 """A first token is given up after so many times its p95, and never sooner than after so many seconds."""
 _LEARNT_REASONING: Final = (8.0, 20.0)
 """The same of models that may think first."""
 _MASS, _MASS_WITHIN = 3, 60.0
 """So many accounts that are refused within so many seconds, none served meanwhile: it is the provider, and not its keys."""
-_QUIET: Final = MINUTES
+_QUIET: Final = MINUTE
 """After so long without a live call an open breaker is probed."""
-_SWEEP: Final = MINUTES
-_FORGOTTEN: Final = 24 * 60 * MINUTES
+_SWEEP: Final = MINUTE
+"""How often what is idle is looked for."""
+_FORGOTTEN: Final = 24 * 60 * MINUTE
+"""How long what nobody asked for is kept."""
 
 
 @frozen

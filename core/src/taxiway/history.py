@@ -9,6 +9,7 @@ from typing import Final
 from attrs import Factory, define
 
 _MEASURES: Final = 8
+"""What is counted is a whole number. Divided by this it leaves the measure of a bucket, and 0 for kinds of attempts."""
 GOOD, BAD, LIMITED = (kind * _MEASURES for kind in range(3))
 """What attempts are counted as: they served, failed by the endpoint's fault, met a rate limit."""
 LATENCY, THROUGHPUT, DURATION, HEAD = range(1, 5)
@@ -18,6 +19,7 @@ _FINE: Final = 20
 """Buckets of a measure are e^(1/20) wide: 5 %."""
 _GRAIN: Final = 30.0
 _HOUR: Final = 3600.0
+"""Seconds of the shortest parts, and of the longest."""
 _LEVELS: Final = ((_GRAIN, 300.0), (300.0, 1800.0), (_HOUR, 24 * _HOUR))
 """How long parts are, and how far back they reach (seconds)."""
 

@@ -10,15 +10,13 @@ from attrs import define
 
 from taxiway.candidate import Unit
 from taxiway.outcome import QuotaHint
-from taxiway.windows import ROUNDING, Window
+from taxiway.windows import MINUTE, ROUNDING, Window
 
 if TYPE_CHECKING:
     from taxiway.pools import Pool, Reservation
 
 UNITS: Final[tuple[Unit, ...]] = ("requests", "tokens", "input-tokens", "output-tokens")
 """What calls are counted in; `unit` of a ledger is a place in it. What providers state in others is not used."""
-MINUTE: Final = 60.0
-"""Seconds: where a provider says nothing of its window, since nearly all count by the minute."""
 _PARTS: Final = 120
 """Into how many parts a configured window is cut: memory per limit, and by how much too careful we are."""
 _STEP: Final = 0.05
@@ -28,9 +26,12 @@ _NEAR: Final = 0.9
 _LIKE: Final = 0.3
 """A refusal within this share of the level of the last one confirms it; any other says that it is another limit, or another window."""
 _FALL: Final = 0.7
+"""A refusal that is not like the last one leaves a learnt limit this share of it at the least."""
 _LEAST_HOLD: Final = 4.0
 _LONGEST_HOLD: Final = 2 * MINUTE
+"""Seconds: for how long, at the least and at the most, a confirmed limit shuts its pool."""
 _DECLINES: Final = 6
+"""So many refusals in a row, where room was thought to be, lower a learnt limit by a `_STEP` each."""
 _AT_ONCE: Final = 0.1
 _PACE: Final = 2.0
 """After a window that was used up, this share of the next one goes at once, the rest at that many times the even rate."""

@@ -36,6 +36,7 @@ FREE: Final = "openrouter/free"
 _NOT_ALLOWED: Final = Reason("variant", "plugins", "the plugin auto-router does not allow its model")
 _MOST_VARIANTS: Final = 2
 _MOST_PATTERNS: Final = 1024
+"""Variants of a name; patterns of models that a call allows, or bars."""
 _MOST_LIKELY: Final = 32
 """Names that an unknown one is compared with: each takes some thirty microseconds of everybody's time."""
 

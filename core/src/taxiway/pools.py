@@ -10,9 +10,9 @@ from attrs import Factory, define
 
 from taxiway.candidate import Charge
 from taxiway.gates import Block
-from taxiway.ledgers import MINUTE, UNITS, Guess, Sliding, Stated
+from taxiway.ledgers import UNITS, Guess, Sliding, Stated
 from taxiway.usage import Usage
-from taxiway.windows import Window
+from taxiway.windows import MINUTE, Window
 
 _FINE: Final = 480
 """Into how many parts a learnt limit's minute is cut: what it is too careful, keys that are used to the full lose."""

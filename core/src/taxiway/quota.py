@@ -12,21 +12,25 @@ from typing import Final
 from taxiway.call import TYPICAL_OUTPUT
 from taxiway.candidate import Candidate, Charge
 from taxiway.gates import Block
-from taxiway.ledgers import MINUTE, UNITS, Sliding, Stated
+from taxiway.ledgers import UNITS, Sliding, Stated
 from taxiway.outcome import QuotaHint
 from taxiway.pools import Amounts, Pool, Reservation
 from taxiway.sharing import Sharing
+from taxiway.windows import MINUTE
 
-LONGEST_PAUSE: Final = 60.0
+LONGEST_PAUSE: Final = MINUTE
 """After a 429 that says no time: 1, 2, 4, ... seconds, never more than this."""
 _FIRM: Final = 0.5
 """A limit less certain than this shuts nothing; it only makes headroom small."""
 _SHORT: Final = 90.0
 """Seconds: who is told to wait longer met no limit of a minute."""
-_LONG: Final = 600.0
+_LONG: Final = 10 * MINUTE
+"""Seconds: a pool that takes nothing for so long is told of as one that is shut."""
 _PLACES: Final[Mapping[str, int]] = {unit: place for place, unit in enumerate(UNITS)}
-_SWEEP: Final = 60.0
-_FORGOTTEN: Final = 2 * 86_400.0
+_SWEEP: Final = MINUTE
+"""How often what is idle is looked for."""
+_FORGOTTEN: Final = 48 * 60 * MINUTE
+"""How long what nobody used is kept: longer than any window."""
 
 
 class _Found(dict[Candidate, Pool]):
@@ -95,6 +99,7 @@ class Quotas:
         pool.lag = lag = min(pool.lag, now - at)
         pool.fresh = -math.inf
         for hint in hints:
+            # Where nothing is said of a window: nearly all count by the minute.
             unit, left, limit, window = _PLACES.get(hint.unit), hint.remaining, hint.limit, hint.window or MINUTE
             # A limit of 0 (or -1) is said where there is none, or where nothing at all is allowed: then refusals say so.
             if unit is None or left is None or (limit is not None and limit <= 0):

@@ -25,6 +25,7 @@ MOST_ATTEMPTS: Final = 8
 
 _BACKOFF: Final = 0.5
 _BACKOFF_CAP: Final = 8.0
+"""Seconds: the most that is waited before an endpoint is tried again, after the first failure and after any."""
 _LEAST_WAIT: Final = 0.001
 """Seconds. A loop fires timers a little early: calls that wake each other before it is time would go on so."""
 

@@ -13,6 +13,7 @@ HIDDEN: Final = "[secret]"
 # Shapes of keys that may reach a text without ever having been a Secret of ours: provider error bodies echo them.
 _SHAPES: Final = re.compile(r"(?i:bearer\s+)[\w.~+/=-]{8,}|\bsk-[\w-]{8,}|\bAIza[\w-]{16,}|\btw-v1-[\w-]{8,}")
 _SHORTEST_SCRUBBED: Final = 6
+"""Characters: a shorter secret would hide half of every text."""
 
 
 class Secret:

@@ -6,6 +6,8 @@ from typing import Final
 
 from attrs import define
 
+MINUTE: Final = 60.0
+"""Seconds, as all times of what was learnt and of quotas are."""
 ROUNDING: Final = 1e-6
 """Seconds added to when something has left, so that it has, whatever floats say."""
 
