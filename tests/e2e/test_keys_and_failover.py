@@ -133,7 +133,8 @@ async def test_two_hundred_requests_in_a_real_minute_over_http(keys, tmp_path):
             reply = await ours.chat.completions.create(**arguments(BODY))
             return reply.choices[0].message.content
 
-        texts = await paced(198, 59.0, ask)
+        # Well within the minute, which on a busy machine takes longer than it should.
+        texts = await paced(198, 50.0, ask)
         await check_the_explanation(bench)
         texts += await paced(2, 1.0, ask)
     assert texts == [EXACT] * 200

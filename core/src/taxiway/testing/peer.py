@@ -5,8 +5,8 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Literal, TypeAlias
 
 from taxiway.http import Origin
@@ -186,8 +186,9 @@ async def silent(host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
                 each.close()
 
 
-def free_port() -> int:
-    """Return a port where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def refusing() -> Iterator[int]:
+    """Hold a port that refuses: nobody listens at it, and nobody else can."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]

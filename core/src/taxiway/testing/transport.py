@@ -18,7 +18,7 @@ from taxiway.errors import TransportError
 from taxiway.http import HttpRequest, Origin
 from taxiway.testing.faults import FAULTS, GOODS, OK, Fault, Good
 from taxiway.testing.garbage import left_to_the_collector
-from taxiway.testing.peer import Peer, free_port, rounds, serving, spent
+from taxiway.testing.peer import Peer, refusing, rounds, serving, spent
 from taxiway.testing.transport_connections import ConnectionContract
 from taxiway.testing.transport_kit import HELLO, KEY, answering, failure, looped, request, whole
 
@@ -357,12 +357,13 @@ class TransportContract(ConnectionContract):
 
         kinds: set[type] = {Asker}
         stops: list[Callable[[], None]] = []
-        async with serving(behave) as server, self.transport() as transport:
-            origin = Origin("http", "127.0.0.1", free_port()) if failing == "refused" else server.origin
-            await ask(Asker())
-            await rounds(20)
-            with left_to_the_collector() as left:
-                for _ in range(3):
-                    await ask(Asker())
+        with refusing() as port:
+            async with serving(behave) as server, self.transport() as transport:
+                origin = Origin("http", "127.0.0.1", port) if failing == "refused" else server.origin
+                await ask(Asker())
                 await rounds(20)
+                with left_to_the_collector() as left:
+                    for _ in range(3):
+                        await ask(Asker())
+                    await rounds(20)
         assert not {type(one).__name__ for one in left if type(one) in kinds}

@@ -16,7 +16,7 @@ import trustme
 from taxiway.errors import TransportError
 from taxiway.http import Origin
 from taxiway.testing.faults import OK
-from taxiway.testing.peer import SOON, Peer, free_port, rounds, serving, silent, spent
+from taxiway.testing.peer import SOON, Peer, refusing, rounds, serving, silent, spent
 from taxiway.testing.transport_kit import HELLO, TransportKit, answering, failure, looped, request, whole
 from taxiway.transport import Exchange
 
@@ -73,7 +73,8 @@ class ConnectionContract(TransportKit):
     async def test_a_refused_connection(self) -> None:
         """Nobody listens: nothing was sent."""
         async with self.transport() as transport:
-            _, error = await failure(transport.open(request(Origin("http", "127.0.0.1", free_port())), 5.0))
+            with refusing() as port:
+                _, error = await failure(transport.open(request(Origin("http", "127.0.0.1", port)), 5.0))
             self.expect(error, "connect", "refused", "none")
 
     @looped
