@@ -104,6 +104,7 @@ FAULTS: Final = (
     Fault("a head too large", OK + b"x-a: " + b"a" * 70_000 + b"\r\n\r\n", "head", "oversized"),
     Fault("an endless line", OK + b"x-a: " + b"a" * 5_000_000, "head", "oversized"),
     Fault("too many fields", OK + b"x-a: 1\r\n" * 200 + b"\r\n", "head", "oversized"),
+    Fault("too many names", OK + b"".join(b"x-%d: 1\r\n" % at for at in range(200)) + b"\r\n", "head", "oversized"),
     Fault("closed after the head", _LENGTH, "body", "closed", "fin"),
     Fault("reset after the head", _LENGTH, "body", "reset", "reset"),
     Fault("closed before its length", _LENGTH + b"hel", "body", "closed", "fin", b"hel"),

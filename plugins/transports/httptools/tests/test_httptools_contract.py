@@ -1,9 +1,12 @@
+import asyncio
+
 import uvloop
+from waiting import until
 
 from taxiway.http import Origin
 from taxiway.testing.peer import rounds, serving
 from taxiway.testing.transport import TransportContract
-from taxiway.testing.transport_kit import failure, looped, request
+from taxiway.testing.transport_kit import HELLO, failure, looped, request, whole
 from taxiway_httptools import taxiway_transports
 
 
@@ -30,6 +33,29 @@ class TestHttptools(TransportContract):
             await failure(transport.open(request(origin), 5.0))
             await rounds(20)
             assert not any(pool.live for pool in transport._pools.values())
+
+    @looped
+    async def test_a_peer_that_reads_nothing_keeps_no_connection_of_ours(self):
+        """What is still to be written is not waited for."""
+        async with serving(lambda _: asyncio.sleep(3600)) as server, self.transport() as transport:
+            exchange = transport.open(request(server.origin, bytes(20_000_000)), 5.0)
+            await until(lambda: any(one.blocked for pool in transport._pools.values() for one in pool.live))
+            exchange.abort()
+            await rounds(20)
+            assert not any(pool.live for pool in transport._pools.values())
+
+    @looped
+    async def test_after_an_answer_to_half_a_request_its_connection_is_not_used_again(self):
+        """What is left of the body would be, to the peer, the beginning of the next request."""
+
+        async def behave(peer):
+            await peer.head()
+            await peer.write(HELLO)
+
+        async with serving(behave) as server, self.transport() as transport:
+            for count in (1, 2):
+                assert await whole(transport.open(request(server.origin, bytes(20_000_000)), 5.0)) == b"hello"
+                assert server.accepted == count
 
 
 class TestHttptoolsOnUvloop(TestHttptools):
