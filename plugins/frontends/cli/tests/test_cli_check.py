@@ -61,6 +61,17 @@ def test_keys_that_can_not_be_read_are_mistakes_unless_told_otherwise(taxiway):
     assert taxiway("check", toml=toml, NOT_THERE="sk-something-made-up").exit_code == 0
 
 
+def test_other_mistakes_do_not_hide_keys_that_can_not_be_read(taxiway):
+    toml = f'{MISTAKES}\n[[credentials]]\nprovider = "openai"\nkey = "env:NOT_THERE"\n'
+    lines = taxiway("check", toml=toml).stdout.splitlines()
+    assert len(lines) == 5
+    assert "credentials[1].key" in lines[-1]
+    assert "env:NOT_THERE" in lines[-1]
+    assert len(taxiway("check", "--no-keys", toml=toml).stdout.splitlines()) == 4
+    unknown = toml.replace("NOT_THERE", "THERE").replace("opnai", "openai")
+    assert len(taxiway("check", toml=unknown, THERE="sk-something-made-up", ONE="sk-another").stdout.splitlines()) == 3
+
+
 def test_a_file_that_is_not_there_is_one_mistake(taxiway):
     result = taxiway("--config", "nowhere.toml", "check")
     assert result.exit_code == 1
