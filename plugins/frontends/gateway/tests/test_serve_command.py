@@ -122,6 +122,49 @@ async def test_a_call_under_way_is_finished_before_the_end(tmp_path) -> None:
         assert await process.wait() == 0
 
 
+ENDLESS = """
+[routing]
+timeouts = { total = "3s" }
+
+[[providers]]
+use = "simulator"
+slug = "slow"
+pace = { first_token = "10ms", tokens_per_second = 10 }
+models = ["a/talks", "a/hangs"]
+faults = [{ kind = "stall", after = 3, model = "a/hangs" }]
+"""
+
+
+@pytest.mark.real_time
+async def test_told_to_end_it_finishes_every_stream_and_tells_the_one_that_has_no_end(tmp_path) -> None:
+    (tmp_path / "taxiway.toml").write_text(ENDLESS)
+    key = "the-operators-key-of-more-than-32-characters"
+    async with (
+        serving(tmp_path, TAXIWAY_API_KEY=key) as (text, process),
+        httpx.AsyncClient(timeout=20, trust_env=False, headers={"authorization": f"Bearer {key}"}) as client,
+    ):
+        url = shlex.split(curl_of(text))[1]
+        begun = 0
+
+        async def stream(model: str) -> str:
+            nonlocal begun
+            asked = [{"role": "user", "content": "reply exactly: one two three four five six seven"}]
+            body = {"model": model, "messages": asked, "stream": True}
+            async with client.stream("POST", url, json=body) as reply:
+                begun += 1
+                return "".join([piece async for piece in reply.aiter_text()])
+
+        streams = [asyncio.create_task(stream(model)) for model in (*["a/talks"] * 20, "a/hangs")]
+        while begun < len(streams):  # noqa: ASYNC110 - the client has no event for it
+            await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        *whole, endless = await asyncio.gather(*streams)
+        assert await process.wait() == 0
+    assert [told.rstrip().rpartition("\n")[2] for told in whole] == ["data: [DONE]"] * 20
+    last = json.loads(endless.rstrip().rpartition("\n")[2].removeprefix("data: "))
+    assert (last["error"]["code"], last["choices"][0]["finish_reason"]) == (504, "error")
+
+
 async def test_a_port_in_use_is_one_line(tmp_path) -> None:
     async with serving(tmp_path) as (text, _):
         port = curl_of(text).split("127.0.0.1:")[1].split("/")[0]
