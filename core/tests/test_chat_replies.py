@@ -109,6 +109,13 @@ def test_the_providers_own_cost_is_kept_beside_ours():
     assert last["usage"]["cost_details"]["upstream_inference_cost"] == 0.5
 
 
+def test_where_ours_is_unknown_the_providers_cost_and_half_of_its_details_are_not_passed_on():
+    stamped = stamp(Bill(BILL.candidate, Usage(input=10, output=5), None))
+    stamped.event(chunk(usage={**RAW, "cost": 0.5, "cost_details": {"upstream_inference_cost": 0.5}}))
+    (last,) = stamped.last()
+    assert not {"cost", "cost_details"} & last["usage"].keys()
+
+
 def test_nothing_known_is_not_told_as_zero():
     assert not list(stamp(Bill(BILL.candidate, None, None)).last())
 
