@@ -1,5 +1,7 @@
 """Decoders that providers share, and how long a provider asks to wait."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from taxiway.errors import Malformed
 from taxiway.provider import InBandError
 from taxiway.sse import MAX_EVENT, SseParser
+from taxiway.testing.garbage import left_to_the_collector
 from taxiway_openai_compatible import JsonReplies, SseReplies, retry_after
 from taxiway_openai_compatible.replies import MAX_REPLY
 
@@ -86,6 +89,20 @@ def test_errors_in_a_stream_are_told_apart_and_empty_ones_are_none():
         b'data: {"error":null,"a":1}\n\ndata: {"error":{"message":"x"}}\n\nevent: error\ndata: {"code":1}\n\ndata:\n\n'
     )
     assert events == [{"error": None, "a": 1}, InBandError({"error": {"message": "x"}}), InBandError({"code": 1})]
+
+
+@pytest.mark.parametrize("data", [b"data: {no\n\n", b"data: [no\n\n"], ids=["whole", "parsed"])
+def test_what_is_malformed_leaves_nothing_to_the_collector(data):
+    """Its traceback holds the call that it was raised in, with all that this holds."""
+
+    def feed():
+        with suppress(Malformed):
+            SseReplies().feed(data)
+
+    feed()
+    with left_to_the_collector() as left:
+        feed()
+    assert not left
 
 
 def test_a_quirk_makes_any_number_of_events():

@@ -44,13 +44,11 @@ class StreamReplies:
         try:
             read(given, events)
         except Malformed as error:
-            self._break(error, events)
+            # By no function of its own, which would hold the error in a variable, and so be a circle with its traceback.
+            if not events:
+                raise
+            self._broken = str(error)
         return events
-
-    def _break(self, error: Malformed, events: list[Event]) -> None:
-        if not events:
-            raise error
-        self._broken = str(error)
 
 
 class SseReplies(StreamReplies):
@@ -80,7 +78,9 @@ class SseReplies(StreamReplies):
                         found += (InBandError(value),) if value.get("error") else self._quirk(value)
                 except Malformed as error:
                     self._between = False
-                    self._break(error, found)
+                    if not found:
+                        raise
+                    self._broken = str(error)
                 return found
         self._between = False
         events = self.decoded(self._read, self._parser.feed(data))
