@@ -219,3 +219,16 @@ async def test_an_end_that_does_not_wait_stops_what_runs_and_logs_it(gateway, ca
     await until(lambda: gateway.engine.cancelled)
     assert await wire.end() == b""
     assert [r.getMessage().split()[:3] for r in caplog.records if r.name == "taxiway.access"] == [["POST", PATH, "499"]]
+
+
+@pytest.mark.real_time
+async def test_no_mistake_in_one_second_ends_those_to_come(gateway, monkeypatch, caplog) -> None:
+    seconds = []
+
+    def second():
+        seconds.append(1)
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(gateway.server.server_state, "second", second)
+    await until(lambda: len(seconds) == 2)
+    assert "a mistake of ours" in caplog.text

@@ -80,11 +80,11 @@ class Server(uvicorn.Server):
     async def listen(self, made: socket.socket, ready: Callable[[], None]) -> None:
         """Serve until a signal comes, then end what is in flight. `ready` is called when the first request may come."""
         self._ready = ready
-        sweeping = asyncio.create_task(self._sweep())
+        self._sweep()
         try:
             await self.serve(sockets=[made])
         finally:
-            sweeping.cancel()
+            self._sweeping.cancel()
             # What was not waited for: it is stopped, accounted and logged while there is something to do so with.
             await _stopped(self.server_state.tasks)
 
@@ -93,11 +93,10 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._ready()
 
-    async def _sweep(self) -> None:
-        # Not by uvicorn's ticks, which end before the last connections do.
-        while True:
-            await asyncio.sleep(1)
-            self.server_state.second()
+    def _sweep(self) -> None:
+        # Not by uvicorn's ticks, which end before the last connections do; and no mistake in one second ends those to come.
+        self._sweeping = asyncio.get_running_loop().call_later(1.0, self._sweep)
+        self.server_state.second()
 
     def stop(self) -> None:
         """Take no new connection, finish what is in flight, then return from `listen`. A second time: don't wait."""
