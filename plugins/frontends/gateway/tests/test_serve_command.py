@@ -191,3 +191,17 @@ async def test_a_useless_key_in_the_environment_is_refused(tmp_path, value, says
     assert process.returncode == 2
     assert says in errors.decode()
     assert value not in errors.decode()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of another process")
+async def test_as_many_files_may_be_open_as_the_system_allows(tmp_path) -> None:
+    """A call takes two of them: by the 1,024 that most systems begin with, half of `max_calls` would fail."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 1000), hard))
+    try:
+        async with serving(tmp_path) as (_, process):
+            assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -8,6 +8,7 @@ from taxiway.testing.peer import rounds, serving
 from taxiway.testing.transport import TransportContract
 from taxiway.testing.transport_kit import HELLO, failure, looped, request, whole
 from taxiway_httptools import taxiway_transports
+from taxiway_httptools.connection import PIECE
 
 
 class TestHttptools(TransportContract):
@@ -36,10 +37,13 @@ class TestHttptools(TransportContract):
 
     @looped
     async def test_a_peer_that_reads_nothing_keeps_no_connection_of_ours(self):
-        """What is still to be written is not waited for."""
+        """No more of a body waits with us than one piece, and nobody waits for that."""
         async with serving(lambda _: asyncio.sleep(3600)) as server, self.transport() as transport:
             exchange = transport.open(request(server.origin, bytes(20_000_000)), 5.0)
             await until(lambda: any(one.blocked for pool in transport._pools.values() for one in pool.live))
+            (blocked,) = [one for pool in transport._pools.values() for one in pool.live]
+            await rounds(20)
+            assert blocked.transport.get_write_buffer_size() <= PIECE
             exchange.abort()
             await rounds(20)
             assert not any(pool.live for pool in transport._pools.values())

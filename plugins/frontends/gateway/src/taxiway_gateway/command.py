@@ -1,6 +1,7 @@
 """The command `taxiway serve`."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import sys
@@ -33,6 +34,7 @@ def serve(config: Path | None, data_dir: Path | None, host: str | None, port: in
     from taxiway_gateway.run import Start, run
 
     _log_to_stderr(log_level)
+    _open_files()
 
     def say(text: str) -> None:
         click.echo(text)
@@ -55,6 +57,17 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
     factory: Callable[[], Any] = uvloop.new_event_loop
     return factory
+
+
+def _open_files() -> None:
+    """Allow as many open files as the system lets us have: a call takes two, and most systems begin with 1,024 or 256."""
+    if sys.platform != "win32":
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        # macOS names a limit that it does not grant.
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _log_to_stderr(level: str) -> None:
