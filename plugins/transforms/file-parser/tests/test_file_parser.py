@@ -116,6 +116,15 @@ async def test_what_has_no_text_is_unsupported_and_says_why_and_where(parser, da
     assert raised.value.field == "messages[0].content[1].file"
 
 
+async def test_a_file_that_a_provider_keeps_goes_to_it_as_it_is(parser):
+    given = call(body(pdf()))
+    kept, none = ({"type": "file", "file": file} for file in ({"file_id": "file-1"}, {"filename": "a.pdf"}))
+    asked = {"messages": [{"role": "user", "content": [kept]}]}
+    assert await parser.request(given, TEXT_ONLY, asked) == asked
+    with pytest.raises(Unsupported, match="no data"):
+        await parser.request(given, TEXT_ONLY, {"messages": [{"role": "user", "content": [none]}]})
+
+
 def test_long_texts_are_cut():
     assert len(text_of("data:text/plain," + "a" * 5000, 1000)) == 1000
     assert text_of("data:text/plain,a%20b", 1000) == "a b"

@@ -62,7 +62,10 @@ class FileParser:
     async def _part(self, part: Json, where: str, known: dict[str, str]) -> Json:
         file, data = part["file"], part["file"].get("file_data")
         if type(data) is not str:
-            raise Unsupported(where, "has no data: a file that a provider keeps can't be read here")
+            if type(file.get("file_id")) is str:
+                # It is with a provider, which may read it whatever the catalog says of its model.
+                return part
+            raise Unsupported(where, "has no data, nor the id of a file that a provider keeps")
         if data not in known:
             known[data] = await self._read(data, where)
         name = file.get("filename")
