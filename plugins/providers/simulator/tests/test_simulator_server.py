@@ -101,7 +101,9 @@ async def _collect(stream, got):
 async def test_a_client_that_goes_away_is_noticed_at_once(body, phase):
     async with serving(pace=SLOW) as server:
         reader, writer = await asyncio.open_connection(server.host, server.port)
-        data = json.dumps({"model": "m", "messages": HELLO, **body}).encode()
+        # What takes minutes is not over when this comes to look, however busy the machine.
+        long = [{"role": "user", "content": "reply exactly: " + "one " * 1000}]
+        data = json.dumps({"model": "m", "messages": long, **body}).encode()
         head = f"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: {len(data)}\r\n\r\n"
         writer.write(head.encode() + data)
         if phase == "body":
