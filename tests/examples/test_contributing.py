@@ -56,7 +56,7 @@ def plain(text):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)  # environments are made, and tests run in them
 @pytest.mark.skipif(find_spec("ensurepip") is None, reason="this Python makes no environments with pip")
 def test_the_walk_leads_to_the_router_using_the_strategy(clone, offline, tmp_path):
     # `~/taxiway` is the clone, since its parent is the home.
