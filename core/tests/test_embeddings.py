@@ -52,6 +52,12 @@ def test_tokens_are_estimated_or_counted():
     assert facts(input=[[1, 2], [3]]).tokens == 3
 
 
+def test_content_is_a_list_of_parts_and_no_text():
+    """As the error says, which at chat names a text too."""
+    with pytest.raises(InvalidRequest, match="must be a list of parts"):
+        facts(input=[{"content": "a text"}])
+
+
 def test_parts_tell_their_modality():
     parts = [{"type": "text", "text": "abcd"}, {"type": "image_url", "image_url": {"url": "https://a"}}]
     assert facts(input=[{"content": parts}]).inputs == {"text", "image"}

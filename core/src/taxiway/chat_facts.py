@@ -102,10 +102,10 @@ def tokens_of(characters: int) -> int:
     return -(-characters // _CHARACTERS_A_TOKEN)
 
 
-def read_parts(where: str, parts: Any, inputs: list[str]) -> int:
+def read_parts(where: str, parts: Any, inputs: list[str], wanted: str = "a list of parts") -> int:
     """Check content parts; return how many characters of text they have, and put other parts' modalities into `inputs`."""
     characters = 0
-    for place, part in objects(where, parts, "a text or a list of parts"):
+    for place, part in objects(where, parts, wanted):
         kind = part.get("type")
         if type(kind) is not str or kind not in PARTS:
             raise InvalidRequest(f"{place}.type", f"must be one of {', '.join(PARTS)}")
@@ -133,7 +133,7 @@ def _read_messages(messages: list[Any], inputs: list[str]) -> int:
         if type(content) is str:
             characters += len(content)
         elif content is not None:
-            characters += read_parts(f"messages[{index}].content", content, inputs)
+            characters += read_parts(f"messages[{index}].content", content, inputs, "a text or a list of parts")
         elif role not in _SILENT:
             raise InvalidRequest(f"messages[{index}].content", "is required")
         if "tool_calls" in message and message["tool_calls"] is not None:
