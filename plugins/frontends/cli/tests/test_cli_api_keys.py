@@ -100,3 +100,7 @@ def test_a_name_that_is_no_text_is_said(taxiway):
     result = taxiway("create", "--name", "\udcff")
     assert result.exit_code == 2
     assert "bytes that are not UTF-8" in result.stderr
+
+
+def test_no_argument_is_blamed_for_half_a_character_that_nobody_typed(taxiway):
+    assert isinstance(taxiway("create", "--name", "\ud83d").exception, UnicodeEncodeError)

@@ -77,8 +77,8 @@ class Commands(click.Group):
         except TaxiwayError as error:
             raise Failed(error) from error
         except UnicodeEncodeError as error:
-            # Python keeps bytes of arguments that are no UTF-8 as something that is no text.
-            if error.encoding != "utf-8":
+            # Python keeps bytes of arguments that are no UTF-8 as these. Other halves of a character nobody typed: peers send them.
+            if not "\udc80" <= error.object[error.start] <= "\udcff":
                 raise
             raise click.UsageError("an argument has bytes that are not UTF-8.", ctx) from error
 
