@@ -210,7 +210,8 @@ def said(reply: httpx.Response) -> Any:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-@settings(max_examples=25)
+# The same bodies in every run: what a longer search finds (more examples, not derandomized) becomes a case of its own below.
+@settings(max_examples=25, derandomize=True)
 @given(data=st.data())
 async def test_any_body_is_answered_or_is_the_clients_mistake(ask, route, data):
     body = data.draw(spoilt(ROUTES[route]))
