@@ -138,6 +138,22 @@ async def test_a_sink_that_hangs_is_tried_again(tmp_path):
 
 
 @virtual_time
+async def test_what_a_sink_gives_back_is_no_failure(tmp_path):
+    class Counts(Keeps):
+        async def deliver(self, generations):
+            await super().deliver(generations)
+            return len(generations)
+
+    sink = Counts()
+    spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
+    await spool.start()
+    await spool.ended(row_of(done(1)))
+    await spool.settled()
+    assert (sink.ids, spool.failing) == (["gen-1"], {})
+    await spool.aclose()
+
+
+@virtual_time
 async def test_a_sink_that_is_cancelled_from_within_ends_nothing_but_that_try(tmp_path, monkeypatch):
     monkeypatch.setattr(spooling, "SEGMENT_BYTES", 1_000)
 

@@ -83,5 +83,6 @@ async def _in_time(work: Awaitable[None]) -> None:
     """Wait for a sink. Raises TimeoutError, and RuntimeError where it was cancelled from within: nobody ends the spool by that."""
     async with asyncio.timeout(PATIENCE):
         (failed,) = await asyncio.gather(work, return_exceptions=True)
-    if failed is not None:
+    # What else a sink gives is its own affair.
+    if isinstance(failed, BaseException):
         raise RuntimeError("cancelled from within") if isinstance(failed, asyncio.CancelledError) else failed
