@@ -4,16 +4,17 @@ import random
 import threading
 
 import pytest
+from waiting import until
 
 from taxiway.clock import SystemClock
 from taxiway.errors import ConfigError, TransportError
 from taxiway.http import Origin
 from taxiway.registration import Context
 from taxiway.testing.faults import OK
-from taxiway.testing.peer import rounds, serving
+from taxiway.testing.peer import rounds, serving, silent
 from taxiway.testing.transport_connections import resolving
 from taxiway.testing.transport_kit import answering, request, whole
-from taxiway_httptools import Options, taxiway_transports
+from taxiway_httptools import Options, pool, taxiway_transports
 
 
 @pytest.fixture
@@ -93,3 +94,29 @@ async def test_no_thread_for_the_resolver_is_our_own_fault_and_said_so(transport
         with pytest.raises(TransportError) as caught:
             await exchange.head()
     assert (caught.value.phase, caught.value.reason, caught.value.sent) == ("dns", "local", "none")
+
+
+async def test_a_connection_that_nobody_uses_is_closed_after_a_while(transport, monkeypatch):
+    monkeypatch.setitem(pool.KEEP, "http", 0.05)
+    async with serving(answering(OK + b"content-length: 0\r\n\r\n")) as server:
+        await whole(transport.open(request(server.origin), 5.0))
+        await until(lambda: not server.open)
+
+
+async def test_only_so_many_connections_are_kept(transport, monkeypatch):
+    monkeypatch.setattr(pool, "MAX_IDLE", 2)
+    async with serving(answering(OK + b"content-length: 0\r\n\r\n")) as server:
+        exchanges = [transport.open(request(server.origin), 5.0) for _ in range(5)]
+        for exchange in exchanges:
+            await whole(exchange)
+        await until(lambda: server.open == 2)
+
+
+async def test_closing_ends_what_is_being_connected(transport):
+    async with silent() as port:
+        exchange = transport.open(request(Origin("http", "127.0.0.1", port)), 60.0)
+        await rounds(20)
+        await transport.aclose()
+        with pytest.raises(TransportError) as caught:
+            await exchange.head()
+    assert (caught.value.phase, caught.value.reason, caught.value.sent) == ("connect", "cancelled", "none")
