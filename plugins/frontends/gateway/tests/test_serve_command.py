@@ -205,3 +205,23 @@ async def test_as_many_files_may_be_open_as_the_system_allows(tmp_path) -> None:
             assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_limit_that_is_named_and_not_granted_is_asked_for_less(monkeypatch) -> None:
+    """As macOS does."""
+    import resource
+
+    from taxiway_gateway import command
+
+    asked = []
+
+    def setrlimit(what, limits):
+        asked.append(limits)
+        if limits[0] == resource.RLIM_INFINITY:
+            raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    command._open_files()
+    assert asked == [(resource.RLIM_INFINITY,) * 2, (10_240, resource.RLIM_INFINITY)]

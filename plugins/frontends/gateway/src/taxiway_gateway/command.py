@@ -14,6 +14,8 @@ import click
 
 _PATH: Final = click.Path(path_type=Path)
 _LEVELS: Final = ("debug", "info", "warning", "error")
+_OPEN_MAX: Final = 10_240
+"""What macOS grants where it names a limit that it does not (its setrlimit(2), COMPATIBILITY)."""
 _COLLECT_AFTER: Final = 10_000
 """New objects that live before the collector looks at them. No call leaves a circle behind, so by Python's own 700 it would look
 at what is under way again and again, for nothing."""
@@ -65,9 +67,10 @@ def _open_files() -> None:
         import resource
 
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        # macOS names a limit that it does not grant.
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        for limit in (most, _OPEN_MAX):
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+                return
 
 
 def _log_to_stderr(level: str) -> None:
