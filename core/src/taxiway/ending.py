@@ -64,7 +64,8 @@ def ended_row(run: "Run", state: "State", attempt: "Attempt | None", failure: Fa
     call, usage, latency, estimated = run.call, None, None, False
     served: tuple[Any, ...] = ("", "", "", None, True)
     finish: tuple[Any, ...] = (None, None, None)
-    dropped, applied = list[str](), list[str]()
+    dropped: list[str] = []
+    applied: list[str] = []
     if attempt is not None:
         endpoint, answer = attempt.candidate.endpoint, attempt.answer
         progress, translation = attempt.progress, attempt.translation

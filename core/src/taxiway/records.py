@@ -61,7 +61,8 @@ def unframed(data: bytes) -> Iterator[tuple[int, bytes]]:
     end = 0
     while end + _HEAD.size <= len(data):
         record = data[end : end + _HEAD.size + _HEAD.unpack_from(data, end)[0]]
-        if framed(bodies := record[_HEAD.size :]) != record:
+        bodies = record[_HEAD.size :]
+        if framed(bodies) != record:
             return
         end += len(record)
         for body in bodies.split(b"\n"):

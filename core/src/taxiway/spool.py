@@ -69,7 +69,8 @@ class Spool(Journal):
         self._segments, self._news, self.failing = self._delivery.segments, self._delivery.news, self._delivery.failing
         self._live: Segment  # the last of them
         self._gathered: list[tuple[tuple[int, str, bytes], asyncio.Future[str | None]]] = []
-        self._came, self._alone, self._recovered, self._kept_for = 0, False, False, ""
+        self._came, self._alone = 0, False
+        self._recovered, self._kept_for = False, ""
         self._open: dict[str, Segment] = {}
         self._unwritten: list[tuple[int, str, bytes]] = []
         self._task: asyncio.Task[None] | None = None
@@ -238,7 +239,8 @@ class Spool(Journal):
         Before that sinks make durable what they took: it would be lost for good if they lost it with the power.
         """
         held = set(self._open.values())
-        if not (done := list(takewhile(lambda one: one not in held and not self._delivery.behind(one), segments))):
+        done = list(takewhile(lambda one: one not in held and not self._delivery.behind(one), segments))
+        if not done:
             return
         try:
             await self._delivery.checkpoint()

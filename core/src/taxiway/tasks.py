@@ -26,7 +26,8 @@ class Tasks:
 
     async def aclose(self) -> None:
         """Stop what is under way."""
-        for task in (running := list(self._running.values())):
+        running = list(self._running.values())
+        for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
