@@ -174,6 +174,7 @@ async def test_a_silent_stream_gets_pings_and_later_failures_go_inside(gateway, 
 
 
 async def test_a_stream_that_talks_gets_no_ping(gateway, monkeypatch) -> None:
+    monkeypatch.setattr(inference, "QUIET", 0.03)
     loop, now = asyncio.get_running_loop(), asyncio.get_running_loop().time()
     # The time that the loop goes by is what the stream says it takes: a busy machine makes no stream silent.
     monkeypatch.setattr(loop, "time", lambda: now)
