@@ -9,7 +9,7 @@ from attrs import evolve
 from taxiway.call import Facts
 from taxiway.candidate import SECTIONS, Account, Candidate, Credential, Endpoint
 from taxiway.draws import Draws
-from taxiway.errors import InvalidRequest
+from taxiway.errors import InvalidRequest, UnknownModel
 from taxiway.money import Price
 from taxiway.names import asked, check_plugin, restricted
 from taxiway.outcome import CallError
@@ -109,6 +109,11 @@ def test_a_variant_asks_for_an_order_and_a_tier_of_its_own_model_alone(variant, 
     first, second = asked(TWO, "default", (f"{SONNET}:{variant}", HAIKU))
     assert (first.model, first.sort, first.tier) == (SONNET, sort, tier)
     assert (second.model, second.sort, second.tier) == (HAIKU, None, "")
+
+
+def test_where_nothing_is_served_it_says_what_to_do():
+    with pytest.raises(UnknownModel, match="nothing is served here: give a provider's key in the environment"):
+        asked(snapshot(), "default", (SONNET,))
 
 
 def test_what_a_name_means_is_found_out_once():

@@ -9,7 +9,7 @@ from tree import PLUGINS, core_modules, name
 MODULE = 400
 """Lines that a module may have, everything counted."""
 
-CORE = 9080
+CORE = 9085
 """Lines of code that core may have, `testing` aside. The aim is 3,000: what is raised here is raised on purpose, for an ability that core got."""
 
 _NO_CODE = {

@@ -34,6 +34,10 @@ AUTO: Final = ("taxiway/auto", "openrouter/auto")
 FREE: Final = "openrouter/free"
 
 _NOT_ALLOWED: Final = Reason("variant", "plugins", "the plugin auto-router does not allow its model")
+_NOT_SERVED: Final = "no provider that is configured here serves it"
+_NOTHING_SERVED: Final = (
+    "nothing is served here: give a provider's key in the environment or in .env, or name one in the configuration"
+)
 _MOST_VARIANTS: Final = 2
 _MOST_PATTERNS: Final = 1024
 """Variants of a name; patterns of models that a call allows, or bars."""
@@ -83,7 +87,8 @@ def _resolve(snapshot: Snapshot, workspace: str, name: str, within: tuple[str, .
     while (found := _named(snapshot, workspace, base, within)) is None:
         base, colon, variant = base.rpartition(":")
         if not colon:
-            raise UnknownModel(name, "no provider that is configured here serves it", _near(snapshot, workspace, name))
+            why = _NOT_SERVED if snapshot.models(workspace) else _NOTHING_SERVED
+            raise UnknownModel(name, why, _near(snapshot, workspace, name))
         said.append(variant)
     if unknown := [variant for variant in said if variant not in VARIANTS]:
         hint = nearest(unknown[0], VARIANTS) or f"; there is {', '.join(VARIANTS)}"
