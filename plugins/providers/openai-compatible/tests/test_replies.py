@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from taxiway.errors import Malformed
 from taxiway.provider import InBandError
-from taxiway.sse import MAX_EVENT, SseParser
+from taxiway.sse import SseParser
 from taxiway.testing.garbage import left_to_the_collector
 from taxiway_openai_compatible import JsonReplies, SseReplies, retry_after
 from taxiway_openai_compatible.replies import MAX_REPLY
@@ -177,9 +177,10 @@ def test_a_long_line_in_many_pieces_is_not_looked_through_for_each():
     assert event.data == piece * 1000
 
 
-def test_lines_without_data_count_too():
-    parser, lines = SseParser(), b"data:\n" * 2**20
-    for _ in range(MAX_EVENT // 2**20):
+def test_lines_without_data_count_too(monkeypatch):
+    monkeypatch.setattr("taxiway.sse.MAX_EVENT", 2**12)  # the real limit takes 16 million lines
+    parser, lines = SseParser(), b"data:\n" * 2**8
+    for _ in range(2**12 // 2**8):
         parser.feed(lines)
     with pytest.raises(Malformed):
         parser.feed(lines)
