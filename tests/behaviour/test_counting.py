@@ -15,7 +15,7 @@ BODY = {
 
 
 @pytest.fixture
-async def counted(upstream: Upstream):
+async def counted(upstream: Upstream, tmp_path):
     config = {
         "providers": [
             {
@@ -26,7 +26,7 @@ async def counted(upstream: Upstream):
             }
         ]
     }
-    async with Router.from_dict(config, gateway=True) as router, gateway(router) as running:
+    async with Router.from_dict(config, gateway=True, data_dir=tmp_path) as router, gateway(router) as running:
         headers = {"x-api-key": running.key}
         async with httpx.AsyncClient(base_url=running.base_url, headers=headers) as client:
             yield client
