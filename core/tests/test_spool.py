@@ -24,7 +24,7 @@ from taxiway.records import (
 )
 from taxiway.spool import Spool
 from taxiway.testing.sink import generation
-from taxiway.testing.spool import Keeps, attempt, call, done, opened_record, opened_row
+from taxiway.testing.spool import Down, Keeps, attempt, call, done, opened_record, opened_row
 from taxiway.testing.virtual import virtual_time
 from taxiway.usage import Usage
 from taxiway.virtual import VirtualClock
@@ -90,14 +90,7 @@ async def test_only_its_owner_reads_it_and_no_prompt_is_in_it(tmp_path):
 
 @virtual_time
 async def test_a_sink_that_fails_gets_everything_later_and_holds_nobody_up(tmp_path, caplog):
-    class Down(Keeps):
-        down = True
-
-        async def before(self):
-            if self.down:
-                raise OSError("no route, key sk-abcdefghijklmnop")
-
-    down, well = Down(), Keeps()
+    down, well = Down("no route, key sk-abcdefghijklmnop"), Keeps()
     spool = Spool(tmp_path, {"down": down, "well": well}, VirtualClock())
     await spool.start()
     await spool.settled()
@@ -187,13 +180,6 @@ async def test_what_is_damaged_after_it_was_written_is_passed_over_and_kept(tmp_
     monkeypatch.setattr(spooling, "SEGMENT_BYTES", 2_000)
     monkeypatch.setattr(spool_files, "BATCH_BYTES", 500)
 
-    class Down(Keeps):
-        down = True
-
-        async def before(self):
-            if self.down:
-                raise OSError("down")
-
     sink = Down()
     spool = Spool(tmp_path, {"sink": sink}, VirtualClock())
     await spool.start()
@@ -217,10 +203,6 @@ async def test_what_is_damaged_after_it_was_written_is_passed_over_and_kept(tmp_
 
 @virtual_time
 async def test_a_sink_that_never_takes_anything_does_not_stop_the_end(tmp_path):
-    class Down(Keeps):
-        async def before(self):
-            raise OSError("down")
-
     spool = Spool(tmp_path, {"sink": Down()}, VirtualClock())
     await spool.start()
     await spool.ended(row_of(done(1)))
@@ -391,13 +373,6 @@ async def test_an_end_that_comes_after_the_spool_s_own_is_not_lost(tmp_path):
 async def test_above_the_cap_the_slowest_sink_loses_the_oldest(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(spooling, "SEGMENT_BYTES", 4_000)
     monkeypatch.setattr(spooling, "MAX_BYTES", 40_000)
-
-    class Down(Keeps):
-        down = True
-
-        async def before(self):
-            if self.down:
-                raise OSError("down")
 
     down, well = Down(), Keeps()
     spool = Spool(tmp_path, {"down": down, "well": well}, VirtualClock())

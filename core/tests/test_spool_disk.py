@@ -13,7 +13,7 @@ from taxiway import spool as spooling
 from taxiway.errors import SpoolUnavailable
 from taxiway.records import ended_body, framed, row_of
 from taxiway.spool import Spool
-from taxiway.testing.spool import Keeps, attempt, call, done, opened_record, opened_row
+from taxiway.testing.spool import Down, Keeps, attempt, call, done, opened_record, opened_row
 from taxiway.testing.virtual import virtual_time
 from taxiway.virtual import VirtualClock
 
@@ -175,13 +175,6 @@ async def test_what_sinks_have_taken_makes_room_for_ends_that_wait(tmp_path, mon
     def full(descriptor, data):
         room = 10_000 - sum(path.stat().st_size for path in files())
         return write(descriptor, data[: max(0, room)] if len(data) > 100 else data)
-
-    class Down(Keeps):
-        down = True
-
-        async def before(self):
-            if self.down:
-                raise OSError("down")
 
     monkeypatch.setattr(os, "write", full)
     sink = Down()

@@ -87,3 +87,16 @@ class Keeps:
     def ids(self) -> list[str]:
         """The ids that were taken, in order, as often as they came."""
         return [generation.id for generation in self.taken]
+
+
+class Down(Keeps):
+    """A sink that takes nothing as long as it is `down`; `why` is its error."""
+
+    def __init__(self, why: str = "down") -> None:
+        super().__init__()
+        self.down, self.why = True, why
+
+    async def before(self) -> None:
+        """Raise OSError while it is down."""
+        if self.down:
+            raise OSError(self.why)
